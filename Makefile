@@ -1,0 +1,38 @@
+# make demo: train on drawn scenes, then look at demo/index.html.   make test: every check of the repository.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.installed
+# Two test processes on one thread each are faster than one process on two threads.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+
+.PHONY: demo test test-latest docs readme lab clean export
+
+demo: $(READY)
+	$(BIN)/pix2pixhd demo
+
+test: $(READY)
+	$(PYTEST) -n 2 --dist worksteal --durations 0 --durations-min 1
+
+test-latest:
+	$(PYTHON) tests/latest.py
+
+docs: $(READY)
+	$(BIN)/python tools/build_docs.py
+
+readme: $(READY)
+	$(BIN)/python tools/build_readme.py
+
+lab: $(READY)
+	$(BIN)/jupyter lab nbs
+
+clean: $(READY)
+	$(BIN)/python tools/clean_notebooks.py
+
+export: $(READY)
+	$(BIN)/nbdev_export
+
+$(READY): settings.ini setup.py
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -q --disable-pip-version-check -e '.[dev]'
+	touch $@

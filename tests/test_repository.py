@@ -1,0 +1,65 @@
+"What the repository promises about itself: the library is what the notebooks say, and both are tidy."
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from shutil import copytree, ignore_patterns
+import pytest
+import yaml
+from build_readme import readme_files
+from clean_notebooks import cleaned, notebooks
+from execnb.nbio import read_nb
+
+ROOT = Path(__file__).parents[1]
+MAX_BYTES = 1_000_000
+HOME_PATH = re.compile(r'(/home/|/Users/|/root/|[A-Z]:\\+Users\\+)')
+by_notebook = pytest.mark.parametrize('path', notebooks(), ids=lambda path: path.relative_to(ROOT/'nbs').as_posix())
+
+
+def python_files(folder):
+    "The text of each Python file under `folder`, by relative path."
+    return {path.relative_to(folder).as_posix(): path.read_text(encoding='utf-8') for path in folder.rglob('*.py')}
+
+
+def test_modules_equal_their_notebooks(tmp_path):
+    (tmp_path/'settings.ini').write_bytes((ROOT/'settings.ini').read_bytes())
+    copytree(ROOT/'nbs', tmp_path/'nbs', ignore=ignore_patterns('.*'))
+    env = {name: value for name, value in os.environ.items() if name != 'IN_TEST'}
+    subprocess.run([Path(sys.executable).with_name('nbdev_export')], cwd=tmp_path, env=env, check=True)
+    committed, exported = python_files(ROOT/'pix2pixhd_nb'), python_files(tmp_path/'pix2pixhd_nb')
+    differing = sorted(name for name in committed | exported if committed.get(name) != exported.get(name))
+    assert not differing, f'pix2pixhd_nb/{differing[0]} is not what its notebook exports: run `make export`. All: {differing}'
+
+
+@by_notebook
+def test_notebook_is_clean(path):
+    assert cleaned(path) == path.read_text(encoding='utf-8'), f'{path.name} has metadata or counts to clean: run `make clean`.'
+
+
+@by_notebook
+def test_notebook_is_small(path):
+    assert path.stat().st_size < MAX_BYTES, f'{path.name} has {path.stat().st_size:,} bytes of {MAX_BYTES:,}: show smaller pictures.'
+
+
+@by_notebook
+def test_notebook_shows_no_home_folder(path):
+    outputs = [str(output) for cell in read_nb(path).cells for output in cell.get('outputs', [])]
+    found = [match[0] for match in map(HOME_PATH.search, outputs) if match]
+    assert not found, f'{path.name} prints a path under {found[0]}: print the name of the file alone.'
+
+
+def test_sidebar_lists_every_notebook():
+    contents = yaml.safe_load((ROOT/'nbs/sidebar.yml').read_text())['website']['sidebar']['contents']
+    pages = re.findall(r"[\w./]+\.ipynb", str(contents))
+    assert sorted(pages) == sorted(path.relative_to(ROOT/'nbs').as_posix() for path in notebooks())
+
+
+def test_readme_equals_its_notebook():
+    differing = [name for name, content in readme_files().items()
+                 if not (ROOT/name).exists() or (ROOT/name).read_bytes() != content]
+    assert not differing, f'{differing} differ from what nbs/index.ipynb makes: run `make readme`.'
+
+
+def test_ruff():
+    subprocess.run([sys.executable, '-m', 'ruff', 'check', '--no-cache', ROOT], check=True)
