@@ -21,8 +21,7 @@ def nearest_index(n_in, # pixels along a side before
                   n_out, # pixels along it after
                  ): # (n_out,) int, the old pixel that each new one copies
     "The old pixel under the centre of each new one."
-    scale = torch.tensor(n_in, dtype=torch.float32) / n_out
-    return ((torch.arange(n_out) + 0.5) * scale).floor().long().clamp(max=n_in - 1)
+    return (2 * torch.arange(n_out) + 1) * n_in // (2 * n_out)
 
 # %% ../../nbs/05_data.loaders.ipynb #c006
 def resize(x, # (C, H, W): an integer map of ids, or a float image
