@@ -58,9 +58,11 @@ def check(self:LabelSpace,
           where='label map', # what to call it in the sentence: a file's path
          ):
     "Raise a sentence if `label_map` holds an id outside this label space."
-    ids, counts = np.unique(np.asarray(label_map), return_counts=True)
-    bad = [(int(i), int(c)) for i, c in zip(ids, counts) if not (0 <= i < self.n_classes or i == self.ignore_id)]
-    if not bad: return
+    found = np.asarray(label_map)
+    outside = (found < 0) | (found >= self.n_classes)
+    if self.ignore_id is not None: outside &= found != self.ignore_id
+    if not outside.any(): return
+    bad = [(int(i), int(c)) for i, c in zip(*np.unique(found[outside], return_counts=True))]
     found = ', '.join(f'id {i} ({c} pixels)' for i, c in bad[:5]) + (f' and {len(bad) - 5} more ids' if len(bad) > 5 else '')
     ignore = '' if self.ignore_id is None else f' or {self.ignore_id} (ignored)'
     marker = next((i for i, _ in bad if i in (255, -1)), None) if self.ignore_id is None else None
