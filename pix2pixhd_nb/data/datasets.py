@@ -6,11 +6,12 @@
 __all__ = ['MAX_PIXELS', 'LAYOUTS', 'Problem', 'DatasetError', 'open_picture', 'read_ids', 'read_image', 'pictures_in',
            'pairing_problems', 'size_problem', 'id_problem', 'cut_problem', 'disagreement', 'disagreement_problem',
            'connected_components', 'SceneFolder', 'read_meta', 'PlainFolder', 'save_scenes', 'Pix2PixHDFolder',
-           'recognise', 'open_dataset']
+           'Cityscapes', 'CamVid', 'shifted', 'ADE20K', 'NYUv2', 'unpack_nyuv2', 'HelenFaces', 'recognise',
+           'open_dataset']
 
 # %% ../../nbs/04_data.datasets.ipynb #c002
-import copy, json, re, warnings
-from dataclasses import dataclass
+import copy, json, re, struct, warnings
+from dataclasses import dataclass, replace
 from pathlib import Path
 import numpy as np
 import torch
@@ -18,10 +19,10 @@ from fastcore.basics import patch
 from PIL import Image, UnidentifiedImageError
 from ..core import LabelSpace, Scene, from_pil, to_pil
 
-# %% ../../nbs/04_data.datasets.ipynb #c009
+# %% ../../nbs/04_data.datasets.ipynb #c007
 MAX_PIXELS = 2**26 # 8192 x 8192: a picture that claims more is refused before it is decoded
 
-# %% ../../nbs/04_data.datasets.ipynb #c010
+# %% ../../nbs/04_data.datasets.ipynb #c008
 @dataclass(frozen=True)
 class Problem:
     "What is wrong with a file or folder, in one sentence."
@@ -35,23 +36,35 @@ class DatasetError(ValueError):
 
 def _fail(kind, file, sentence): raise DatasetError(Problem(kind, str(file), sentence))
 
-# %% ../../nbs/04_data.datasets.ipynb #c011
+# %% ../../nbs/04_data.datasets.ipynb #c009
 def open_picture(path, # a picture file
-                 load=True, # decode the pixels; False reads the header alone
+                 load=True, # decode the pixels; False reads the header alone, 'skim' no more than shows that the file is whole
                 ): # a PIL picture
     "Open a picture, or say in one sentence why it cannot be opened."
     if not Path(path).is_file(): raise FileNotFoundError(f'{path} is not there: expected a picture file, check the path.')
     try:
         with Image.open(path) as picture:
             if picture.width * picture.height > MAX_PIXELS: raise Image.DecompressionBombError
-            if load: picture.load()
+            if load == 'skim': _skim(picture, path)
+            elif load: picture.load()
         return picture
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         _fail('too large', path, f'{path} claims more than {MAX_PIXELS} pixels, the most that is decoded: scale it down, or raise pix2pixhd_nb.data.datasets.MAX_PIXELS if it is meant to be that large.')
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError) as e:
-        _fail('undecodable', path, f'{path} cannot be decoded ({str(e).splitlines()[0].split(" file ")[0]}), expected a whole picture: copy or export it again.')
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as e:
+        reason = 'no known picture format' if isinstance(e, UnidentifiedImageError) else str(e).splitlines()[0]
+        _fail('undecodable', path, f'{path} cannot be decoded ({reason}), expected a whole picture: copy or export it again.')
 
-# %% ../../nbs/04_data.datasets.ipynb #c016
+# %% ../../nbs/04_data.datasets.ipynb #c010
+def _skim(picture, path):
+    "Fail where decoding would: by the checksums of a PNG, at an eighth of the size for a JPEG."
+    if picture.format == 'PNG':
+        try: picture.verify()
+        except (OSError, SyntaxError): Image.open(path).load()
+    else:
+        picture.draft(None, (picture.width // 8, picture.height // 8))
+        picture.load()
+
+# %% ../../nbs/04_data.datasets.ipynb #c015
 def read_ids(path): # a label or instance map: grey of 1 to 16 bits, palette, or 32-bit TIFF
     # (H, W) integer array in the file's own depth: uint8, uint16 or int32
     "The ids that a file stores, unscaled."
@@ -67,7 +80,7 @@ def read_ids(path): # a label or instance map: grey of 1 to 16 bits, palette, or
     if array.dtype.kind == 'f': _fail('mode', path, f'{path} stores fractions (mode {picture.mode}), expected whole ids: export it as an 8- or 16-bit PNG.')
     return array
 
-# %% ../../nbs/04_data.datasets.ipynb #c017
+# %% ../../nbs/04_data.datasets.ipynb #c016
 def _equal_channels(array, mode, path):
     "The one channel of a grey map that was saved as colours."
     colors = array[..., :3] if array.shape[2] >= 3 else array[..., :1]
@@ -75,7 +88,7 @@ def _equal_channels(array, mode, path):
         _fail('mode', path, f'{path} holds colours (mode {mode}), expected one class id per pixel: export the ids, not the drawing of them, as a grey PNG.')
     return colors[..., 0]
 
-# %% ../../nbs/04_data.datasets.ipynb #c024
+# %% ../../nbs/04_data.datasets.ipynb #c023
 def read_image(path, # a picture file
                mode='RGB', # bring every picture to these channels; None keeps the file's own
               ): # (C, H, W) float in [-1, 1]
@@ -85,11 +98,11 @@ def read_image(path, # a picture file
     image = from_pil(picture)
     return image.expand(3, -1, -1).contiguous() if mode == 'RGB' else image
 
-# %% ../../nbs/04_data.datasets.ipynb #c028
+# %% ../../nbs/04_data.datasets.ipynb #c029
 _PICTURES = {'.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp', '.pgm', '.ppm'}
 _KIND_OF_MAP = re.compile(r'_(gt(Fine|Coarse)_(labelIds|instanceIds|labelTrainIds)|leftImg8bit)$')
 
-# %% ../../nbs/04_data.datasets.ipynb #c029
+# %% ../../nbs/04_data.datasets.ipynb #c030
 def pictures_in(folder, # looked through without its subfolders
                 suffix=None, # take only stems that end so, and take the ending off: '_P'
                ): # dict {stem: path}, sorted
@@ -104,14 +117,14 @@ def pictures_in(folder, # looked through without its subfolders
         found[stem] = p
     return found
 
-# %% ../../nbs/04_data.datasets.ipynb #c031
+# %% ../../nbs/04_data.datasets.ipynb #c032
 def _without(a, b, what): # what: 'label maps without a photo'
     "Part of a sentence: the stems of `a` that `b` lacks."
     stems = sorted(set(a) - set(b))
     more = f' and {len(stems) - 5} more' if len(stems) > 5 else ''
-    return [f'{len(stems)} {what} ({", ".join(stems[:5])}{more})'] if stems else []
+    return [f'{what}: {len(stems)} ({", ".join(stems[:5])}{more})'] if stems else []
 
-# %% ../../nbs/04_data.datasets.ipynb #c032
+# %% ../../nbs/04_data.datasets.ipynb #c033
 def pairing_problems(files, # dict of {stem: path} dicts: 'label', 'inst', 'image'
                      where, # what to call the folder in the sentence
                      need_images=True, # must every label map have a photo? Not where one only wants to draw
@@ -125,7 +138,7 @@ def pairing_problems(files, # dict of {stem: path} dicts: 'label', 'inst', 'imag
     if not lacks: return []
     return [Problem('pairing', str(where), f'{where} does not pair: {"; ".join(lacks)}; files are paired by stem: add what is missing or move the rest away.')]
 
-# %% ../../nbs/04_data.datasets.ipynb #c035
+# %% ../../nbs/04_data.datasets.ipynb #c036
 def size_problem(path, size, # the file in question, its (height, width)
                  label_path, label_size, # the label map it belongs to
                 ): # `Problem` or None
@@ -134,7 +147,7 @@ def size_problem(path, size, # the file in question, its (height, width)
     (h, w), (label_h, label_w) = size, label_size
     return Problem('size', str(path), f'{path} is {w}x{h} but its label map {label_path} is {label_w}x{label_h} (width x height): they show the same pixels, so export both at one size.')
 
-# %% ../../nbs/04_data.datasets.ipynb #c037
+# %% ../../nbs/04_data.datasets.ipynb #c038
 def id_problem(label_map, # (H, W) integer array
                label_space, # the classes it should hold
                path, # its file
@@ -144,16 +157,18 @@ def id_problem(label_map, # (H, W) integer array
     try: label_space.check(label_map, str(path))
     except ValueError as e: return Problem('ids', str(path), str(e))
 
-# %% ../../nbs/04_data.datasets.ipynb #c039
+# %% ../../nbs/04_data.datasets.ipynb #c040
 def cut_problem(instances, # (H, W) array as `read_ids` gives it: its depth is that of the file
                 label_map, # (H, W) integer array
-                label_space, path): # `Problem` or None
+                label_space, # whose things are looked for; None takes what differs from the label map for things
+                path): # `Problem` or None
     "An instance map whose ids class * 1000 + k were cut to 8 bits."
-    things = np.flatnonzero(label_space.things)
-    if instances.dtype.itemsize > 1 or not np.isin(label_map, things).any(): return
+    if instances.dtype.itemsize > 1: return
+    things = np.flatnonzero(label_space.things) if label_space else []
+    if not (np.isin(label_map, things) if len(things) else instances != label_map).any(): return
     return Problem('cut', str(path), f"{path} is an 8-bit instance map with ids up to {instances.max()}, expected 16 bits for ids of the form class * 1000 + k: export it again as 16-bit PNG, or pass instances='any' if these are plain object numbers, or instances='components' to do without the file.")
 
-# %% ../../nbs/04_data.datasets.ipynb #c044
+# %% ../../nbs/04_data.datasets.ipynb #c045
 def disagreement(instances, label_map): # two (H, W) integer arrays
     # share of pixels, 0 to 1; the instance ids that span several classes
     "How many pixels carry another class than most of their instance."
@@ -161,16 +176,16 @@ def disagreement(instances, label_map): # two (H, W) integer arrays
     ids, first, n = np.unique(pairs // 2**16, return_index=True, return_counts=True)
     return 1 - np.maximum.reduceat(counts, first).sum() / counts.sum(), ids[n > 1]
 
-# %% ../../nbs/04_data.datasets.ipynb #c045
+# %% ../../nbs/04_data.datasets.ipynb #c047
 def disagreement_problem(instances, label_map, path, most=0.02): # `Problem` or None
     "Instances that span several classes on more than a share `most` of the pixels."
+    if (np.where(instances >= 1000, instances // 1000, instances) != label_map).mean() <= most: return
     share, ids = disagreement(instances, label_map)
     if share <= most: return
-    return Problem('disagreement', str(path), f'{path} disagrees with its label map on {share:.1%} of the pixels, where an instance ({_ids(ids)}) spans several classes, expected one class per instance: check that both files show the same scene.')
+    spanning = 'id ' + ', '.join(map(str, ids[:5])) + (f' and {len(ids) - 5} more' if len(ids) > 5 else '')
+    return Problem('disagreement', str(path), f'{path} disagrees with its label map on {share:.1%} of the pixels, where an instance ({spanning}) spans several classes, expected one class per instance: check that both files show the same scene.')
 
-def _ids(ids): return 'id ' + ', '.join(map(str, ids[:5])) + (f' and {len(ids) - 5} more' if len(ids) > 5 else '')
-
-# %% ../../nbs/04_data.datasets.ipynb #c048
+# %% ../../nbs/04_data.datasets.ipynb #c052
 def connected_components(label_map, # (1, H, W) or (H, W) int tensor
                          label_space, # its `things` are split into components
                         ): # instance map of the same shape: class * 1000 + k for things, the class id for stuff
@@ -184,7 +199,7 @@ def connected_components(label_map, # (1, H, W) or (H, W) int tensor
         instances = np.where(patches > 0, c * 1000 + first + np.minimum(patches - 1, 999 - first), instances)
     return torch.from_numpy(instances).reshape(label_map.shape)
 
-# %% ../../nbs/04_data.datasets.ipynb #c054
+# %% ../../nbs/04_data.datasets.ipynb #c058
 def _folder(folder):
     "The folder as a path, if it is one."
     if not Path(folder).is_dir(): raise FileNotFoundError(f'{folder} is not a folder: expected the folder of a dataset, check the path.')
@@ -196,11 +211,12 @@ def _inside(folder, name): # name: a split or phase
         _fail('split', folder, f'{name!r} is no name of a split of {folder}: expected a plain word such as train, without a path in it.')
     return str(name)
 
-# %% ../../nbs/04_data.datasets.ipynb #c055
+# %% ../../nbs/04_data.datasets.ipynb #c059
 class SceneFolder:
     "A sequence of scenes read from a folder; the classes below it know one layout each."
     layout = '' # what `recognises` looks for, in words
     aliases = {} # split names of other datasets: {'val': 'validation'}
+    read_label = staticmethod(read_ids) # layouts that number their classes otherwise translate here
 
     def __init__(self, folder, # where the dataset lies
                  split='train', # which part of it
@@ -213,7 +229,7 @@ class SceneFolder:
         self.folder, self.split = _folder(folder), _inside(folder, self.aliases.get(split, split))
         self.instances, self.image_mode, self._warned = instances, image_mode, set()
         self.files = self.find(self.folder, self.split)
-        need_images = not self.split.startswith('test') if need_images is None else need_images
+        if need_images is None: need_images = not self.split.startswith('test')
         for p in pairing_problems(self.files, f'{self.folder} ({self.split})', need_images): raise DatasetError(p)
         self.label_space = label_space or self.default_space(self.folder)
         self.names = sorted(self.files['label'])
@@ -229,7 +245,7 @@ class SceneFolder:
 
     def __repr__(self): return f'{type(self).__name__}({str(self.folder)!r}, {self.split!r}): {len(self)} scenes, {self.label_space.n_classes if self.label_space else "no"} classes'
 
-# %% ../../nbs/04_data.datasets.ipynb #c057
+# %% ../../nbs/04_data.datasets.ipynb #c061
 @patch
 def read(self:SceneFolder, name): # the stem of a scene
     "The scene called `name`."
@@ -244,7 +260,7 @@ def read(self:SceneFolder, name): # the stem of a scene
 def _raise(problem):
     if problem: raise DatasetError(problem)
 
-# %% ../../nbs/04_data.datasets.ipynb #c058
+# %% ../../nbs/04_data.datasets.ipynb #c062
 @patch
 def _read_instances(self:SceneFolder, paths, label): # label: (H, W) array
     "The instance map of a scene: read, or made of connected components."
@@ -258,13 +274,13 @@ def _read_instances(self:SceneFolder, paths, label): # label: (H, W) array
         self._warn_once(disagreement_problem(instances, label, path))
     return torch.from_numpy(instances.astype(np.int64))[None]
 
-# %% ../../nbs/04_data.datasets.ipynb #c059
+# %% ../../nbs/04_data.datasets.ipynb #c063
 @patch
 def _warn_once(self:SceneFolder, problem):
     "Say what is odd but can be trained on, once for each kind."
     if problem is None or problem.kind in self._warned: return
     self._warned.add(problem.kind)
-    warnings.warn(problem.sentence, stacklevel=2)
+    warnings.warn(problem.sentence, stacklevel=4)
 
 @patch
 def _announce_components(self:SceneFolder):
@@ -273,13 +289,7 @@ def _announce_components(self:SceneFolder):
     things = ', '.join(n for n, t in zip(self.label_space.names, self.label_space.things) if t)
     self._warn_once(Problem('components', str(self.folder), f'{self.folder} ({self.split}) has no instance maps: connected components of its thing classes ({things}) stand in, so objects that touch count as one.'))
 
-# %% ../../nbs/04_data.datasets.ipynb #c060
-@patch
-def read_label(self:SceneFolder, path): # (H, W) integer array
-    "The label map of one scene; layouts that number their classes otherwise translate here."
-    return read_ids(path)
-
-# %% ../../nbs/04_data.datasets.ipynb #c062
+# %% ../../nbs/04_data.datasets.ipynb #c065
 def read_meta(folder): # the `LabelSpace` of `folder`/meta.json, or None where there is none
     "The classes that a folder's meta.json describes."
     path = Path(folder) / 'meta.json'
@@ -288,7 +298,7 @@ def read_meta(folder): # the `LabelSpace` of `folder`/meta.json, or None where t
     except (ValueError, KeyError, TypeError, AttributeError) as e:
         _fail('meta', path, f'{path} does not describe a label space ({type(e).__name__}: {e}), expected JSON with classes: a list of {{id, name, color, thing}}.')
 
-# %% ../../nbs/04_data.datasets.ipynb #c063
+# %% ../../nbs/04_data.datasets.ipynb #c066
 class PlainFolder(SceneFolder):
     "{train,val,test}/{label,inst,image}/STEM.* with meta.json."
     layout = '{split}/label folders (plain layout)'
@@ -308,7 +318,7 @@ class PlainFolder(SceneFolder):
         if space is None: raise FileNotFoundError(f'{folder} has no meta.json, which names the classes: write one, or pass label_space (pix2pixhd_nb.data.doctor.examine proposes one from the ids it finds).')
         return space
 
-# %% ../../nbs/04_data.datasets.ipynb #c065
+# %% ../../nbs/04_data.datasets.ipynb #c068
 def save_scenes(scenes, # any iterable of `Scene`
                 folder, # made if it does not exist
                 label_space, # written to meta.json
@@ -316,21 +326,24 @@ def save_scenes(scenes, # any iterable of `Scene`
     "Write scenes in the plain layout."
     folder = Path(folder)
     for kind in ('label', 'inst', 'image'): (folder / _inside(folder, split) / kind).mkdir(parents=True, exist_ok=True)
-    for scene in scenes: _save_scene(scene, folder / split)
+    for scene in scenes: _save_scene(scene, folder / split, label_space.ignore_id)
+    if label_space.ignore_id is not None: label_space = replace(label_space, ignore_id=255)
     (folder / 'meta.json').write_text(json.dumps(label_space.to_dict(), indent=1), encoding='utf-8')
     return folder
 
-# %% ../../nbs/04_data.datasets.ipynb #c066
-def _save_scene(scene, folder):
+# %% ../../nbs/04_data.datasets.ipynb #c069
+def _save_scene(scene, folder, ignore_id):
     "The three files of one scene."
-    label, top = scene.label_map[0].numpy() % 256, 2**16 - 1
-    if scene.label_map.max() > 255 or (scene.instance_map is not None and scene.instance_map.max() > top):
-        raise ValueError(f'Scene {scene.name!r} has class ids above 255 or object ids above {top}, which the PNGs of the plain layout cannot hold: renumber them.')
-    Image.fromarray(label.astype(np.uint8)).save(folder / 'label' / f'{scene.name}.png')
-    if scene.instance_map is not None: Image.fromarray(scene.instance_map[0].numpy().astype(np.uint16)).save(folder / 'inst' / f'{scene.name}.png')
+    def save(kind, ids, dtype):
+        ids = ids[0].numpy()
+        ids, top = np.where(ids == ignore_id, 255, ids), np.iinfo(dtype).max
+        if ids.min() < 0 or ids.max() > top: raise ValueError(f'Scene {scene.name!r} has ids from {ids.min()} to {ids.max()} in its {kind} map, expected 0 to {top}, which is what the PNG holds: renumber them.')
+        Image.fromarray(ids.astype(dtype)).save(folder / kind / f'{scene.name}.png')
+    save('label', scene.label_map, np.uint8)
+    if scene.instance_map is not None: save('inst', scene.instance_map, np.uint16)
     if scene.image is not None: to_pil(scene.image).save(folder / 'image' / f'{scene.name}.png')
 
-# %% ../../nbs/04_data.datasets.ipynb #c071
+# %% ../../nbs/04_data.datasets.ipynb #c075
 class Pix2PixHDFolder(SceneFolder):
     "{phase}_label, {phase}_inst, {phase}_img; or {phase}_A, {phase}_B for image to image."
     layout = '{phase}_label or {phase}_A folders (pix2pixHD)'
@@ -354,7 +367,7 @@ class Pix2PixHDFolder(SceneFolder):
         if not any(p.is_dir() for p in Path(folder).glob('*_label')): return None
         return read_meta(folder) or LabelSpace.cityscapes()
 
-# %% ../../nbs/04_data.datasets.ipynb #c072
+# %% ../../nbs/04_data.datasets.ipynb #c076
 @patch
 def read(self:Pix2PixHDFolder, name): # the stem of a scene
     "The scene called `name`; its label map is a float image where the input is one."
@@ -365,21 +378,217 @@ def read(self:Pix2PixHDFolder, name): # the stem of a scene
     if image is not None: _raise(size_problem(target, image.shape[-2:], source, source_image.shape[-2:]))
     return Scene(source_image, None, image, name)
 
-# %% ../../nbs/04_data.datasets.ipynb #c080
-LAYOUTS = [Pix2PixHDFolder, PlainFolder]
+# %% ../../nbs/04_data.datasets.ipynb #c084
+class Cityscapes(SceneFolder):
+    "Cityscapes as distributed: gtFine/{split}/{city} and leftImg8bit/{split}/{city} (Sec. 4)."
+    layout = 'a gtFine folder (Cityscapes)'
+
+    @staticmethod
+    def recognises(folder): return (Path(folder) / 'gtFine').is_dir()
+
+    @staticmethod
+    def splits(folder): return sorted(p.name for p in (Path(folder) / 'gtFine').iterdir() if p.is_dir())
+
+    @staticmethod
+    def find(folder, split):
+        def cities(part, suffix): return {s: p for city in sorted((Path(folder) / part / split).glob('*/')) for s, p in pictures_in(city, suffix).items()}
+        return dict(label=cities('gtFine', '_gtFine_labelIds'), inst=cities('gtFine', '_gtFine_instanceIds'), image=cities('leftImg8bit', '_leftImg8bit'))
+
+    @staticmethod
+    def default_space(folder): return LabelSpace.cityscapes()
+
+    @staticmethod
+    def read_label(path):
+        ids = read_ids(path)
+        return np.where((ids == 255) | (ids < 0), 34, ids)
+
+# %% ../../nbs/04_data.datasets.ipynb #c088
+_CAMVID_NAMES = 'sky building pole road pavement tree sign fence car pedestrian bicyclist void'.split()
+_CAMVID_COLORS = [(128, 128, 128), (128, 0, 0), (192, 192, 128), (128, 64, 128), (60, 40, 222), (128, 128, 0),
+                  (192, 128, 128), (64, 64, 128), (64, 0, 128), (64, 64, 0), (0, 128, 192), (0, 0, 0)]
+_CAMVID_THINGS = set('car pedestrian bicyclist animal cartluggagepram child motorcyclescooter othermoving suvpickuptruck train truck_bus'.split())
+
+# %% ../../nbs/04_data.datasets.ipynb #c089
+class CamVid(SceneFolder):
+    "CamVid in fastai's layout or in SegNet's."
+    layout = 'codes.txt beside images and labels, or trainannot (CamVid)'
+    aliases = dict(valid='val')
+
+    @staticmethod
+    def recognises(folder): return (Path(folder) / 'codes.txt').is_file() or bool(list(Path(folder).glob('*annot/')))
+
+    @staticmethod
+    def splits(folder): return ['train', 'val'] if (Path(folder) / 'codes.txt').is_file() else sorted(p.name[:-5] for p in Path(folder).glob('*annot/'))
+
+    @staticmethod
+    def find(folder, split):
+        folder = Path(folder)
+        if not (folder / 'codes.txt').is_file():
+            return dict(label=pictures_in(folder / f'{split}annot'), inst={}, image=pictures_in(folder / split))
+        valid = {Path(line).stem for line in _lines(folder / 'valid.txt')}
+        part = lambda found: {s: p for s, p in found.items() if (s in valid) == (split == 'val') and split in ('train', 'val')}
+        return dict(label=part(pictures_in(folder / 'labels', '_P')), inst={}, image=part(pictures_in(folder / 'images')))
+
+    @staticmethod
+    def default_space(folder):
+        names = _lines(Path(folder) / 'codes.txt')
+        colors, names = (None, names) if names else (_CAMVID_COLORS, _CAMVID_NAMES)
+        return LabelSpace(names, colors, [n.lower() in _CAMVID_THINGS for n in names], unscored=[i for i, n in enumerate(names) if n.lower() == 'void'])
+
+def _lines(path): return [l.strip() for l in Path(path).read_text().splitlines() if l.strip()] if Path(path).is_file() else []
+
+# %% ../../nbs/04_data.datasets.ipynb #c095
+def shifted(path): # (H, W) integer array
+    "A label map whose 0 means unlabelled: class 1 becomes 0, unlabelled becomes 255."
+    ids = read_ids(path).astype(np.int64)
+    return np.where(ids == 0, 255, ids - 1)
+
+# %% ../../nbs/04_data.datasets.ipynb #c096
+class ADE20K(SceneFolder):
+    "ADE20K in the release for scene parsing: images and annotations, training and validation."
+    layout = 'annotations/training or annotations/validation (ADE20K)'
+    aliases = dict(train='training', val='validation', valid='validation')
+    read_label = staticmethod(shifted)
+
+    @staticmethod
+    def recognises(folder): return any((Path(folder) / 'annotations' / s).is_dir() for s in ('training', 'validation'))
+
+    @staticmethod
+    def splits(folder): return sorted(p.name for p in (Path(folder) / 'annotations').glob('*/'))
+
+    @staticmethod
+    def find(folder, split):
+        return dict(label=pictures_in(Path(folder) / 'annotations' / split), inst={}, image=pictures_in(Path(folder) / 'images' / split))
+
+    @staticmethod
+    def default_space(folder):
+        tables = [_table(p) for p in (Path(folder) / 'object150_info.csv', Path(folder) / 'objectInfo150.txt') if p.is_file()]
+        if not tables: return LabelSpace([f'class {i + 1}' for i in range(150)], ignore_id=255)
+        return LabelSpace([row['Name'].split(';')[0].split(',')[0] for row in tables[0]], things=[row.get('Stuff', '1') == '0' for row in tables[0]], ignore_id=255)
+
+def _table(path): # rows as dicts
+    "A table with a head line, separated by tabs or commas."
+    import csv
+    with open(path, encoding='utf-8') as f: text = f.read()
+    rows = csv.reader(text.splitlines(), delimiter='\t' if '\t' in text else ',')
+    rows = [[cell.strip() for cell in row if cell.strip()] for row in rows]
+    return [dict(zip(rows[0], row)) for row in rows[1:]]
+
+# %% ../../nbs/04_data.datasets.ipynb #c099
+_NYU_NAMES = '''wall,floor,cabinet,bed,chair,sofa,table,door,window,bookshelf,picture,counter,blinds,desk,shelves,curtain,dresser,pillow,mirror,floor mat,
+clothes,ceiling,books,refrigerator,television,paper,towel,shower curtain,box,whiteboard,person,night stand,toilet,sink,lamp,bathtub,bag,
+other structure,other furniture,other prop'''.replace('\n', '').split(',')
+_NYU_STUFF = {'wall', 'floor', 'ceiling', 'floor mat', 'other structure', 'other furniture', 'other prop'}
+
+def _first_folder(folder, *names): return next((Path(folder) / n for n in names if (Path(folder) / n).is_dir()), Path(folder) / names[0])
+
+# %% ../../nbs/04_data.datasets.ipynb #c100
+class NYUv2(SceneFolder):
+    "NYU v2 exported as PNG folders with the 40 classes (Sec. 4)."
+    layout = 'label40 beside image, or nyu_depth_v2_labeled.mat (NYU v2)'
+    read_label = staticmethod(shifted)
+
+    @staticmethod
+    def recognises(folder): return any((Path(folder) / n).is_dir() for n in ('label40', 'Label')) or bool(list(Path(folder).glob('nyu_depth_v2*.mat')))
+
+    @staticmethod
+    def splits(folder): return [s for s in ('train', 'val', 'test') if (Path(folder) / f'{s}.txt').is_file()] or ['train']
+
+    @staticmethod
+    def find(folder, split):
+        found = dict(label=pictures_in(_first_folder(folder, 'label40', 'label', 'Label')), inst=pictures_in(Path(folder) / 'inst'),
+                     image=pictures_in(_first_folder(folder, 'image', 'images', 'rgb', 'RGB')))
+        mat = next(Path(folder).glob('nyu_depth_v2*.mat'), None)
+        if mat and not found['label']: _fail('layout', mat, f'{mat} is one HDF5 file, expected folders of PNGs: unpack it once with pix2pixhd_nb.data.datasets.unpack_nyuv2(mat, folder).')
+        return _listed(found, Path(folder), split)
+
+    @staticmethod
+    def default_space(folder): return LabelSpace(_NYU_NAMES, things=[n not in _NYU_STUFF for n in _NYU_NAMES], ignore_id=255)
+
+# %% ../../nbs/04_data.datasets.ipynb #c101
+def _listed(files, folder, split): # files: dict of {stem: path} dicts
+    "The files that the list of a split names; all of them where no split has a list."
+    if not list(folder.glob('*.txt')): return files
+    stems = {Path(line).stem for line in _lines(folder / f'{split}.txt')}
+    return {k: {s: p for s, p in v.items() if s in stems} for k, v in files.items()}
+
+# %% ../../nbs/04_data.datasets.ipynb #c104
+def unpack_nyuv2(mat, # nyu_depth_v2_labeled.mat
+                 folder, # where the plain layout goes
+                 splits=None, # splits.mat, with the official training and test scenes
+                ): # the folder
+    "NYU v2's HDF5 file as a plain folder."
+    try: import h5py
+    except ImportError: raise ImportError('Reading NYU v2 from its .mat file needs h5py, which is not installed: pip install h5py.') from None
+    if not Path(mat).is_file(): raise FileNotFoundError(f'{mat} is not there: expected nyu_depth_v2_labeled.mat, check the path.')
+    with h5py.File(mat, 'r') as f:
+        space = LabelSpace([''.join(map(chr, f[r][:].ravel())) for r in f['names'][:].ravel()], ignore_id=65535)
+        test = _test_numbers(splits)
+        for i in range(len(f['images'])): _save_room(f, i, Path(folder) / ('test' if i + 1 in test else 'train'))
+    (Path(folder) / 'meta.json').write_text(json.dumps(space.to_dict()), encoding='utf-8')
+    return Path(folder)
+
+# %% ../../nbs/04_data.datasets.ipynb #c105
+def _test_numbers(splits):
+    "The numbers, from 1, of the scenes in the official test set."
+    if splits is None: return set()
+    from scipy.io import loadmat
+    return set(loadmat(splits)['testNdxs'].ravel().tolist())
+
+def _save_room(f, i, folder):
+    "Scene `i` of the HDF5 file, whose arrays lie transposed: (channel, width, height)."
+    for kind in ('label', 'inst', 'image'): (folder / kind).mkdir(parents=True, exist_ok=True)
+    label, number = f['labels'][i].T.astype(np.int64), f['instances'][i].T.astype(np.int64)
+    classes = np.where(label == 0, 65535, label - 1)
+    Image.fromarray(classes.astype(np.uint16)).save(folder / 'label' / f'{i + 1:04d}.png')
+    instances = np.where(label == 0, 0, label * 1000 + number)
+    Image.fromarray(instances.astype(np.int32)).save(folder / 'inst' / f'{i + 1:04d}.tif')
+    Image.fromarray(f['images'][i].transpose(2, 1, 0)).save(folder / 'image' / f'{i + 1:04d}.png')
+
+# %% ../../nbs/04_data.datasets.ipynb #c107
+_HELEN_NAMES = ['background', 'skin', 'left eyebrow', 'right eyebrow', 'left eye', 'right eye', 'nose', 'upper lip', 'inner mouth', 'lower lip', 'hair']
+
+class HelenFaces(SceneFolder):
+    "Helen faces as parsed by Smith et al. (CVPR 2013): soft masks of eleven parts (Sec. 4)."
+    layout = 'labels/STEM/STEM_lbl00.png (Helen faces)'
+    aliases = dict(train='exemplars', val='tuning', valid='tuning', test='testing')
+
+    @staticmethod
+    def recognises(folder): return next(Path(folder).glob('labels/*/*_lbl00.png'), None) is not None
+
+    @staticmethod
+    def splits(folder): return [s for s in ('exemplars', 'tuning', 'testing') if (Path(folder) / f'{s}.txt').is_file()] or ['exemplars']
+
+    @staticmethod
+    def find(folder, split):
+        folder = Path(folder)
+        masks = {p.parent.name: p for p in sorted(folder.glob('labels/*/*_lbl00.png'))}
+        files, lists = dict(label=masks, inst={}, image=pictures_in(folder / 'images')), folder / f'{split}.txt'
+        if not list(folder.glob('*.txt')): return files
+        stems = {line.split(',')[-1].strip() for line in _lines(lists)}
+        return {k: {s: p for s, p in v.items() if s in stems} for k, v in files.items()}
+
+    @staticmethod
+    def default_space(folder): return LabelSpace(_HELEN_NAMES)
+
+    @staticmethod
+    def read_label(path):
+        masks = [read_ids(str(path).replace('_lbl00.png', f'_lbl{k:02d}.png')) for k in range(len(_HELEN_NAMES))]
+        for k, m in enumerate(masks): _raise(size_problem(f'{path.parent} mask {k}', m.shape, path, masks[0].shape))
+        return np.argmax(masks, axis=0)
+
+# %% ../../nbs/04_data.datasets.ipynb #c113
+LAYOUTS = [Cityscapes, ADE20K, HelenFaces, CamVid, Pix2PixHDFolder, NYUv2, PlainFolder]
 
 def recognise(folder): # a reader's class
     "The reader whose layout the folder has."
     for reader in LAYOUTS:
         if reader.recognises(_folder(folder)): return reader
-    looked_for = '; '.join(r.layout for r in LAYOUTS)
-    _fail('layout', folder, f'{folder} has none of the known layouts: expected one of {looked_for}; found {_entries(folder)}: check the path, or arrange the files in the plain layout.')
-
-def _entries(folder):
     names = sorted(p.name for p in Path(folder).iterdir())
-    return (', '.join(names[:6]) + (f' and {len(names) - 6} more' if len(names) > 6 else '')) or 'nothing in it'
+    found = (', '.join(names[:6]) + (f' and {len(names) - 6} more' if len(names) > 6 else '')) or 'nothing in it'
+    _fail('layout', folder, f'{folder} has none of the known layouts: found {found}, expected one of {"; ".join(r.layout for r in LAYOUTS)}: check the path, or arrange the files in the plain layout.')
 
-# %% ../../nbs/04_data.datasets.ipynb #c081
+# %% ../../nbs/04_data.datasets.ipynb #c114
 def open_dataset(folder, # a dataset in any layout of this chapter
                  split='train', # which part of it
                  label_space=None, # its classes; by default what the dataset itself says
