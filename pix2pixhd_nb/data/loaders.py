@@ -6,7 +6,7 @@
 __all__ = ['POLICIES', 'nearest_index', 'resize', 'plan_sizes', 'Geometry', 'draw_geometry', 'SceneItem', 'scene_item',
            'SceneItems', 'SceneDL', 'scene_dataloaders']
 
-# %% ../../nbs/05_data.loaders.ipynb #c002
+# %% ../../nbs/05_data.loaders.ipynb #c003
 import random
 from dataclasses import dataclass
 import torch
@@ -16,14 +16,14 @@ from fastai.torch_core import default_device
 from ..boundaries import instance_boundaries
 from ..core import colorize, show_images
 
-# %% ../../nbs/05_data.loaders.ipynb #c005
+# %% ../../nbs/05_data.loaders.ipynb #c011
 def nearest_index(n_in, # pixels along a side before
                   n_out, # pixels along it after
                  ): # (n_out,) int, the old pixel that each new one copies
     "The old pixel under the centre of each new one."
     return (2 * torch.arange(n_out) + 1) * n_in // (2 * n_out)
 
-# %% ../../nbs/05_data.loaders.ipynb #c006
+# %% ../../nbs/05_data.loaders.ipynb #c016
 def resize(x, # (C, H, W): an integer map of ids, or a float image
            size, # (height, width), pixels
           ): # (C, height, width) of the same type
@@ -35,11 +35,11 @@ def resize(x, # (C, H, W): an integer map of ids, or a float image
     smooth = F.interpolate(x[None], tuple(size), mode='bicubic', antialias=True, align_corners=False)[0]
     return smooth.clamp(float(x.min()), float(x.max()))
 
-# %% ../../nbs/05_data.loaders.ipynb #c008
+# %% ../../nbs/05_data.loaders.ipynb #c022
 POLICIES = ('none', 'resize', 'scale_width', 'crop', 'resize_and_crop', 'scale_width_and_crop')
 
-# %% ../../nbs/05_data.loaders.ipynb #c009
-def _pair(size, # an int, or (height, width)
+# %% ../../nbs/05_data.loaders.ipynb #c024
+def _pair(size, # a number, or (height, width)
          ): # (height, width)
     "A lone number means a square, as in the 2018 options."
     return (int(size), int(size)) if isinstance(size, (int, float)) else tuple(int(s) for s in size)
@@ -50,7 +50,16 @@ def _round_down(size, multiple_of, name):
     if 0 in rounded: raise ValueError(f'scene {name!r} would be {size[1]}x{size[0]} (width x height), but both sides must be a multiple of {multiple_of}: use a larger size, or a generator with fewer downsamplings.')
     return rounded
 
-# %% ../../nbs/05_data.loaders.ipynb #c010
+# %% ../../nbs/05_data.loaders.ipynb #c026
+def _resized(scene_size, policy, size, load_size):
+    "Where the resize of a policy leads, before any rounding."
+    if policy in ('none', 'crop'): return tuple(scene_size)
+    if policy in ('resize', 'scale_width'): target = _pair(size)
+    else: target = _pair(load_size) if load_size else tuple(2 * s for s in _pair(size))
+    if 'scale_width' in policy: return round(scene_size[0] * target[1] / scene_size[1]), target[1]
+    return target
+
+# %% ../../nbs/05_data.loaders.ipynb #c027
 def plan_sizes(scene_size, # (height, width) of the scene, pixels
                policy='none', # one of `POLICIES`
                size=None, # (height, width) that comes out; its width alone counts for scale_width
@@ -60,19 +69,16 @@ def plan_sizes(scene_size, # (height, width) of the scene, pixels
               ): # size after resizing, size after cropping
     "What a policy makes of one scene: two sizes, each (height, width)."
     if policy not in POLICIES: raise ValueError(f'policy={policy!r} is not known: choose one of {", ".join(POLICIES)}.')
-    if policy == 'none': return (_round_down(scene_size, multiple_of, name),) * 2
-    if size is None: raise ValueError(f'policy={policy!r} needs a size: pass size=(height, width) in pixels.')
-    final = _round_down(_pair(size), multiple_of, name) if policy != 'scale_width' else None
-    if policy == 'resize': return final, final
-    target = _pair(load_size or (size if policy == 'scale_width' else [2 * s for s in _pair(size)]))
-    if policy == 'crop': target = scene_size
-    elif 'scale_width' in policy: target = round(scene_size[0] * target[1] / scene_size[1]), target[1]
-    if policy == 'scale_width': return (_round_down(target, multiple_of, name),) * 2
-    if final[0] > target[0] or final[1] > target[1]:
-        raise ValueError(f'scene {name!r} is {target[1]}x{target[0]} (width x height) before the crop, smaller than the crop of {final[1]}x{final[0]}: choose a smaller size, a larger load_size, or policy="resize".')
-    return target, final
+    if policy == 'none' and size is not None: raise ValueError(f'size={size} was given, but policy="none" keeps the size of each scene: leave size out, or choose another policy, such as "resize".')
+    if policy != 'none' and size is None: raise ValueError(f'policy={policy!r} needs a size: pass size=(height, width) in pixels.')
+    resized = _resized(scene_size, policy, size, load_size)
+    if 'crop' not in policy: return (_round_down(resized, multiple_of, name),) * 2
+    cropped = _round_down(_pair(size), multiple_of, name)
+    if cropped[0] > resized[0] or cropped[1] > resized[1]:
+        raise ValueError(f'scene {name!r} is {resized[1]}x{resized[0]} (width x height) before the crop, smaller than the crop of {cropped[1]}x{cropped[0]}: choose a smaller size, a larger load_size, or policy="resize".')
+    return resized, cropped
 
-# %% ../../nbs/05_data.loaders.ipynb #c012
+# %% ../../nbs/05_data.loaders.ipynb #c032
 @dataclass(frozen=True)
 class Geometry:
     "A resize, a crop and a flip, to be done alike to everything of a scene."
@@ -86,7 +92,7 @@ class Geometry:
         x = resize(x, self.resized)[..., row:row + height, column:column + width]
         return (x.flip(-1) if self.flip else x).contiguous()
 
-# %% ../../nbs/05_data.loaders.ipynb #c013
+# %% ../../nbs/05_data.loaders.ipynb #c033
 def draw_geometry(resized, # (height, width) after resizing
                   cropped, # (height, width) after cropping
                   flip=True, # flip half of the scenes
@@ -97,7 +103,7 @@ def draw_geometry(resized, # (height, width) after resizing
     if rng is None: return Geometry(resized, cropped, tuple(r // 2 for r in room), False)
     return Geometry(resized, cropped, tuple(rng.randint(0, r) for r in room), flip and rng.random() < 0.5)
 
-# %% ../../nbs/05_data.loaders.ipynb #c014
+# %% ../../nbs/05_data.loaders.ipynb #c038
 class SceneItem(tuple):
     "Label map, instance map and image of one scene, and the scene's `name`."
     def __new__(cls, parts, name=''):
@@ -105,7 +111,7 @@ class SceneItem(tuple):
         item.name = name
         return item
 
-# %% ../../nbs/05_data.loaders.ipynb #c015
+# %% ../../nbs/05_data.loaders.ipynb #c040
 def scene_item(scene, # a Scene with an image
                geometry, # what to do to all of it
               ): # SceneItem: label map, instance map, image
@@ -116,7 +122,7 @@ def scene_item(scene, # a Scene with an image
     if instance_map is None: instance_map = torch.zeros_like(label_map[:1], dtype=torch.long) if label_map.is_floating_point() else label_map
     return SceneItem([geometry(label_map), geometry(instance_map.long()), geometry(scene.image)], scene.name)
 
-# %% ../../nbs/05_data.loaders.ipynb #c016
+# %% ../../nbs/05_data.loaders.ipynb #c044
 class SceneItems:
     "Scenes as items of one size policy, for a DataLoader; the same item for the same seed, epoch and index."
     n_inp = 2
@@ -142,7 +148,7 @@ class SceneItems:
         if space is None or ids.is_floating_point(): return
         if ids.min() < 0 or ids.max() >= space.n_classes: space.check(ids, f'the label map of scene {scene.name!r}')
 
-# %% ../../nbs/05_data.loaders.ipynb #c017
+# %% ../../nbs/05_data.loaders.ipynb #c049
 def _pictures(batch, label_space, max_n, drawn=None): # batch of three, colours, rows, (N, C, H, W) drawn images
     "The pictures of a batch, row by row, and their titles."
     label_map, instance_map, image = (x[:max_n].cpu() for x in batch)
@@ -152,7 +158,7 @@ def _pictures(batch, label_space, max_n, drawn=None): # batch of three, colours,
     columns = {k: v for k, v in columns.items() if v is not None}
     return [p for row in zip(*columns.values()) for p in row], list(columns)
 
-# %% ../../nbs/05_data.loaders.ipynb #c018
+# %% ../../nbs/05_data.loaders.ipynb #c050
 class SceneDL(TfmdDL):
     "fastai's loader for `SceneItems`: seeded order, a sentence for sizes that differ, pictures."
     def randomize(self):
@@ -172,13 +178,13 @@ class SceneDL(TfmdDL):
     def show_batch(self, b=None, max_n=4, width=3., drawn=None): # a batch, rows, inches per picture, drawn images
         "Label map, boundary and image of the first scenes of a batch."
         pictures, titles = _pictures(self.one_batch() if b is None else b, self.dataset.label_space, max_n, drawn)
-        show_images(pictures, titles * (len(pictures) // len(titles)), ncols=len(titles), width=width)
+        show_images(pictures, titles + [''] * (len(pictures) - len(titles)), ncols=len(titles), width=width)
 
     def show_results(self, b, out, max_n=4, width=3., **kwargs): # a batch, the images drawn for it
         "The same with the drawn images beside the real ones."
         self.show_batch(b, max_n, width, drawn=out)
 
-# %% ../../nbs/05_data.loaders.ipynb #c019
+# %% ../../nbs/05_data.loaders.ipynb #c052
 def _held_out(n): # number of scenes
     "Indices for training and validation: the last tenth, at least one scene, is held out."
     if n < 2: raise ValueError(f'train has {n} scenes, and valid=None holds out the last tenth of them: pass at least 2 scenes, or a valid of your own.')
@@ -186,7 +192,7 @@ def _held_out(n): # number of scenes
     print(f'No validation scenes were given: the last {n_valid} of {n} training scenes are held out.')
     return range(n - n_valid), range(n - n_valid, n)
 
-# %% ../../nbs/05_data.loaders.ipynb #c020
+# %% ../../nbs/05_data.loaders.ipynb #c053
 def scene_dataloaders(train, # a sequence of Scene with images; its `label_space` is passed on
                       valid=None, # another; None holds out the last tenth of `train`
                       size=None, # (height, width) of what comes out, pixels

@@ -13,90 +13,104 @@ import torch
 from PIL import Image, ImageDraw, ImageFilter
 from ..core import LabelSpace, Scene
 
-# %% ../../nbs/03_data.toy.ipynb #c004
+# %% ../../nbs/03_data.toy.ipynb #c005
 LABEL_SPACE = LabelSpace(
     names=('void', 'sky', 'building', 'road', 'pavement', 'vegetation', 'car', 'person', 'pole'),
     colors=((0, 0, 0), (70, 130, 180), (70, 70, 70), (128, 64, 128), (244, 35, 232), (107, 142, 35), (0, 0, 142), (220, 20, 60), (220, 220, 0)),
     things=(0, 0, 1, 0, 0, 1, 1, 1, 1), unscored=(0,))
 
-# %% ../../nbs/03_data.toy.ipynb #c005
+# %% ../../nbs/03_data.toy.ipynb #c011
 STYLES = { # class: {style: its colour, red green blue from 0 to 255}
     'void': {'black bonnet': (34, 36, 44), 'silver bonnet': (172, 178, 188), 'red bonnet': (158, 30, 36)},
-    'sky': {'day': (96, 160, 226), 'overcast': (186, 194, 200), 'dusk': (226, 140, 112)},
-    'building': {'brick': (158, 66, 48), 'cream plaster': (236, 212, 158), 'teal render': (52, 122, 130), 'concrete': (146, 146, 152), 'rose plaster': (226, 134, 146)},
-    'road': {'asphalt': (70, 73, 80), 'cobblestone': (112, 104, 92), 'brick': (132, 66, 52)},
-    'pavement': {'slabs': (200, 200, 198), 'sand setts': (218, 188, 122), 'rose tiles': (220, 164, 156)},
-    'vegetation': {'summer': (106, 168, 54), 'pine': (30, 84, 58), 'autumn': (222, 122, 32), 'blossom': (238, 164, 196)},
-    'car': {'red': (206, 32, 36), 'white': (238, 238, 236), 'blue': (36, 84, 196), 'yellow': (246, 196, 28), 'black': (40, 42, 48)},
-    'person': {'red coat': (204, 36, 48), 'yellow raincoat': (248, 204, 36), 'blue denim': (52, 92, 178), 'green parka': (54, 128, 70), 'white linen': (236, 232, 222)},
-    'pole': {'lamp post': (52, 62, 62), 'red sign': (206, 34, 40), 'blue sign': (34, 88, 190), 'traffic light': (236, 178, 36)},
+    'sky': {'day': (96, 160, 226), 'overcast': (186, 194, 200), 'dusk': (196, 132, 160)},
+    'building': {'brick': (174, 48, 34), 'cream plaster': (250, 224, 140), 'teal render': (12, 132, 128), 'slate': (78, 78, 104), 'rose plaster': (244, 138, 172)},
+    'road': {'asphalt': (70, 74, 84), 'cobblestone': (124, 114, 96), 'brick': (138, 64, 48)},
+    'pavement': {'slabs': (206, 216, 228), 'sand setts': (236, 192, 92), 'rose tiles': (236, 146, 138)},
+    'vegetation': {'summer': (118, 186, 44), 'pine': (22, 88, 62), 'autumn': (230, 118, 20), 'blossom': (250, 166, 206)},
+    'car': {'red': (222, 24, 30), 'white': (252, 252, 250), 'blue': (24, 84, 222), 'yellow': (255, 200, 10), 'black': (32, 34, 40)},
+    'person': {'red coat': (214, 32, 46), 'yellow raincoat': (252, 206, 24), 'blue denim': (44, 90, 190), 'green parka': (46, 132, 66), 'white linen': (244, 240, 230)},
+    'pole': {'lamp post': (48, 60, 60), 'red sign': (210, 32, 40), 'blue sign': (32, 88, 196), 'traffic light': (240, 178, 30)},
 }
 
-# %% ../../nbs/03_data.toy.ipynb #c006
-FOCAL, EYE = 1.2, 2.2 # focal length in picture heights; metres from the ground to the eye
-
+# %% ../../nbs/03_data.toy.ipynb #c014
 def _row_of_houses(rng, side, pick):
     "What lines one side of the street: stretches of building or hedge, from near to far."
-    edges = 4.2 * np.cumprod(np.r_[1, rng.uniform(1.5, 2.1, 5)])
-    hedge = rng.permutation([True, rng.random() < 0.5, False, False, False])
-    return [SimpleNamespace(kind='vegetation' if h else 'building', side=side, z0=z0, z1=z1, seed=int(rng.integers(2**31)),
-                            style=pick('vegetation' if h else 'building'), height=rng.uniform(1.6, 2.6) if h else rng.choice([2, 3]) * 2.9 + 0.9)
-            for z0, z1, h in zip(edges, edges[1:], hedge)]
+    edges = (4.2 * np.cumprod(np.r_[1, rng.uniform(1.5, 2.1, 5)])).tolist()
+    hedges = rng.permutation([True, rng.random() < 0.5, False, False, False])
+    row = []
+    for z0, z1, hedge in zip(edges, edges[1:], hedges):
+        kind = 'vegetation' if hedge else 'building'
+        height = rng.uniform(1.6, 2.6) if hedge else 0.9 + 2.9 * int(rng.integers(2, 4))
+        row.append(SimpleNamespace(kind=kind, side=side, z0=z0, z1=z1, height=height, style=pick(kind), seed=int(rng.integers(2**31))))
+    return row
 
-# %% ../../nbs/03_data.toy.ipynb #c007
-def _street_things(rng, w, pick):
-    "Cars, people, trees and poles, with the place where each one stands."
-    things = []
-    def put(kind, x, z, **more):
-        things.append(SimpleNamespace(kind=kind, x=x, z=z, style=pick(kind), seed=int(rng.integers(2**31)), **more))
-    for side in rng.permutation([-1, 1])[:rng.choice([1, 2, 2])]:
+# %% ../../nbs/03_data.toy.ipynb #c016
+def _parked_and_moving(rng, put, w):
+    "Cars parked in rows along the kerbs, and cars under way."
+    for side in rng.permutation([-1, 1])[:rng.integers(1, 3)].tolist():
         z = rng.uniform(6, 9)
         for _ in range(rng.integers(2, 5)):
             put('car', side * (w.road - 1.1), z, ahead=side > 0)
             z += rng.uniform(4.5, 5.6)
     for side in (-1, 1):
         if rng.random() < 0.6: put('car', side * rng.uniform(0.9, 1.2), rng.uniform(11, 24), ahead=side > 0)
-        for _ in range(rng.integers(1, 3)):
-            x, z = side * rng.uniform(w.road + 0.9, w.wall - 0.9), rng.uniform(6.5, 13)
-            for k in range(rng.integers(2, 4)): put('person', x + side * 0.52 * k, z + rng.uniform(-0.3, 0.3))
-        put('pole', side * (w.road + 0.5), rng.uniform(6.5, 10))
-        put('pole', side * (w.road + 0.5), rng.uniform(11, 20))
-        for z in rng.uniform(9, 30, rng.integers(0, 3)): put('vegetation', side * (w.road + 0.9), z, height=rng.uniform(4, 6.5))
-    if rng.random() < 0.5: put('person', rng.uniform(-1.5, 1.5), rng.uniform(8, 11))
-    return sorted(things, key=lambda t: -t.z)
 
-# %% ../../nbs/03_data.toy.ipynb #c008
+def _on_the_pavement(rng, put, w, side):
+    "Groups of people, poles at the kerb, trees."
+    for _ in range(rng.integers(1, 3)):
+        x, z = side * rng.uniform(w.road + 0.9, w.wall - 1.2), rng.uniform(6.5, 12)
+        for k in range(rng.integers(2, 4)): put('person', x + side * 0.5 * k, z + rng.uniform(-0.3, 0.3))
+    put('pole', side * (w.road + 0.5), rng.uniform(7, 11))
+    put('pole', side * (w.road + 0.5), rng.uniform(12, 20))
+    for z in rng.uniform(9, 30, rng.integers(0, 3)).tolist(): put('vegetation', side * (w.road + 0.9), z, height=rng.uniform(4, 6.5))
+
+# %% ../../nbs/03_data.toy.ipynb #c018
 def _compose(seed):
     "Everything about a scene that does not depend on the size of its picture."
     rng = np.random.default_rng(seed)
     pick = lambda kind: list(STYLES[kind])[rng.integers(len(STYLES[kind]))]
     w = SimpleNamespace(seed=seed, x=rng.uniform(0.85, 1.15), y=rng.uniform(0.38, 0.46), road=rng.uniform(3.8, 4.6),
-                        sun=int(rng.choice([-1, 1])), bonnet=rng.random() < 0.85)
+                        sun=int(rng.choice([-1, 1])), bonnet=rng.random() < 0.85, things=[])
     w.wall = w.road + rng.uniform(2.6, 3.4)
     w.style = {kind: pick(kind) for kind in ('void', 'sky', 'road', 'pavement')}
     w.rows = [s for side in (-1, 1) for s in _row_of_houses(rng, side, pick)]
-    w.far = [SimpleNamespace(kind='building', style=pick('building'), z0=95., x=x, width=14., seed=int(rng.integers(2**31)), height=rng.uniform(8, 15)) for x in (-15, -1, 13)]
-    w.things = _street_things(rng, w, pick)
+    w.far = [SimpleNamespace(kind='building', style=pick('building'), z0=95., x=x, seed=int(rng.integers(2**31)), height=rng.uniform(8, 15)) for x in (-15, -1, 13)]
+    def put(kind, x, z, **more): w.things.append(SimpleNamespace(kind=kind, x=x, z=z, style=pick(kind), seed=int(rng.integers(2**31)), **more))
+    _parked_and_moving(rng, put, w)
+    for side in (-1, 1): _on_the_pavement(rng, put, w, side)
+    if rng.random() < 0.5: put('person', rng.uniform(-1.5, 1.5), rng.uniform(8, 11))
+    w.things.sort(key=lambda t: -t.z)
     return w
 
-# %% ../../nbs/03_data.toy.ipynb #c009
-def _clouds(rng, size, cells):
-    "Smooth noise, about -1 to 1: random numbers on a grid of `cells`, enlarged to `size`."
-    grid = rng.uniform(-1, 1, cells).astype(np.float32)
-    return np.asarray(Image.fromarray(grid).resize((size[1], size[0]), Image.BICUBIC))
+# %% ../../nbs/03_data.toy.ipynb #c022
+FOCAL, EYE = 1.2, 2.2 # focal length in picture heights; metres from the ground to the eye
 
+def _rgb(colour): # three numbers from 0 to 255
+    "A colour that broadcasts over planes (3, H, W)."
+    return np.array(colour, np.float32).reshape(3, 1, 1) / 255
+
+def _clouds(rng, size, *cells):
+    "Smooth noise around 0: random numbers on grids of so many rows of cells, each enlarged to the next and added."
+    total = 0
+    for i, n in enumerate(cells):
+        grid = total + rng.uniform(-1, 1, (n, 2 * n)).astype(np.float32) / (i + 1)
+        h, w = size if n == cells[-1] else (cells[i + 1], 2 * cells[i + 1])
+        total = np.asarray(Image.fromarray(grid).resize((w, h), Image.BICUBIC))
+    return total
+
+# %% ../../nbs/03_data.toy.ipynb #c023
 class _Canvas:
     "A picture on the easel: its colours, its object ids, and the style of each object."
     def __init__(self, seed, size):
         self.world, self.size = _compose(seed), size
         self.rng = np.random.default_rng([seed, 1])
-        self.rgb, self.ids = np.zeros((*size, 3), np.float32), np.zeros(size, np.int64)
+        self.rgb, self.ids = np.zeros((3, *size), np.float32), np.zeros(size, np.int64)
         self.styles, self.counts = {}, {}
-        self.rough = 0.6 * _clouds(self.rng, size, (48, 96)) + 0.6 * _clouds(self.rng, size, (128, 256))
-        self.haze = _rgb(STYLES['sky'][self.world.style['sky']]) * 0.6 + 0.35
+        self.rough = 0.6 * _clouds(self.rng, size, 64, 128)
+        self.haze = 0.6 * _rgb(STYLES['sky'][self.world.style['sky']]) + 0.3
 
     def new_id(self, kind):
-        "Class id for stuff, class * 1000 + k for the k-th thing of a class."
+        "The class id for stuff, class * 1000 + k for the k-th thing of a class."
         i = LABEL_SPACE.id(kind)
         if not LABEL_SPACE.things[i]: return i
         self.counts[kind] = self.counts.get(kind, -1) + 1
@@ -104,365 +118,393 @@ class _Canvas:
 
     def at(self, x, y, z):
         "Where the point `x` metres to the right, `y` up and `z` ahead falls, in pixels."
-        px = (self.world.x + FOCAL * np.asarray(x) / z) * self.size[1] / 2
-        py = (self.world.y + FOCAL * (EYE - np.asarray(y)) / z) * self.size[0]
-        return np.stack(np.broadcast_arrays(px, py), -1)
+        return (self.world.x + FOCAL * x / z) * self.size[1] / 2, (self.world.y + FOCAL * (EYE - y) / z) * self.size[0]
 
     def rays(self):
-        "For each pixel column and row, the slopes (right, down) of the line of sight."
+        "How far right each column of pixels looks, and how far down each row, per metre ahead."
         h, w = self.size
         right = ((np.arange(w) + 0.5) * 2 / w - self.world.x) / FOCAL
         down = ((np.arange(h) + 0.5) / h - self.world.y) / FOCAL
         return right.astype(np.float32), down.astype(np.float32)
 
-# %% ../../nbs/03_data.toy.ipynb #c010
-def _rgb(colour):
-    return np.array(colour, np.float32) / 255
+# %% ../../nbs/03_data.toy.ipynb #c025
+def _mix(paints): # list of (colour, amount per pixel)
+    "The colours (3, H, W) of a surface that holds so much of each paint."
+    palette = np.concatenate([c.reshape(3, 1) for c, _ in paints], 1)
+    return np.tensordot(palette, np.stack([a for _, a in paints]), 1)
 
-def _paint(canvas, rows, cols, colour, alpha, ids, style):
+def _paint(canvas, rows, cols, colour, alpha, instance, style):
     "Lay `colour` over a window of the canvas; pixels covered by half or more become the object's."
-    part = canvas.rgb[rows, cols]
-    part += alpha[..., None] * (colour - part)
-    canvas.ids[rows, cols][alpha >= 0.5] = ids
-    canvas.styles[ids] = style
+    part = canvas.rgb[:, rows, cols]
+    part += alpha * (colour - part)
+    canvas.ids[rows, cols][alpha >= 0.5] = instance
+    canvas.styles[instance] = style
 
-# %% ../../nbs/03_data.toy.ipynb #c011
+def _edge(distance, pixel):
+    "Share of a pixel inside an edge that lies `distance` ahead, both in metres."
+    return np.clip(distance / pixel + 0.5, 0, 1)
+
+# %% ../../nbs/03_data.toy.ipynb #c027
 def _sky(canvas):
-    "Sky that pales towards the horizon, clouds, and the sun's glow at dusk."
+    "Sky that pales towards the horizon, with clouds."
     w, (h, wide) = canvas.world, canvas.size
-    style = w.style['sky']
-    rows = slice(0, int(np.ceil((w.y + 0.02) * h)))
-    up = np.linspace(1, 0, rows.stop, dtype=np.float32)[:, None, None]
-    low = {'day': (196, 222, 240), 'overcast': (222, 224, 222), 'dusk': (252, 196, 128)}[style]
-    colour = _rgb(low) + up * (_rgb(STYLES['sky'][style]) * 0.94 - _rgb(low))
-    puffs = sum(_clouds(canvas.rng, (rows.stop, wide), (n, 2 * n)) / k for n, k in ((4, 1), (8, 2), (16, 4), (32, 8)))
-    cloud = np.clip(puffs * 1.6 - {'day': 0.5, 'overcast': 0.1, 'dusk': 0.6}[style], 0, 1)[..., None]
-    tint = {'day': (252, 252, 252), 'overcast': (160, 168, 178), 'dusk': (188, 104, 124)}[style]
-    colour = colour + 0.75 * cloud * (_rgb(tint) - colour)
-    _paint(canvas, rows, slice(0, wide), colour, np.ones((rows.stop, wide), np.float32), 1, style)
+    style, rows = w.style['sky'], slice(0, int(np.ceil((w.y + 0.02) * h)))
+    low, tint, clear = {'day': ((190, 218, 238), (252, 252, 252), 0.4), 'overcast': ((222, 224, 222), (150, 158, 168), 0.1),
+                        'dusk': ((255, 200, 150), (246, 170, 150), 0.5)}[style]
+    cloud = 0.75 * np.clip(1.6 * _clouds(canvas.rng, (rows.stop, wide), 4, 8, 16, 32) - clear, 0, 1)
+    up = np.linspace(1, 0, rows.stop, dtype=np.float32)[:, None] * (1 - cloud)
+    colour = _mix([(_rgb(STYLES['sky'][style]), up), (_rgb(low), 1 - up - cloud), (_rgb(tint), cloud)])
+    _paint(canvas, rows, slice(0, wide), colour, np.ones((rows.stop, wide), np.float32), canvas.new_id('sky'), style)
 
-# %% ../../nbs/03_data.toy.ipynb #c012
+# %% ../../nbs/03_data.toy.ipynb #c030
 def _bars(t, # position, metres
           period, width, # of the bars, metres; one is centred at 0
           pixel, # size of a pixel at that place, metres
          ): # share of each pixel that is covered by bars
-    "Bars that stay smooth: far away, where a pixel is wider than they are, they melt into their mean."
-    off = np.abs(np.mod(t + period / 2, period) - period / 2)
+    "Bars that stay smooth at any distance."
+    turns = t * (1 / period)
+    off = np.abs(turns - np.rint(turns)) * period
     cover = np.clip((width / 2 - off) / pixel + 0.5, 0, np.minimum(1, width / pixel))
-    melt = np.clip(2 * pixel / period - 0.5, 0, 1)
+    melt = np.clip(2 / period * pixel - 0.5, 0, 1)
     return cover + melt * (width / period - cover)
 
-def _stones(u, v, length, course, joint, pu, pv, rng, bond=0.5):
-    "Stones laid in courses: the tone of each (-1 to 1) and the share of each pixel that is joint."
-    row = np.floor(v / course).astype(np.int32)
+# %% ../../nbs/03_data.toy.ipynb #c033
+def _stones(u, v, # position along and across the courses, metres
+            length, course, joint, # of a stone, metres
+            pu, pv, # size of a pixel both ways, metres
+            rng, bond=0.5, # shift from course to course
+           ): # tone of each stone (-1 to 1), share of each pixel that is joint
+    "Stones laid in courses."
+    row = np.floor(v * (1 / course)).astype(np.int32)
     u = u + bond * length * (row & 1)
-    col = np.floor(u / length).astype(np.int32)
+    col = np.floor(u * (1 / length)).astype(np.int32)
     tone = rng.uniform(-1, 1, 256).astype(np.float32)[(row * 57 + col * 131) & 255]
-    tone = tone * np.clip(1.5 - pu / length, 0, 1) * np.clip(1.5 - pv / course, 0, 1)
+    tone = tone * (np.clip(1.5 - pu / length, 0, 1) * np.clip(1.5 - pv / course, 0, 1))
     return tone, 1 - (1 - _bars(v, course, joint, pv)) * (1 - _bars(u, length, joint, pu))
 
-# %% ../../nbs/03_data.toy.ipynb #c013
-def _ground(canvas):
-    "The ground plane: for each pixel below the horizon, where it is on the ground and how large."
+# %% ../../nbs/03_data.toy.ipynb #c035
+def _ground(canvas, nearest=0.):
+    "The rows that see the ground beyond `nearest` metres; where each pixel looks (x, z), and its size there."
     right, down = canvas.rays()
-    top = int(np.argmax(down > 0.006))
-    z = (EYE / down[top:])[:, None]
     h, w = canvas.size
-    return slice(top, h), z * right, z, z * 2 / (FOCAL * w), z * z / (FOCAL * EYE * h)
+    top = int(np.argmax(down > 0.006))
+    bottom = top + int((EYE / down[top:] > nearest).sum())
+    z = (EYE / down[top:bottom])[:, None]
+    return slice(top, bottom), z * right, z, z * (2 / (FOCAL * w)), z * z / (FOCAL * EYE * h)
 
-# %% ../../nbs/03_data.toy.ipynb #c014
+# %% ../../nbs/03_data.toy.ipynb #c036
 def _road(canvas):
     "The road: asphalt, cobblestone or brick, with lane marks."
     w = canvas.world
     rows, x, z, px, pz = _ground(canvas)
     style, rng = w.style['road'], np.random.default_rng([w.seed, 2])
-    shade = 1 + 0.10 * canvas.rough[rows]
-    if style == 'asphalt': shade = shade * (1 + 0.12 * _clouds(rng, x.shape, (9, 18)))
+    if style == 'asphalt': shade = 1 + 0.12 * _clouds(rng, x.shape, 9) + 0.16 * canvas.rough[rows]
     else:
-        size = (0.5, 0.55, 0.09) if style == 'cobblestone' else (0.9, 0.36, 0.06)
-        tone, joint = _stones(x, z, *size, px, pz, rng)
-        shade = shade * (1 + 0.24 * tone) * (1 - 0.5 * joint)
-    colour = _rgb(STYLES['road'][style]) * shade[..., None]
-    marks = _bars(x, 1e3, 0.22, px) * _bars(z, 6, 3, pz) + _bars(np.abs(x) - w.road + 2.3, 1e3, 0.16, px)
-    colour = colour + 0.8 * np.clip(marks, 0, 1)[..., None] * (_rgb((226, 224, 214)) - colour)
-    alpha = np.clip((w.road - np.abs(x)) / px + 0.5, 0, 1)
-    _paint(canvas, rows, slice(0, canvas.size[1]), colour, alpha, canvas.new_id('road'), style)
+        tone, joint = _stones(x, z, *((0.5, 0.55, 0.09) if style == 'cobblestone' else (0.9, 0.36, 0.06)), px, pz, rng)
+        shade = (1 + 0.22 * tone + 0.1 * canvas.rough[rows]) * (1 - 0.5 * joint)
+    middle = _bars(x, 1e3, 0.22, px) * _bars(z, 6, 3, pz)
+    marks = 0.8 * np.maximum(middle, _bars(np.abs(x) - (w.road - 2.3), 1e3, 0.16, px))
+    colour = _mix([(_rgb(STYLES['road'][style]), shade * (1 - marks)), (_rgb((226, 224, 214)), marks)])
+    _paint(canvas, rows, slice(0, canvas.size[1]), colour, _edge(w.road - np.abs(x), px), canvas.new_id('road'), style)
 
-# %% ../../nbs/03_data.toy.ipynb #c015
+# %% ../../nbs/03_data.toy.ipynb #c038
 def _pavement(canvas):
     "The pavement, paler than any road, and its kerb."
     w = canvas.world
-    rows, x, z, px, pz = _ground(canvas)
+    rows, x, z, px, pz = _ground(canvas, w.road / np.abs(canvas.rays()[0]).max())
     style, rng = w.style['pavement'], np.random.default_rng([w.seed, 3])
     size = {'slabs': (1.1, 1.1, 0.07), 'sand setts': (0.4, 0.4, 0.05), 'rose tiles': (0.7, 0.7, 0.05)}[style]
     tone, joint = _stones(x, z, *size, px, pz, rng, bond=0.5 * (style == 'sand setts'))
-    shade = (1 + 0.06 * canvas.rough[rows]) * (1 + 0.09 * tone) * (1 - 0.4 * joint)
-    colour = _rgb(STYLES['pavement'][style]) * shade[..., None]
-    kerb = np.clip((w.road + 0.3 - np.abs(x)) / px + 0.5, 0, 1)[..., None]
-    colour = colour + kerb * (_rgb((186, 186, 182)) - colour)
-    alpha = np.clip((np.abs(x) - w.road) / px + 0.5, 0, 1)
-    _paint(canvas, rows, slice(0, canvas.size[1]), colour, alpha, canvas.new_id('pavement'), style)
+    kerb = _edge(w.road + 0.3 - np.abs(x), px)
+    shade = (1 + 0.06 * canvas.rough[rows] + 0.08 * tone) * (1 - 0.35 * joint)
+    colour = _rgb(STYLES['pavement'][style]) * (shade + kerb * (0.86 - shade))
+    _paint(canvas, rows, slice(0, canvas.size[1]), colour, _edge(np.abs(x) - w.road, px), canvas.new_id('pavement'), style)
 
-# %% ../../nbs/03_data.toy.ipynb #c016
+# %% ../../nbs/03_data.toy.ipynb #c041
 def _shadows(canvas):
     "Soft shadows on the ground, of the houses and of everything that stands in the street."
     w, (h, wide) = canvas.world, canvas.size
     mask = Image.new('L', (wide, h))
-    draw = ImageDraw.Draw(mask)
-    turn = np.linspace(0, 2 * np.pi, 17)
+    draw, turn = ImageDraw.Draw(mask), np.linspace(0, 2 * np.pi, 17)
+    def dark(x, z, strength): draw.polygon(np.stack(canvas.at(np.array(x), 0, np.array(z)), 1).ravel().tolist(), fill=strength)
     for s in w.rows:
-        if s.side != w.sun: continue
-        reach = s.side * (w.wall - 0.45 * s.height)
-        draw.polygon([tuple(p) for p in canvas.at([s.side * w.wall, s.side * w.wall, reach, reach], 0, np.array([s.z0, s.z1, s.z1, s.z0]))], fill=150)
+        reach = s.side * (w.wall - 0.4 * s.height)
+        if s.side == w.sun: dark([s.side * w.wall] * 2 + [reach] * 2, [s.z0, s.z1, s.z1, s.z0], 110)
     for t in w.things:
-        wide_x, long_z = {'car': (1.15, 2.5), 'person': (0.5, 0.3), 'pole': (0.5, 0.25), 'vegetation': (1.7, 1.2)}[t.kind]
-        x = t.x - w.sun * 0.5 * wide_x + wide_x * np.cos(turn)
-        z = t.z + (2.1 if t.kind == 'car' else 0) + long_z * np.sin(turn)
-        draw.polygon([tuple(p) for p in canvas.at(x, 0, np.maximum(z, 2))], fill=220)
-    dark = np.asarray(mask.filter(ImageFilter.GaussianBlur(h / 160)), np.float32) / 255
-    depth = {'day': 0.55, 'overcast': 0.35, 'dusk': 0.4}[w.style['sky']]
-    canvas.rgb *= 1 - depth * dark[..., None] * _rgb((255, 240, 215))
+        wide_x, long_z = {'car': (1.15, 2.4), 'person': (0.5, 0.3), 'pole': (0.5, 0.25), 'vegetation': (1.7, 1.2)}[t.kind]
+        middle = t.z + 2.1 * (t.kind == 'car')
+        dark(t.x + wide_x * (np.cos(turn) - 0.5 * w.sun), np.maximum(middle + long_z * np.sin(turn), 2), 220)
+    top = int(w.y * h)
+    soft = np.asarray(mask.crop((0, top, wide, h)).filter(ImageFilter.BoxBlur(h / 110)), np.float32) / 255
+    depth = {'day': 0.5, 'overcast': 0.32, 'dusk': 0.4}[w.style['sky']]
+    canvas.rgb[:, top:] *= 1 - depth * _rgb((255, 240, 215)) * soft
 
-# %% ../../nbs/03_data.toy.ipynb #c017
+# %% ../../nbs/03_data.toy.ipynb #c044
+def _masonry(s, u, y, pu, py, rng):
+    "How bright the bare wall is: bricks, slabs of slate, or lines in the plaster; darker at its foot."
+    if s.style in ('brick', 'slate'):
+        size, depth, seam = ((0.75, 0.3, 0.06), 0.16, 0.16) if s.style == 'brick' else ((1.4, 0.7, 0.06), 0.12, -0.3)
+        tone, joint = _stones(u, y, *size, pu, py, rng)
+        shade = (1 + depth * tone) * (1 + seam * joint)
+    else: shade = 1 - 0.16 * _bars(y, 0.48, 0.04, py)
+    return shade * np.clip(0.8 + 0.17 * y, 0.7, 1) * (1 - 0.25 * _edge(y - s.height + 0.45, py))
+
+# %% ../../nbs/03_data.toy.ipynb #c046
+def _windows(s, u, y, pu, py, rng, night):
+    "Shares of each pixel that are window (frame and all), dark glass, and lit glass."
+    gap, numbers = rng.uniform(2.1, 2.9), rng.random(256).astype(np.float32)
+    u, y, below = u - gap / 2, y - 1.55, _edge(s.height - 0.6 - y, py)
+    frame = _bars(u, gap, 1.26, pu) * (_bars(y, 2.9, 1.72, py) * below)
+    glass = _bars(u, gap, 1.02, pu) * (1 - _bars(u, gap, 0.1, pu)) * (_bars(y, 2.9, 1.48, py) * below)
+    which = np.rint(u / gap).astype(np.int32) * 57 + np.rint(y * (1 / 2.9)).astype(np.int32) * 131
+    number = numbers[which & 255]
+    lit = glass * (number < night)
+    return frame, (glass - lit) * (0.7 + 0.6 * number), lit, frame - glass
+
+# %% ../../nbs/03_data.toy.ipynb #c047
 def _wall(s, u, y, pu, py, night):
-    "Colours of a building's wall, `u` metres along it and `y` metres up: masonry, windows, a shop below."
-    rng = np.random.default_rng(s.seed)
-    base, gap = _rgb(STYLES['building'][s.style]), rng.uniform(2, 2.8)
-    length, course, joint, depth = {'brick': (0.75, 0.3, 0.06, 0.14), 'concrete': (2.4, 2.9, 0.09, 0.05)}.get(s.style, (1e3, 0.42, 0.03, 0.02))
-    tone, seam = _stones(u, y, length, course, joint, pu, py, rng)
-    shade = (1 + depth * tone) * (1 - seam * (-0.3 if s.style == 'brick' else 0.22)) * (0.78 + 0.22 * np.clip(y / 1.2, 0, 1))
-    colour = base * shade[..., None]
-    u, up = u - gap / 2, y - 1.55
-    frame = _bars(u, gap, 1.34, pu) * _bars(up, 2.9, 1.84, py)
-    glass = _bars(u, gap, 1.06, pu) * _bars(up, 2.9, 1.56, py) * (1 - _bars(u, gap, 0.1, pu))
-    pane = (np.floor(u / gap + 0.5).astype(np.int32) * 57 + np.floor(up / 2.9 + 0.5).astype(np.int32) * 131) & 255
-    lit = (rng.random(256) < night).astype(np.float32)[pane]
-    blue = 0.75 + 0.5 * rng.random(256).astype(np.float32)[pane] + 0.25 * np.mod(up, 2.9) / 2.9
-    window = _rgb((74, 94, 118)) * blue[..., None] + lit[..., None] * (_rgb((255, 206, 120)) - _rgb((74, 94, 118)) * blue[..., None])
-    inside = np.clip((s.height - 0.6 - y) / py + 0.5, 0, 1)
-    colour += (frame * inside)[..., None] * (base * 0.45 + 0.5 - colour)
-    colour += (glass * inside)[..., None] * (window - colour)
-    cornice = np.clip((y - s.height + 0.5) / py + 0.5, 0, 1)
-    return colour + cornice[..., None] * (base * 0.72 - colour)
+    "The paints of a building's wall: masonry, frames, glass, lamplight, and often awnings over the ground floor."
+    rng, base = np.random.default_rng(s.seed), _rgb(STYLES['building'][s.style])
+    shade = _masonry(s, u, y, pu, py, rng)
+    window, glass, lit, frame = _windows(s, u, y, pu, py, rng, night)
+    paints = [(base, shade * (1 - window)), (0.6 * base + 0.36, frame), (0.25 * base + _rgb((50, 66, 90)), glass), (0.3 * base + _rgb((180, 130, 60)), lit)]
+    if rng.random() < 0.5: return paints
+    awning = _edge(y - 2.25, py) * _edge(2.8 - y, py)
+    stripe = awning * _bars(u, 0.8, 0.4, pu)
+    return [(c, a * (1 - awning)) for c, a in paints] + [(0.6 * base, awning - stripe), (0.5 * base + 0.45, stripe)]
 
-# %% ../../nbs/03_data.toy.ipynb #c018
+# %% ../../nbs/03_data.toy.ipynb #c049
+def _lumps(u, v, size, pixel, rng):
+    "Smooth noise (-1 to 1) with lumps of `size` metres, fixed to the surface that u and v measure."
+    u, v = np.broadcast_arrays(u / size, v / size)
+    i, j = np.floor(u).astype(np.int32), np.floor(v).astype(np.int32)
+    u, v, table = u - i, v - j, rng.uniform(-1, 1, (32, 32)).astype(np.float32)
+    corner = lambda a, b: table[(i + a) & 31, (j + b) & 31]
+    smooth = (corner(0, 0) * (1 - u) + corner(1, 0) * u) * (1 - v) + (corner(0, 1) * (1 - u) + corner(1, 1) * u) * v
+    return smooth * np.clip(1.5 - pixel / size, 0, 1)
+
 def _hedge(s, u, y, pu, py, night):
-    "Colours of a hedge: leafy clumps, each lit from above."
+    "The paint of a hedge: leaves in clumps, lighter towards the top."
     rng = np.random.default_rng(s.seed)
-    tone, gap = _stones(u, y, 0.5, 0.42, 0.16, pu, py, rng)
-    round_top = np.mod(y, 0.42) / 0.42 - 0.5
-    shade = (1 + 0.22 * tone + 0.25 * round_top * np.clip(1.5 - py / 0.42, 0, 1)) * (1 - 0.4 * gap) * (0.75 + 0.3 * y / s.height)
-    return _rgb(STYLES['vegetation'][s.style]) * shade[..., None]
+    leaves = 0.3 * _lumps(u, y, 0.5, pu, rng) + 0.3 * _lumps(u, y, 0.2, pu, rng)
+    return [(_rgb(STYLES['vegetation'][s.style]), (1 + leaves) * (0.82 + 0.26 * y / s.height))]
 
-# %% ../../nbs/03_data.toy.ipynb #c019
+# %% ../../nbs/03_data.toy.ipynb #c051
 def _span(lo, hi, n):
-    "The pixels whose centres lie from `lo` to `hi`, as a slice of 0 to n."
+    "The pixels whose centres lie between `lo` and `hi`, as a slice of 0 to n."
     lo, hi = np.clip(np.round([min(lo, hi), max(lo, hi)]), 0, n).astype(int)
     return slice(lo, hi)
 
-def _put_face(canvas, s, ids, cols, u, z, pu, light):
-    "Paint one upright face of a stretch of houses, in pixel columns `cols` at depth `z` each."
-    if cols.stop <= cols.start: return
-    h, wide = canvas.size
-    near = z.min()
-    rows = _span(canvas.at(0, s.height + 0.3, near)[1], canvas.at(0, 0, near)[1] + 1, h)
-    y = EYE - canvas.rays()[1][rows, None] * z
-    py = z / (FOCAL * h)
-    night = 0.55 if canvas.world.style['sky'] == 'dusk' else 0.06
-    top = s.height
-    if s.kind == 'vegetation': top = top + 0.16 * np.sin(u * 5.1) * np.sin(u * 1.7 + 1)
-    colour = (_wall if s.kind == 'building' else _hedge)(s, u, y, pu, py, night)
-    rough = 0.05 if s.kind == 'building' else 0.22
-    colour *= (light * (1 + rough * canvas.rough[rows, cols]))[..., None]
-    haze = (1 - np.exp(-z / 160))[..., None]
-    colour += haze * (canvas.haze - colour)
-    alpha = np.clip((top - y) / py + 0.5, 0, 1) * np.clip(y / py + 0.5, 0, 1)
-    _paint(canvas, rows, cols, colour, alpha, ids, s.style)
+def _haze(z): return 1 - np.exp(-z / 400)
 
-# %% ../../nbs/03_data.toy.ipynb #c020
+def _put_face(canvas, face):
+    "Paint one upright face of a stretch of houses, in pixel columns at a depth `z` each."
+    s, cols, z, rows = face.s, face.cols, face.z, face.rows
+    y, py = EYE - canvas.rays()[1][rows, None] * z, z * (1 / (FOCAL * canvas.size[0]))
+    night = 0.4 if canvas.world.style['sky'] == 'dusk' else 0.05
+    paints = (_wall if s.kind == 'building' else _hedge)(s, face.u, y, face.pu, py, night)
+    rough = 1 + (0.05 if s.kind == 'building' else 0.12) * canvas.rough[rows, cols]
+    amount = rough * (face.light * (1 - _haze(z)))
+    colour = _mix([(c, a * amount) for c, a in paints] + [(canvas.haze, np.broadcast_to(_haze(z), y.shape))])
+    top = s.height + (0.16 * np.sin(5.1 * face.u) * np.sin(1.7 * face.u + 1) if s.kind == 'vegetation' else 0)
+    _paint(canvas, rows, cols, colour, _edge(top - y, py) * _edge(y, py), face.id, s.style)
+
+# %% ../../nbs/03_data.toy.ipynb #c053
+def _faces(canvas):
+    "The faces of all stretches, near to far, cut to the rows and columns that nothing nearer hides."
+    w, (h, wide), right = canvas.world, canvas.size, canvas.rays()[0]
+    covered = np.full(wide, h)
+    def face(s, instance, x0, z0, x1, z1, light):
+        cols = _span(canvas.at(x0, 0, z0)[0], canvas.at(x1, 0, z1)[0], wide)
+        if cols.stop <= cols.start: return []
+        across = z0 == z1
+        z = np.full(cols.stop - cols.start, z0, np.float32) if across else x0 / right[cols]
+        u, pu = (right[cols] * z0 - x0, z * (2 / (FOCAL * wide))) if across else (z - s.z0, z * z * (2 / (FOCAL * abs(x0) * wide)))
+        roof = canvas.at(0, s.height + 0.3, z)[1]
+        rows = slice(int(max(0, roof.min() - 1)), int(min(covered[cols].max(), canvas.at(0, 0, z.min())[1] + 2)))
+        covered[cols] = np.minimum(covered[cols], np.ceil(canvas.at(0, s.height - 0.3, z)[1] + 1))
+        return [SimpleNamespace(s=s, id=instance, cols=cols, rows=rows, z=z, u=np.abs(u), pu=pu, light=light)] if rows.start < rows.stop else []
+    faces = []
+    for s in sorted(w.rows, key=lambda s: s.z0):
+        i, x = canvas.new_id(s.kind), s.side * w.wall
+        faces += face(s, i, x, s.z0, x, s.z1, 0.86 if s.side == w.sun else 1.04)
+        faces += face(s, i, x, s.z0, x + 9 * s.side, s.z0, 0.94)
+    for s in w.far: faces += face(s, canvas.new_id(s.kind), s.x - 7, s.z0, s.x + 7, s.z0, 1.)
+    return faces
+
 def _houses(canvas):
-    "Both sides of the street, far to near: the end of each stretch, then its front along the street."
-    w, (h, wide) = canvas.world, canvas.size
-    right = canvas.rays()[0]
-    for s in w.far:
-        cols = _span(canvas.at(s.x - s.width / 2, 0, s.z0)[0], canvas.at(s.x + s.width / 2, 0, s.z0)[0], wide)
-        z = np.full(cols.stop - cols.start, s.z0, np.float32)
-        _put_face(canvas, s, canvas.new_id(s.kind), cols, right[cols] * s.z0 + 50, z, z * 2 / (FOCAL * wide), 0.95)
-    for s in sorted(w.rows, key=lambda s: -s.z0):
-        ids, x = canvas.new_id(s.kind), s.side * w.wall
-        cols = _span(canvas.at(x, 0, s.z0)[0], canvas.at(x + s.side * 9, 0, s.z0)[0], wide)
-        z = np.full(cols.stop - cols.start, s.z0, np.float32)
-        _put_face(canvas, s, ids, cols, np.abs(right[cols]) * s.z0 - w.wall, z, z * 2 / (FOCAL * wide), 0.86)
-        cols = _span(canvas.at(x, 0, s.z0)[0], canvas.at(x, 0, s.z1)[0], wide)
-        z = x / right[cols]
-        _put_face(canvas, s, ids, cols, z - s.z0, z, z * z * 2 / (FOCAL * w.wall * wide), 0.8 if s.side == w.sun else 1.04)
+    "Both sides of the street and what closes it, painted from far to near."
+    for face in reversed(_faces(canvas)): _put_face(canvas, face)
 
-# %% ../../nbs/03_data.toy.ipynb #c021
+# %% ../../nbs/03_data.toy.ipynb #c056
 def _stamp(canvas, t, shapes, rough=0.05):
-    "Paint a thing made of polygons (points in pixels, colour), smooth-edged, over what is there."
-    points = np.concatenate([p for p, _ in shapes])
-    (x0, y0), (x1, y1) = np.floor(points.min(0)).astype(int), np.ceil(points.max(0)).astype(int) + 1
+    "Paint a thing made of (points in metres, colour), first shape first, over what is there."
+    points = np.stack(canvas.at(*np.concatenate([np.asarray(p, float) for p, _ in shapes]).T), 1)
+    (x0, y0), (x1, y1) = np.floor(points.min(0)), np.ceil(points.max(0)) + 1
     cols, rows = _span(x0, x1, canvas.size[1]), _span(y0, y1, canvas.size[0])
     if cols.stop <= cols.start or rows.stop <= rows.start: return
-    fine = 4 if canvas.size[0] < 256 else 2
+    fine, start = 4 if canvas.size[0] < 256 else 2, 0
     sheet = Image.new('RGBA', ((cols.stop - cols.start) * fine, (rows.stop - rows.start) * fine))
-    draw = ImageDraw.Draw(sheet)
+    draw, flat = ImageDraw.Draw(sheet), ((points - (cols.start, rows.start)) * fine).ravel().tolist()
     for p, colour in shapes:
-        draw.polygon(((p - (cols.start, rows.start)) * fine).ravel().tolist(), fill=tuple(int(c) for c in np.clip(colour, 0, 255)) + (255,))
-    pixels = np.asarray(sheet.convert('RGBa').reduce(fine), np.float32) / 255
-    alpha = pixels[..., 3]
-    colour = pixels[..., :3] / np.maximum(alpha, 1e-3)[..., None] * (1 + rough * canvas.rough[rows, cols])[..., None]
-    colour += (1 - np.exp(-t.z / 160)) * (canvas.haze - colour)
+        draw.polygon(flat[start:start + 2 * len(p)], fill=tuple(int(min(max(c, 0), 255)) for c in colour) + (255,))
+        start += 2 * len(p)
+    pixels = np.asarray(sheet.convert('RGBa').reduce(fine)).transpose(2, 0, 1).astype(np.float32) / 255
+    alpha, haze = pixels[3], _haze(t.z)
+    colour = pixels[:3] * ((1 - haze) * (1 + rough * canvas.rough[rows, cols]) / np.maximum(alpha, 1e-3)) + haze * canvas.haze
     _paint(canvas, rows, cols, colour, alpha, canvas.new_id(t.kind), t.style)
 
-# %% ../../nbs/03_data.toy.ipynb #c022
-_TURN = np.linspace(0, 2 * np.pi, 14, endpoint=False)
+# %% ../../nbs/03_data.toy.ipynb #c057
+_TURN = [(float(np.cos(a)), float(np.sin(a))) for a in np.linspace(0, 2 * np.pi, 12, endpoint=False)]
 
-def _flat(canvas, t):
-    "Shapes for a thing that faces us: `shape(points, colour)` and `disc(x, y, radius, colour)` in metres from its foot."
-    shapes = []
-    def shape(points, colour):
-        x, y = np.array(points, float).T
-        shapes.append((canvas.at(t.x + x, y, t.z), np.array(colour)))
-    def disc(x, y, rx, colour, ry=None):
-        shape(np.stack([x + rx * np.cos(_TURN), y + (ry or rx) * np.sin(_TURN)], -1), colour)
-    return shapes, shape, disc
+class _Cutout:
+    "Shapes for a thing that stands facing us, in metres from its foot."
+    def __init__(self, t): self.t, self.shapes = t, []
+    def shape(self, points, colour): self.shapes.append(([(self.t.x + x, y, self.t.z) for x, y in points], colour))
+    def disc(self, x, y, rx, colour, ry=None): self.shape([(x + rx * c, y + (ry or rx) * s) for c, s in _TURN], colour)
 
-# %% ../../nbs/03_data.toy.ipynb #c023
+# %% ../../nbs/03_data.toy.ipynb #c059
 def _tree(canvas, t):
-    "A trunk and some sixty clumps of leaves, darker below and behind."
-    rng, base = np.random.default_rng(t.seed), np.array(STYLES['vegetation'][t.style])
-    shapes, shape, disc = _flat(canvas, t)
-    h = t.height
-    shape([(-0.2, 0), (0.2, 0), (0.12, h * 0.6), (-0.12, h * 0.6)], (88, 66, 50))
-    n = 60
-    a, r = rng.uniform(0, 2 * np.pi, n), np.sqrt(rng.random(n))
-    y = h * 0.68 + h * 0.3 * r * np.sin(a)
-    spread = h * 0.3 * (1.5 * (h - y) / (0.62 * h) if t.style == 'pine' else 1)
-    x = spread * r * np.cos(a)
-    light = 0.72 + 0.45 * (y / h - 0.38) / 0.6 - 0.12 * canvas.world.sun * x / h * -1 + rng.uniform(-0.14, 0.14, n)
-    for i in np.argsort(light):
-        disc(x[i], y[i], h * rng.uniform(0.05, 0.1), base * light[i])
-    _stamp(canvas, t, shapes, 0.2)
+    "A trunk and sixty clumps of leaves."
+    rng, base, h, n = np.random.default_rng(t.seed), np.array(STYLES['vegetation'][t.style]), t.height, 60
+    cut = _Cutout(t)
+    cut.shape([(-0.2, 0), (0.2, 0), (0.12, h * 0.6), (-0.12, h * 0.6)], (88, 66, 50))
+    turn, r = rng.uniform(0, 2 * np.pi, n), np.sqrt(rng.random(n))
+    y = h * (0.68 + 0.3 * r * np.sin(turn))
+    x = h * 0.3 * r * np.cos(turn) * (1.6 * (1 - y / h) / 0.6 if t.style == 'pine' else 1)
+    light = 0.6 + 0.5 * y / h + 0.5 * canvas.world.sun * x / h + rng.uniform(-0.12, 0.12, n)
+    size = h * rng.uniform(0.05, 0.1, n)
+    for i in np.argsort(light): cut.disc(x[i], y[i], size[i], base * light[i])
+    _stamp(canvas, t, cut.shapes, 0.12)
 
-# %% ../../nbs/03_data.toy.ipynb #c024
+# %% ../../nbs/03_data.toy.ipynb #c061
 def _person(canvas, t):
-    "Legs, coat, arms, head and hair, at a stride."
-    rng, coat = np.random.default_rng(t.seed), np.array(STYLES['person'][t.style])
-    shapes, shape, disc = _flat(canvas, t)
+    "Legs, coat, arms, head and hair."
+    rng, coat, cut = np.random.default_rng(t.seed), np.array(STYLES['person'][t.style]), _Cutout(t)
     h, step = rng.uniform(1.6, 1.95), rng.uniform(0.04, 0.16)
-    skin = np.array([(240, 200, 170), (214, 160, 120), (160, 108, 76), (96, 64, 48)][rng.integers(4)])
-    hair = np.array([(40, 30, 28), (110, 70, 40), (214, 178, 110), (150, 150, 150)][rng.integers(4)])
-    for side, dark in ((-1, 0.5), (1, 0.62)):
-        shape([(side * 0.05 - 0.11, 0.48 * h), (side * 0.05 + 0.11, 0.48 * h), (side * step + 0.1, 0.03 * h), (side * step - 0.08, 0.03 * h)], coat * dark)
-        disc(side * step + 0.03, 0.03 * h, 0.14, (44, 38, 40), 0.06)
-        shape([(side * 0.2, 0.8 * h), (side * 0.3, 0.78 * h), (side * (0.26 + step), 0.48 * h), (side * (0.16 + step), 0.48 * h)], coat * 0.78)
-        disc(side * (0.21 + step), 0.47 * h, 0.06, skin)
-    shape([(-0.22, 0.83 * h), (0.22, 0.83 * h), (0.27, 0.42 * h), (-0.27, 0.42 * h)], coat)
-    shape([(0.06, 0.83 * h), (0.22, 0.83 * h), (0.27, 0.42 * h), (0.1, 0.42 * h)], coat * 0.84)
-    disc(0, 0.925 * h, 0.14, hair, 0.15)
-    disc(0.02, 0.9 * h, 0.115, skin, 0.125)
-    _stamp(canvas, t, shapes)
+    skin = ((240, 200, 170), (214, 160, 120), (160, 108, 76), (96, 64, 48))[rng.integers(4)]
+    hair = ((40, 30, 28), (110, 70, 40), (214, 178, 110), (150, 150, 150))[rng.integers(4)]
+    for side in (-1, 1):
+        cut.shape([(side * 0.05 - 0.11, 0.48 * h), (side * 0.05 + 0.11, 0.48 * h), (side * step + 0.1, 0.03 * h), (side * step - 0.08, 0.03 * h)], coat * (0.6 + 0.06 * side))
+        cut.disc(side * step + 0.03, 0.03 * h, 0.14, (44, 38, 40), 0.06)
+        cut.shape([(side * 0.2, 0.82 * h), (side * 0.3, 0.78 * h), (side * (0.26 + step), 0.48 * h), (side * (0.16 + step), 0.48 * h)], coat * 0.8)
+        cut.disc(side * (0.21 + step), 0.47 * h, 0.06, skin)
+    cut.shape([(-0.22, 0.83 * h), (0.22, 0.83 * h), (0.27, 0.42 * h), (-0.27, 0.42 * h)], coat)
+    cut.shape([(0.06, 0.83 * h), (0.22, 0.83 * h), (0.27, 0.42 * h), (0.1, 0.42 * h)], coat * 0.86)
+    cut.disc(0, 0.925 * h, 0.14, hair, 0.15)
+    cut.disc(0.02, 0.9 * h, 0.115, skin, 0.125)
+    _stamp(canvas, t, cut.shapes)
 
-# %% ../../nbs/03_data.toy.ipynb #c025
+# %% ../../nbs/03_data.toy.ipynb #c063
 def _pole(canvas, t):
     "A lamp post, a sign or a traffic light."
-    base, side = np.array(STYLES['pole'][t.style]), -np.sign(t.x)
-    shapes, shape, disc = _flat(canvas, t)
-    h = {'lamp post': 5.2, 'traffic light': 3.9}.get(t.style, 3.3)
-    shape([(-0.17, 0), (0.17, 0), (0.15, h), (-0.15, h)], base * 0.9)
-    shape([(0.03, 0), (0.17, 0), (0.15, h), (0.05, h)], base * 0.65)
+    base, cut, d = np.array(STYLES['pole'][t.style]), _Cutout(t), -1 if t.x > 0 else 1
+    h = {'lamp post': 5., 'traffic light': 3.7}.get(t.style, 3.1)
+    cut.shape([(-0.16, 0), (0.16, 0), (0.14, h), (-0.14, h)], base * 0.95)
+    cut.shape([(0.04, 0), (0.16, 0), (0.14, h), (0.05, h)], base * 0.7)
     if t.style == 'lamp post':
-        shape([(0, h), (side * 1.5, h + 0.2), (side * 1.5, h + 0.02), (0, h - 0.3)], base)
-        shape([(side * 0.9, h + 0.3), (side * 1.9, h + 0.26), (side * 1.8, h - 0.06), (side * 0.9, h - 0.02)], base * 0.9)
-        shape([(side * 0.95, h), (side * 1.8, h - 0.02), (side * 1.75, h - 0.16), (side * 1.0, h - 0.14)], (255, 236, 170))
+        cut.shape([(0, h), (d * 1.5, h + 0.2), (d * 1.5, h), (0, h - 0.3)], base)
+        cut.shape([(d * 0.9, h + 0.3), (d * 1.9, h + 0.26), (d * 1.8, h - 0.06), (d * 0.9, h - 0.02)], base * 0.9)
+        cut.shape([(d * 0.95, h), (d * 1.8, h - 0.02), (d * 1.75, h - 0.16), (d * 1.0, h - 0.14)], (255, 236, 170))
     elif t.style == 'traffic light':
-        shape([(-0.38, h - 1.5), (0.38, h - 1.5), (0.38, h + 0.2), (-0.38, h + 0.2)], base)
-        for k, lamp in enumerate([(60, 200, 90), (120, 90, 30), (120, 40, 36)]): disc(0, h - 1.22 + 0.56 * k, 0.22, lamp)
+        cut.shape([(-0.33, h - 1.3), (0.33, h - 1.3), (0.33, h + 0.2), (-0.33, h + 0.2)], base)
+        for k, lamp in enumerate([(60, 210, 100), (130, 96, 30), (124, 44, 38)]): cut.disc(0, h - 1.04 + 0.49 * k, 0.19, lamp)
     elif t.style == 'red sign':
-        disc(0, h, 0.66, base); disc(0, h, 0.6, base * 1.1)
-        shape([(-0.44, h - 0.13), (0.44, h - 0.13), (0.44, h + 0.13), (-0.44, h + 0.13)], (244, 240, 236))
+        cut.disc(0, h, 0.58, base)
+        cut.shape([(-0.38, h - 0.12), (0.38, h - 0.12), (0.38, h + 0.12), (-0.38, h + 0.12)], (244, 240, 236))
     else:
-        shape([(-0.6, h - 0.62), (0.6, h - 0.62), (0.6, h + 0.62), (-0.6, h + 0.62)], base)
-        shape([(-0.3, h - 0.2), (0.3, h - 0.2), (0, h + 0.34)], (240, 244, 250))
-    _stamp(canvas, t, shapes, 0.04)
+        cut.shape([(-0.5, h - 0.5), (0.5, h - 0.5), (0.5, h + 0.5), (-0.5, h + 0.5)], base)
+        cut.shape([(-0.27, h - 0.2), (0.27, h - 0.2), (0, h + 0.3)], (240, 244, 250))
+    _stamp(canvas, t, cut.shapes, 0.04)
 
-# %% ../../nbs/03_data.toy.ipynb #c026
-def _car(canvas, t):
-    "A car in perspective: body, wheels, cabin and glass, seen from one end and the side towards us."
-    rng, base = np.random.default_rng(t.seed), np.array(STYLES['car'][t.style], float)
-    h, glass = rng.choice([1.45, 1.5, 1.75]), np.array((52, 64, 80))
-    s, half, long = -np.sign(t.x), 0.92, 4.2
-    shapes = []
-    def shape(x, y, z, colour): shapes.append((canvas.at(t.x + np.array(x, float), y, t.z + np.array(z, float)), np.array(colour)))
-    def quad(x, y, z, colour): shape((-x[0], x[0], x[1], -x[1]), np.repeat(y, 2), np.repeat(z, 2), colour)
-    quad((half, half), (0.12, 0.12), (0.1, long), (26, 26, 30))
-    quad((half, half), (0.88, 0.88), (0, long), base * 1.06 + 12)
-    shape([s * half] * 4, (0.24, 0.24, 0.88, 0.88), (0, long, long, 0), base * 0.74)
-    shape([s * half] * 4, (0.66, 0.66, 0.74, 0.74), (0, long, long, 0), base * 0.84 + 24)
+# %% ../../nbs/03_data.toy.ipynb #c065
+class _Solid:
+    "Shapes of a thing with depth: metres from the middle of its near end; `s` is the side we see."
+    def __init__(self, t): self.t, self.s, self.shapes = t, -1 if t.x > 0 else 1, []
+    def polygon(self, points, colour): self.shapes.append(([(self.t.x + x, y, self.t.z + z) for x, y, z in points], colour))
+    def plate(self, x, y, z, colour): # half widths, heights and depths of the lower and the upper edge
+        self.polygon([(-x[0], y[0], z[0]), (x[0], y[0], z[0]), (x[1], y[1], z[1]), (-x[1], y[1], z[1])], colour)
+    def flank(self, x, y, z, colour): # as plate; z: the lower edge's two ends, the upper edge's two ends
+        self.polygon([(self.s * x[0], y[0], z[0]), (self.s * x[0], y[0], z[1]), (self.s * x[1], y[1], z[3]), (self.s * x[1], y[1], z[2])], colour)
+
+# %% ../../nbs/03_data.toy.ipynb #c066
+def _car_body(car, base, ahead):
+    "Everything below the windows: body, wheels, lamps, bumper and number plate."
+    half, long, lamp = 0.92, 4.2, (200, 24, 30) if ahead else (255, 246, 206)
+    car.plate((half, half), (0.12, 0.12), (0.1, long), (26, 26, 30))
+    for side in (-1, 1): car.polygon([(side * x, y, 0.1) for x, y in ((0.58, 0), (0.86, 0), (0.86, 0.3), (0.58, 0.3))], (24, 24, 26))
+    car.plate((half, half), (0.88, 0.88), (0, long), base * 1.06 + 8)
+    car.flank((half, half), (0.22, 0.88), (0, long, 0, long), base * 0.8)
+    car.flank((half, half), (0.66, 0.74), (0, long, 0, long), base * 0.86 + 22)
     for z in (0.85, 3.35):
-        for r, c in ((0.36, (24, 24, 26)), (0.2, (168, 170, 174))): shape([s * half] * 14, 0.36 + r * np.cos(_TURN), z + r * np.sin(_TURN), c)
-    a, b, c, d = (0.15, 3.1, 0.5, 2.6) if h > 1.6 else (0.5, 3.3, 1.1, 2.7)
-    inner = 0.74
-    shape([s * half, s * half, s * inner, s * inner], (0.88, 0.88, h, h), (a, b, d, c), base * 0.78)
-    for e, f in ((0.08, 0.47), (0.53, 0.92)):
-        low, top = np.array([a + (b - a) * e, a + (b - a) * f]), np.array([c + (d - c) * e, c + (d - c) * f])
-        shape([s * 0.905, s * 0.905, s * 0.765, s * 0.765], (0.94, 0.94, h - 0.08, h - 0.08), (*low, *top[::-1]), glass * 0.9)
-    quad((inner, inner), (h, h), (c, d), base * 1.1 + 14)
-    quad((half, inner), (0.88, h), (a, c), base * 0.9)
-    quad((half - 0.08, inner - 0.06), (0.93, h - 0.07), (a + 0.04, c - 0.06), glass)
-    x = np.array((-0.5, -0.2, -0.1, -0.35))
-    shape(x, (0.93, 0.93, h - 0.07, h - 0.07), (a + 0.04, a + 0.04, c - 0.06, c - 0.06), glass * 1.5 + 20)
-    quad((half, half), (0.24, 0.9), (0, 0), base * 0.92)
-    quad((half, half), (0.24, 0.38), (0, 0), base * 0.3 + 24)
-    quad((0.26, 0.26), (0.46, 0.6), (0, 0), (240, 238, 220))
-    lamp = (200, 24, 30) if t.ahead else (255, 246, 206)
-    for side in (-1, 1):
-        shape(side * np.array((0.5, 0.86, 0.86, 0.5)), (0.62, 0.62, 0.8, 0.8), [0.] * 4, lamp)
-        shape(side * np.array((0.58, 0.84, 0.84, 0.58)), (0., 0., 0.3, 0.3), [0.1] * 4, (24, 24, 26))
-    _stamp(canvas, t, shapes, 0.03)
+        for r, colour in ((0.36, (24, 24, 26)), (0.2, (168, 170, 174))): car.polygon([(car.s * half, 0.36 + r * c, z + r * s) for c, s in _TURN], colour)
+    car.plate((half, half), (0.22, 0.9), (0, 0), base * 0.94)
+    car.plate((half, half), (0.22, 0.35), (0, 0), base * 0.4 + 20)
+    car.plate((0.26, 0.26), (0.46, 0.6), (0, 0), (240, 238, 220))
+    for side in (-1, 1): car.polygon([(side * x, y, 0) for x, y in ((0.5, 0.62), (0.86, 0.62), (0.86, 0.8), (0.5, 0.8))], lamp)
 
-# %% ../../nbs/03_data.toy.ipynb #c027
+def _car_cabin(car, base, h):
+    "Roof, pillars and glass with a glint; `h` is the height of the roof."
+    glass, body, roof = base * 0.15 + np.array((46, 58, 74)), 0.92, 0.74
+    a, b, c, d = (0.15, 3.3, 0.5, 2.9) if h > 1.6 else (0.5, 3.3, 1.1, 2.7)
+    car.flank((body, roof), (0.88, h), (a, b, c, d), base * 0.84)
+    for e, f in ((0.1, 0.46), (0.54, 0.9)):
+        low, top = (a + (b - a) * e, a + (b - a) * f), (c + (d - c) * e, c + (d - c) * f)
+        car.flank((0.9, 0.765), (0.96, h - 0.1), (*low, *top), glass * 0.9)
+    car.plate((roof, roof), (h, h), (c, d), base * 1.1 + 10)
+    car.plate((body, roof), (0.88, h), (a, c), base * 0.94)
+    car.plate((body - 0.1, roof - 0.08), (0.95, h - 0.09), (a + 0.04, c - 0.06), glass)
+    car.polygon([(-0.5, 0.95, a + 0.04), (-0.2, 0.95, a + 0.04), (-0.1, h - 0.09, c - 0.06), (-0.35, h - 0.09, c - 0.06)], glass * 1.4 + 30)
+
+def _car(canvas, t):
+    "A car in perspective, seen from one end, from above and from the middle of the street."
+    base, h = np.array(STYLES['car'][t.style], float), (1.45, 1.5, 1.75)[t.seed % 3]
+    car = _Solid(t)
+    _car_body(car, base, t.ahead)
+    _car_cabin(car, base, h)
+    _stamp(canvas, t, car.shapes, 0.03)
+
+# %% ../../nbs/03_data.toy.ipynb #c067
+def _things(canvas):
+    "Everything that stands in the street, from far to near."
+    draw = {'car': _car, 'person': _person, 'pole': _pole, 'vegetation': _tree}
+    for t in canvas.world.things: draw[t.kind](canvas, t)
+
+# %% ../../nbs/03_data.toy.ipynb #c070
 def _bonnet(canvas):
     "The bonnet of our own car, bottom centre: class void, as in driving data sets."
     w, (h, wide) = canvas.world, canvas.size
     if not w.bonnet: return
-    rows, cols = slice(int(0.86 * h), h), slice(0, wide)
-    x = ((np.arange(wide) + 0.5) * 2 / wide - 1) / 0.86
-    y = (1.02 - (np.arange(rows.start, h)[:, None] + 0.5) / h) / 0.1
-    inside = 1 - x ** 4 - y
-    colour = _rgb(STYLES['void'][w.style['void']]) * (0.7 + 0.5 * np.clip(y, 0, 1) + 0.5 * np.exp(-((y - 0.55 + 0.2 * x * x) * 6) ** 2))[..., None]
-    alpha = np.clip(inside * 0.1 * h + 0.5, 0, 1).astype(np.float32)
-    _paint(canvas, rows, cols, colour.astype(np.float32), alpha, 0, w.style['void'])
+    rows = slice(int(0.86 * h), h)
+    x = ((np.arange(wide, dtype=np.float32) + 0.5) * 2 / wide - 1) / 0.86
+    y = (1.02 - (np.arange(rows.start, h, dtype=np.float32)[:, None] + 0.5) / h) / 0.1
+    shine = 0.7 + 0.5 * np.clip(y, 0, 1) + 0.5 * np.exp(-((y - 0.55 + 0.2 * x * x) * 6) ** 2)
+    colour = _rgb(STYLES['void'][w.style['void']]) * shine
+    _paint(canvas, rows, slice(0, wide), colour, _edge(1 - x ** 4 - y, 10 / h), canvas.new_id('void'), w.style['void'])
 
-# %% ../../nbs/03_data.toy.ipynb #c028
 def _light(canvas):
     "The light of the day over the whole picture, darker corners, and the camera's grain."
     h, wide = canvas.size
-    tint = {'day': (255, 252, 244), 'overcast': (232, 238, 246), 'dusk': (238, 200, 204)}[canvas.world.style['sky']]
+    tint = {'day': (255, 252, 246), 'overcast': (236, 240, 246), 'dusk': (242, 210, 212)}[canvas.world.style['sky']]
     x, y = np.linspace(-1, 1, wide, dtype=np.float32), np.linspace(-1, 1, h, dtype=np.float32)[:, None]
-    canvas.rgb *= (1.03 - 0.07 * (x * x + y * y))[..., None] * _rgb(tint)
-    canvas.rgb += 0.014 * canvas.rng.standard_normal((h, wide, 1), dtype=np.float32)
+    canvas.rgb *= _rgb(tint) * (1.04 - 0.06 * (x * x + y * y))
+    canvas.rgb += 0.05 * (canvas.rng.random((h, wide), dtype=np.float32) - 0.5)
     np.clip(canvas.rgb, 0, 1, out=canvas.rgb)
 
-# %% ../../nbs/03_data.toy.ipynb #c029
+# %% ../../nbs/03_data.toy.ipynb #c073
 def draw_scene(seed, # the same seed draws the same street, at any size and on any machine
-               size=(128, 256), # height and width in pixels
+               size=(128, 256), # height and width in pixels, 32 to 2048 each
               ): # Scene with label map, instance map, image and styles
     "Draw a street scene."
     h, w = (int(n) for n in size)
-    if h < 32 or w < 32: raise ValueError(f'size={tuple(size)} is too small to draw a street: expected (height, width) of at least 32 pixels each, such as (128, 256).')
+    if not (32 <= h <= 2048 and 32 <= w <= 2048): raise ValueError(f'size={tuple(size)} cannot be drawn: expected (height, width) of 32 to 2048 pixels each, such as size=(128, 256).')
     canvas = _Canvas(seed, (h, w))
-    for layer in (_sky, _road, _pavement, _shadows, _houses): layer(canvas)
-    for t in canvas.world.things: {'car': _car, 'person': _person, 'pole': _pole, 'vegetation': _tree}[t.kind](canvas, t)
-    for layer in (_bonnet, _light): layer(canvas)
-    seen = np.unique(canvas.ids)
+    for layer in (_sky, _road, _pavement, _shadows, _houses, _things, _bonnet, _light): layer(canvas)
     ids = torch.from_numpy(canvas.ids)[None]
-    label_map = torch.where(ids >= 1000, ids // 1000, ids)
-    image = torch.from_numpy(np.ascontiguousarray(canvas.rgb.transpose(2, 0, 1))) * 2 - 1
-    return Scene(label_map, ids, image, f'toy_{seed:06d}', {int(i): canvas.styles[int(i)] for i in seen})
+    styles = {i: canvas.styles[i] for i in np.flatnonzero(np.bincount(canvas.ids.ravel())).tolist()}
+    return Scene(torch.where(ids >= 1000, ids // 1000, ids), ids, torch.from_numpy(canvas.rgb) * 2 - 1, f'toy_{seed:06d}', styles)
 
-# %% ../../nbs/03_data.toy.ipynb #c030
+# %% ../../nbs/03_data.toy.ipynb #c080
 class ToyScenes:
     "`n` drawn scenes as a data set: scene `i` has the seed `seed + i`, drawn when asked for."
     def __init__(self, n, # how many scenes
@@ -473,5 +515,5 @@ class ToyScenes:
         self.names = [f'toy_{seed + i:06d}' for i in range(n)]
     def __len__(self): return self.n
     def __getitem__(self, i):
-        if not -self.n <= i < self.n: raise IndexError(f'There is no scene {i} among {self.n}.')
+        if not -self.n <= i < self.n: raise IndexError(f'Scene {i} was asked for, but there are {self.n}, numbered from 0.')
         return draw_scene(self.seed + i % self.n, self.size)
