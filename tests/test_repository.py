@@ -1,4 +1,5 @@
 "What the repository promises about itself: the library is what the notebooks say, and both are tidy."
+import ast
 import os
 import re
 import subprocess
@@ -49,10 +50,25 @@ def test_notebook_shows_no_home_folder(path):
     assert not found, f'{path.name} prints a path under {found[0]}: print the name of the file alone.'
 
 
+def runs_beside_its_imports(cell):
+    "Whether a cell imports something and also does something: the site's build runs each cell that imports."
+    if cell.cell_type != 'code' or cell.source.lstrip().startswith(('%', '!', '#| export', '#| eval: false')): return False
+    tree = ast.parse(cell.source)
+    imports = any(isinstance(node, (ast.Import, ast.ImportFrom)) for node in ast.walk(tree))
+    return imports and not all(isinstance(node, (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)) for node in tree.body)
+
+
+@by_notebook
+def test_imports_stand_alone(path):
+    mixed = [cell.source for cell in read_nb(path).cells if runs_beside_its_imports(cell)]
+    assert not mixed, f'{path.name} mixes imports with other code, which breaks `make docs`: give them a cell of their own.\n{mixed[0]}'
+
+
 def test_sidebar_lists_every_notebook():
     contents = yaml.safe_load((ROOT/'nbs/sidebar.yml').read_text())['website']['sidebar']['contents']
     pages = re.findall(r"[\w./]+\.ipynb", str(contents))
-    assert sorted(pages) == sorted(path.relative_to(ROOT/'nbs').as_posix() for path in notebooks())
+    differing = set(pages) ^ {path.relative_to(ROOT/'nbs').as_posix() for path in notebooks()}
+    assert not differing, f'nbs/sidebar.yml and the notebooks differ in {sorted(differing)}: edit nbs/sidebar.yml.'
 
 
 def test_readme_equals_its_notebook():

@@ -3,6 +3,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tarfile
 import tempfile
 from pathlib import Path
@@ -33,7 +34,7 @@ def fetch_katex(folder):
         for name in ['katex.min.js', 'katex.min.css', 'contrib/auto-render.min.js']:
             (folder/name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(dist/name, folder/name)
-        shutil.copytree(dist/'fonts', folder/'fonts')
+        shutil.copytree(dist/'fonts', folder/'fonts', ignore=shutil.ignore_patterns('*.ttf', '*.woff'))
     return True
 
 
@@ -54,12 +55,11 @@ def build_docs():
     prepared = proc_nbs(force=True, n_workers=0)
     drop_chapter_numbers(prepared)
     site = build(prepared, quiet=True)
-    for warning in site.warnings: print(f'warning: {warning}')
-    for page, link in site.broken: print(f'broken link: {page}: {link}')
     serve_katex_beside(site.out)
     shutil.rmtree(cfg.doc_path, ignore_errors=True)
     shutil.move(site.out, cfg.doc_path)
-    print(f'The site is at {cfg.doc_path/"index.html"}')
+    print(f'The site is at {(cfg.doc_path/"index.html").relative_to(Path.cwd())}')
+    if site.warnings: sys.exit('\n'.join(site.warnings))
 
 
 if __name__ == '__main__': build_docs()

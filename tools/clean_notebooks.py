@@ -1,16 +1,26 @@
-"""Cleans the notebooks: what nbdev_clean removes, and the state of widgets, which nbdev_clean keeps."""
+"""Cleans the notebooks: what nbdev_clean removes, widget state, and prose in the title's cell, which the site would lose."""
+import re
 from pathlib import Path
-from execnb.nbio import nb2str, read_nb
+from execnb.nbio import mk_cell, nb2str, read_nb
 from nbdev.clean import clean_nb
 from nbdev.config import get_config
 from nbdev.doclinks import nbglob
 
+TITLE = re.compile(r'(# [^\n]+(?:\n+> [^\n]+)*)\n\s*([^>\s].*)', re.DOTALL)
 WIDGET_VIEW = 'application/vnd.jupyter.widget-view+json'
 
 
 def notebooks():
     "Every notebook of the book, in reading order."
     return sorted(nbglob(as_path=True))
+
+
+def split_title(nb):
+    "Gives the prose below the title and its subtitle a cell of its own."
+    title = nb.cells[0]
+    if title.cell_type == 'markdown' and (parts := TITLE.fullmatch(title.source)):
+        title.source = parts[1]
+        nb.cells.insert(1, mk_cell(parts[2], 'markdown', id=f'{title.id}-text'))
 
 
 def cleaned(path):
@@ -20,6 +30,7 @@ def cleaned(path):
     nb.metadata.pop('widgets', None)
     for cell in nb.cells:
         for output in cell.get('outputs', []): output.get('data', {}).pop(WIDGET_VIEW, None)
+    split_title(nb)
     return nb2str(nb)
 
 
