@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['MAX_PIXELS', 'LAYOUTS', 'Problem', 'DatasetError', 'open_picture', 'read_ids', 'read_image', 'pictures_in',
            'pairing_problems', 'size_problem', 'id_problem', 'cut_problem', 'disagreement', 'disagreement_problem',
-           'connected_components', 'SceneFolder', 'read_meta', 'PlainFolder', 'save_scenes', 'Pix2PixHDFolder',
-           'Cityscapes', 'CamVid', 'shifted', 'ADE20K', 'NYUv2', 'unpack_nyuv2', 'HelenFaces', 'recognise',
-           'open_dataset']
+           'connected_components', 'needs_images', 'SceneFolder', 'read_meta', 'PlainFolder', 'save_scenes',
+           'Pix2PixHDFolder', 'Cityscapes', 'CamVid', 'shifted', 'ADE20K', 'NYUv2', 'unpack_nyuv2', 'HelenFaces',
+           'recognise', 'open_dataset']
 
 # %% ../../nbs/04_data.datasets.ipynb #c002
 import copy, json, re, struct, warnings
@@ -205,6 +205,10 @@ def _folder(folder):
     if not Path(folder).is_dir(): raise FileNotFoundError(f'{folder} is not a folder: expected the folder of a dataset, check the path.')
     return Path(folder)
 
+def needs_images(split): # a split's name
+    "Must every scene of this split have a photo? In a test split one wants to draw them."
+    return not split.startswith('test')
+
 def _inside(folder, name): # name: a split or phase
     "`name` as a part of file names below `folder`: a plain word that leads nowhere else."
     if not re.fullmatch(r'[\w.-]+', str(name)) or set(str(name)) == {'.'}:
@@ -229,7 +233,7 @@ class SceneFolder:
         self.folder, self.split = _folder(folder), _inside(folder, self.aliases.get(split, split))
         self.instances, self.image_mode, self._warned = instances, image_mode, set()
         self.files = self.find(self.folder, self.split)
-        if need_images is None: need_images = not self.split.startswith('test')
+        if need_images is None: need_images = needs_images(self.split)
         for p in pairing_problems(self.files, f'{self.folder} ({self.split})', need_images): raise DatasetError(p)
         self.label_space = label_space or self.default_space(self.folder)
         self.names = sorted(self.files['label'])
