@@ -100,6 +100,7 @@ def read_image(path, # a picture file
 
 # %% ../../nbs/04_data.datasets.ipynb #c029
 _PICTURES = {'.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp', '.pgm', '.ppm'}
+_KIND_OF_FILE = re.compile(r'\.(png|jpe?g)$', re.I)
 _KIND_OF_MAP = re.compile(r'_(gt(Fine|Coarse)_(labelIds|instanceIds|labelTrainIds)|leftImg8bit)$')
 
 # %% ../../nbs/04_data.datasets.ipynb #c030
@@ -128,10 +129,13 @@ def _without(a, b, what): # what: 'label maps without a photo'
 def pairing_problems(files, # dict of {stem: path} dicts: 'label', 'inst', 'image'
                      where, # what to call the folder in the sentence
                      need_images=True, # must every label map have a photo? Not where one only wants to draw
+                     splits=(), # the splits that the dataset has, to name in the sentence
                     ): # list of `Problem`
     "Label maps, instance maps and photos that lack a partner."
     labels, inst, images = files['label'], files['inst'], files['image']
-    if not labels: return [Problem('empty', str(where), f'{where} has no label maps: expected pictures of class ids, check the path and the split.')]
+    if not labels:
+        splits = f' (there is {", ".join(splits)})' if splits else ''
+        return [Problem('empty', str(where), f'{where} has no label maps: expected pictures of class ids, check the path and the split{splits}.')]
     lacks = _without(labels, images, 'label maps without a photo') if need_images else []
     lacks += _without(images, labels, 'photos without a label map')
     if inst: lacks += _without(labels, inst, 'label maps without an instance map') + _without(inst, labels, 'instance maps without a label map')
@@ -191,12 +195,12 @@ def connected_components(label_map, # (1, H, W) or (H, W) int tensor
                         ): # instance map of the same shape: class * 1000 + k for things, the class id for stuff
     "A stand-in instance map: patches of a thing class that hang together, corners included."
     from scipy import ndimage
-    labels = label_map.numpy().reshape(label_map.shape[-2:])
+    labels = label_map.cpu().numpy().reshape(label_map.shape[-2:])
     instances = labels.astype(np.int64)
-    for c in np.flatnonzero(label_space.things):
+    for c in np.intersect1d(np.unique(labels), np.flatnonzero(label_space.things)):
         patches, n = ndimage.label(labels == c, structure=np.ones((3, 3)))
         first = label_space.n_classes if c == 0 else 0 # class 0 has no thousands of its own: stay clear of the class ids
-        instances = np.where(patches > 0, c * 1000 + first + np.minimum(patches - 1, 999 - first), instances)
+        instances = np.where(patches > 0, c * 1000 + np.minimum(first + patches - 1, 999), instances) # specks beyond the thousandth share its id
     return torch.from_numpy(instances).reshape(label_map.shape)
 
 # %% ../../nbs/04_data.datasets.ipynb #c058
@@ -230,14 +234,19 @@ class SceneFolder:
                  image_mode='RGB', # bring photos to these channels; None keeps the files' own
                 ):
         if instances not in ('coded', 'any', 'components'): raise ValueError(f"instances={instances!r} is unknown: give 'coded', 'any' or 'components'.")
-        self.folder, self.split = _folder(folder), _inside(folder, self.aliases.get(split, split))
-        self.instances, self.image_mode, self._warned = instances, image_mode, set()
-        self.files = self.find(self.folder, self.split)
+        self.folder, self.instances, self.image_mode, self._warned = _folder(folder), instances, image_mode, set()
+        self.split, self.files = self.gather(self.folder, split)
         if need_images is None: need_images = needs_images(self.split)
-        for p in pairing_problems(self.files, f'{self.folder} ({self.split})', need_images): raise DatasetError(p)
+        for p in pairing_problems(self.files, f'{self.folder} ({self.split})', need_images, self.splits(self.folder)): raise DatasetError(p)
         self.label_space = label_space or self.default_space(self.folder)
         self.names = sorted(self.files['label'])
         self._announce_components()
+
+    @classmethod
+    def gather(cls, folder, split): # the dataset's own name of the split, {'label': {stem: path}, 'inst': ..., 'image': ...}
+        "The files of a split, by kind and stem."
+        split = _inside(folder, cls.aliases.get(split, split))
+        return split, cls.find(folder, split)
 
     def __len__(self): return len(self.names)
 
@@ -298,7 +307,10 @@ def read_meta(folder): # the `LabelSpace` of `folder`/meta.json, or None where t
     "The classes that a folder's meta.json describes."
     path = Path(folder) / 'meta.json'
     if not path.is_file(): return None
-    try: return LabelSpace.from_dict(json.loads(path.read_text(encoding='utf-8')))
+    try:
+        described = json.loads(path.read_text(encoding='utf-8'))
+        if max(int(c['id']) for c in described['classes']) >= 2**16: raise ValueError('an id above 65535')
+        return LabelSpace.from_dict(described)
     except (ValueError, KeyError, TypeError, AttributeError) as e:
         _fail('meta', path, f'{path} does not describe a label space ({type(e).__name__}: {e}), expected JSON with classes: a list of {{id, name, color, thing}}.')
 
@@ -422,7 +434,9 @@ class CamVid(SceneFolder):
     def recognises(folder): return (Path(folder) / 'codes.txt').is_file() or bool(list(Path(folder).glob('*annot/')))
 
     @staticmethod
-    def splits(folder): return ['train', 'val'] if (Path(folder) / 'codes.txt').is_file() else sorted(p.name[:-5] for p in Path(folder).glob('*annot/'))
+    def splits(folder):
+        if not (Path(folder) / 'codes.txt').is_file(): return sorted(p.name[:-5] for p in Path(folder).glob('*annot/'))
+        return ['train', 'val'] if (Path(folder) / 'valid.txt').is_file() else ['train']
 
     @staticmethod
     def find(folder, split):
@@ -504,16 +518,19 @@ class NYUv2(SceneFolder):
                      image=pictures_in(_first_folder(folder, 'image', 'images', 'rgb', 'RGB')))
         mat = next(Path(folder).glob('nyu_depth_v2*.mat'), None)
         if mat and not found['label']: _fail('layout', mat, f'{mat} is one HDF5 file, expected folders of PNGs: unpack it once with pix2pixhd_nb.data.datasets.unpack_nyuv2(mat, folder).')
-        return _listed(found, Path(folder), split)
+        return _listed(found, Path(folder), split, ('train', 'val', 'test'))
 
     @staticmethod
     def default_space(folder): return LabelSpace(_NYU_NAMES, things=[n not in _NYU_STUFF for n in _NYU_NAMES], ignore_id=255)
 
 # %% ../../nbs/04_data.datasets.ipynb #c101
-def _listed(files, folder, split): # files: dict of {stem: path} dicts
-    "The files that the list of a split names; all of them where no split has a list."
-    if not list(folder.glob('*.txt')): return files
-    stems = {Path(line).stem for line in _lines(folder / f'{split}.txt')}
+def _listed(files, # dict of {stem: path} dicts
+            folder, split, # `folder`/`split`.txt lists stems or file names, after a comma if there is one
+            splits, # the splits that may have a list; without any list, all files are in every split
+           ):
+    "The files that the list of a split names."
+    if not any((folder / f'{s}.txt').is_file() for s in splits): return files
+    stems = {_KIND_OF_FILE.sub('', line.split(',')[-1].strip()) for line in _lines(folder / f'{split}.txt')}
     return {k: {s: p for s, p in v.items() if s in stems} for k, v in files.items()}
 
 # %% ../../nbs/04_data.datasets.ipynb #c104
@@ -567,10 +584,7 @@ class HelenFaces(SceneFolder):
     def find(folder, split):
         folder = Path(folder)
         masks = {p.parent.name: p for p in sorted(folder.glob('labels/*/*_lbl00.png'))}
-        files, lists = dict(label=masks, inst={}, image=pictures_in(folder / 'images')), folder / f'{split}.txt'
-        if not list(folder.glob('*.txt')): return files
-        stems = {line.split(',')[-1].strip() for line in _lines(lists)}
-        return {k: {s: p for s, p in v.items() if s in stems} for k, v in files.items()}
+        return _listed(dict(label=masks, inst={}, image=pictures_in(folder / 'images')), folder, split, ('exemplars', 'tuning', 'testing'))
 
     @staticmethod
     def default_space(folder): return LabelSpace(_HELEN_NAMES)

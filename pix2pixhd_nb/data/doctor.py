@@ -135,10 +135,11 @@ def _gather(folder, split): # the reader, {split: files}, problems
     try: reader = recognise(folder)
     except DatasetError as e: return None, {}, [e.problem]
     files, problems = {}, []
-    for s in [reader.aliases.get(split, split)] if split else reader.splits(folder):
-        try: files[s] = reader.find(folder, s)
+    splits = reader.splits(folder)
+    for s in [split] if split else sorted(splits, key=lambda s: (not s.startswith('train'), s.startswith('test'), s)):
+        try: s, files[s] = reader.gather(folder, s)
         except DatasetError as e: problems.append(e.problem); continue
-        problems += pairing_problems(files[s], f'{folder} ({s})', needs_images(s))
+        problems += pairing_problems(files[s], f'{folder} ({s})', needs_images(s), splits)
     return reader, files, problems
 
 # %% ../../nbs/06_data.doctor.ipynb #c022
@@ -216,8 +217,10 @@ def verdict(self:Report): # one or two sentences
         todo = '; '.join(f'{_MEND[k]} ({kinds[k]})' for k in _MEND if kinds[k])
         first = next(p for k in _MEND for p in self.problems if p.kind == k)
         return f'Not fit to train on. Mend first: {todo}. For example: {first.sentence}'
+    scenes = ', '.join(f'{n["label"]} scenes in {s}' for s, n in self.splits.items())
+    if not any(f.paths['image'] for f in self.findings): return f'Fit to draw from, but there is nothing to train on: {scenes}, none with a photo.'
     doubt = f', with a doubt about {len(doubts)} of them: {doubts[0].sentence}' if doubts else '.'
-    return f'Fit to train on: {len(self.findings)} scenes in {" and ".join(self.splits)}{doubt}'
+    return f'Fit to train on: {scenes}{doubt}'
 
 # %% ../../nbs/06_data.doctor.ipynb #c031
 def _aligned(rows): # rows: tuples of anything
@@ -270,13 +273,13 @@ def table(self:Report): # text of several lines
 @patch
 def _thumbnails(self:Report, f, size): # three PIL pictures
     "Label map, instances and photo of a finding; a dark tile where one is missing or broken."
-    def tile(kind, draw):
+    def tile(kind, draw, how=Image.NEAREST):
         if not f.paths[kind]: return _tile(size, f'no {kind}')
-        try: return to_pil(draw(f.paths[kind])).convert('RGB').resize(size, Image.NEAREST)
+        try: return to_pil(draw(f.paths[kind])).convert('RGB').resize(size, how)
         except ValueError: return _tile(size, f'{kind}: broken')
     as_map = lambda ids: torch.from_numpy(ids.astype(np.int64))[None]
     label = (lambda p: colorize(as_map(self.reader.read_label(p)), self.label_space)) if self.label_space else read_image
-    return [tile('label', label), tile('inst', lambda p: colorize(as_map(read_ids(p)))), tile('image', read_image)]
+    return [tile('label', label), tile('inst', lambda p: colorize(as_map(read_ids(p)))), tile('image', read_image, Image.BILINEAR)]
 
 def _tile(size, text):
     "A dark tile with a word on it."
