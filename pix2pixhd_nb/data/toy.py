@@ -13,17 +13,17 @@ import torch
 from PIL import Image, ImageDraw, ImageFilter
 from ..core import LabelSpace, Scene
 
-# %% ../../nbs/03_data.toy.ipynb #c005
+# %% ../../nbs/03_data.toy.ipynb #c006
 LABEL_SPACE = LabelSpace(
     names=('void', 'sky', 'building', 'road', 'pavement', 'vegetation', 'car', 'person', 'pole'),
     colors=((0, 0, 0), (70, 130, 180), (70, 70, 70), (128, 64, 128), (244, 35, 232), (107, 142, 35), (0, 0, 142), (220, 20, 60), (220, 220, 0)),
     things=(0, 0, 1, 0, 0, 1, 1, 1, 1), unscored=(0,))
 
-# %% ../../nbs/03_data.toy.ipynb #c011
+# %% ../../nbs/03_data.toy.ipynb #c012
 STYLES = { # class: {style: its colour, red green blue from 0 to 255}
     'void': {'black bonnet': (34, 36, 44), 'silver bonnet': (172, 178, 188), 'red bonnet': (158, 30, 36)},
     'sky': {'day': (96, 160, 226), 'overcast': (186, 194, 200), 'dusk': (196, 132, 160)},
-    'building': {'brick': (174, 48, 34), 'cream plaster': (250, 224, 140), 'teal render': (12, 132, 128), 'slate': (78, 78, 104), 'rose plaster': (244, 138, 172)},
+    'building': {'brick': (170, 56, 40), 'cream plaster': (250, 224, 140), 'teal render': (12, 132, 128), 'slate': (78, 78, 104), 'rose plaster': (244, 138, 172)},
     'road': {'asphalt': (70, 74, 84), 'cobblestone': (124, 114, 96), 'brick': (138, 64, 48)},
     'pavement': {'slabs': (206, 216, 228), 'sand setts': (236, 192, 92), 'rose tiles': (236, 146, 138)},
     'vegetation': {'summer': (118, 186, 44), 'pine': (22, 88, 62), 'autumn': (230, 118, 20), 'blossom': (250, 166, 206)},
@@ -32,7 +32,7 @@ STYLES = { # class: {style: its colour, red green blue from 0 to 255}
     'pole': {'lamp post': (48, 60, 60), 'red sign': (210, 32, 40), 'blue sign': (32, 88, 196), 'traffic light': (240, 178, 30)},
 }
 
-# %% ../../nbs/03_data.toy.ipynb #c014
+# %% ../../nbs/03_data.toy.ipynb #c015
 def _row_of_houses(rng, side, pick):
     "What lines one side of the street: stretches of building or hedge, from near to far."
     edges = (4.2 * np.cumprod(np.r_[1, rng.uniform(1.5, 2.1, 5)])).tolist()
@@ -44,7 +44,7 @@ def _row_of_houses(rng, side, pick):
         row.append(SimpleNamespace(kind=kind, side=side, z0=z0, z1=z1, height=height, style=pick(kind), seed=int(rng.integers(2**31))))
     return row
 
-# %% ../../nbs/03_data.toy.ipynb #c016
+# %% ../../nbs/03_data.toy.ipynb #c017
 def _parked_and_moving(rng, put, w):
     "Cars parked in rows along the kerbs, and cars under way."
     for side in rng.permutation([-1, 1])[:rng.integers(1, 3)].tolist():
@@ -64,7 +64,7 @@ def _on_the_pavement(rng, put, w, side):
     put('pole', side * (w.road + 0.5), rng.uniform(12, 20))
     for z in rng.uniform(9, 30, rng.integers(0, 3)).tolist(): put('vegetation', side * (w.road + 0.9), z, height=rng.uniform(4, 6.5))
 
-# %% ../../nbs/03_data.toy.ipynb #c018
+# %% ../../nbs/03_data.toy.ipynb #c019
 def _compose(seed):
     "Everything about a scene that does not depend on the size of its picture."
     rng = np.random.default_rng(seed)
@@ -82,7 +82,7 @@ def _compose(seed):
     w.things.sort(key=lambda t: -t.z)
     return w
 
-# %% ../../nbs/03_data.toy.ipynb #c022
+# %% ../../nbs/03_data.toy.ipynb #c023
 FOCAL, EYE = 1.2, 2.2 # focal length in picture heights; metres from the ground to the eye
 
 def _rgb(colour): # three numbers from 0 to 255
@@ -98,7 +98,7 @@ def _clouds(rng, size, *cells):
         total = np.asarray(Image.fromarray(grid).resize((w, h), Image.BICUBIC))
     return total
 
-# %% ../../nbs/03_data.toy.ipynb #c023
+# %% ../../nbs/03_data.toy.ipynb #c024
 class _Canvas:
     "A picture on the easel: its colours, its object ids, and the style of each object."
     def __init__(self, seed, size):
@@ -127,36 +127,39 @@ class _Canvas:
         down = ((np.arange(h) + 0.5) / h - self.world.y) / FOCAL
         return right.astype(np.float32), down.astype(np.float32)
 
-# %% ../../nbs/03_data.toy.ipynb #c025
+# %% ../../nbs/03_data.toy.ipynb #c026
 def _mix(paints): # list of (colour, amount per pixel)
     "The colours (3, H, W) of a surface that holds so much of each paint."
     palette = np.concatenate([c.reshape(3, 1) for c, _ in paints], 1)
-    return np.tensordot(palette, np.stack([a for _, a in paints]), 1)
+    return np.tensordot(palette, np.stack(np.broadcast_arrays(*(a for _, a in paints))), 1)
 
-def _paint(canvas, rows, cols, colour, alpha, instance, style):
-    "Lay `colour` over a window of the canvas; pixels covered by half or more become the object's."
+def _paint(canvas, rows, cols, ink, alpha, instance, style):
+    "Lay `ink` (colour times alpha) over a window of the canvas; pixels covered by half or more become the object's."
     part = canvas.rgb[:, rows, cols]
-    part += alpha * (colour - part)
-    canvas.ids[rows, cols][alpha >= 0.5] = instance
+    part *= 1 - alpha
+    part += ink
+    np.copyto(canvas.ids[rows, cols], instance, where=alpha >= 0.5)
     canvas.styles[instance] = style
 
-def _edge(distance, pixel):
-    "Share of a pixel inside an edge that lies `distance` ahead, both in metres."
-    return np.clip(distance / pixel + 0.5, 0, 1)
+def _unit(x): return np.minimum(np.maximum(x, 0), 1)
 
-# %% ../../nbs/03_data.toy.ipynb #c027
+def _edge(distance, pixel):
+    "Share of a pixel that is inside an edge which lies `distance` away, both in metres."
+    return _unit(distance / pixel + 0.5)
+
+# %% ../../nbs/03_data.toy.ipynb #c028
 def _sky(canvas):
     "Sky that pales towards the horizon, with clouds."
     w, (h, wide) = canvas.world, canvas.size
     style, rows = w.style['sky'], slice(0, int(np.ceil((w.y + 0.02) * h)))
     low, tint, clear = {'day': ((190, 218, 238), (252, 252, 252), 0.4), 'overcast': ((222, 224, 222), (150, 158, 168), 0.1),
                         'dusk': ((255, 200, 150), (246, 170, 150), 0.5)}[style]
-    cloud = 0.75 * np.clip(1.6 * _clouds(canvas.rng, (rows.stop, wide), 4, 8, 16, 32) - clear, 0, 1)
+    cloud = 0.75 * _unit(1.6 * _clouds(canvas.rng, (rows.stop, wide), 4, 8, 16, 32) - clear)
     up = np.linspace(1, 0, rows.stop, dtype=np.float32)[:, None] * (1 - cloud)
     colour = _mix([(_rgb(STYLES['sky'][style]), up), (_rgb(low), 1 - up - cloud), (_rgb(tint), cloud)])
     _paint(canvas, rows, slice(0, wide), colour, np.ones((rows.stop, wide), np.float32), canvas.new_id('sky'), style)
 
-# %% ../../nbs/03_data.toy.ipynb #c030
+# %% ../../nbs/03_data.toy.ipynb #c031
 def _bars(t, # position, metres
           period, width, # of the bars, metres; one is centred at 0
           pixel, # size of a pixel at that place, metres
@@ -164,11 +167,11 @@ def _bars(t, # position, metres
     "Bars that stay smooth at any distance."
     turns = t * (1 / period)
     off = np.abs(turns - np.rint(turns)) * period
-    cover = np.clip((width / 2 - off) / pixel + 0.5, 0, np.minimum(1, width / pixel))
-    melt = np.clip(2 / period * pixel - 0.5, 0, 1)
+    cover = np.minimum(_edge(width / 2 - off, pixel), width / pixel)
+    melt = _unit(2 / period * pixel - 0.5)
     return cover + melt * (width / period - cover)
 
-# %% ../../nbs/03_data.toy.ipynb #c033
+# %% ../../nbs/03_data.toy.ipynb #c034
 def _stones(u, v, # position along and across the courses, metres
             length, course, joint, # of a stone, metres
             pu, pv, # size of a pixel both ways, metres
@@ -179,10 +182,10 @@ def _stones(u, v, # position along and across the courses, metres
     u = u + bond * length * (row & 1)
     col = np.floor(u * (1 / length)).astype(np.int32)
     tone = rng.uniform(-1, 1, 256).astype(np.float32)[(row * 57 + col * 131) & 255]
-    tone = tone * (np.clip(1.5 - pu / length, 0, 1) * np.clip(1.5 - pv / course, 0, 1))
+    tone = tone * (_unit(1.5 - pu / length) * _unit(1.5 - pv / course))
     return tone, 1 - (1 - _bars(v, course, joint, pv)) * (1 - _bars(u, length, joint, pu))
 
-# %% ../../nbs/03_data.toy.ipynb #c035
+# %% ../../nbs/03_data.toy.ipynb #c036
 def _ground(canvas, nearest=0.):
     "The rows that see the ground beyond `nearest` metres; where each pixel looks (x, z), and its size there."
     right, down = canvas.rays()
@@ -192,7 +195,7 @@ def _ground(canvas, nearest=0.):
     z = (EYE / down[top:bottom])[:, None]
     return slice(top, bottom), z * right, z, z * (2 / (FOCAL * w)), z * z / (FOCAL * EYE * h)
 
-# %% ../../nbs/03_data.toy.ipynb #c036
+# %% ../../nbs/03_data.toy.ipynb #c037
 def _road(canvas):
     "The road: asphalt, cobblestone or brick, with lane marks."
     w = canvas.world
@@ -202,12 +205,13 @@ def _road(canvas):
     else:
         tone, joint = _stones(x, z, *((0.5, 0.55, 0.09) if style == 'cobblestone' else (0.9, 0.36, 0.06)), px, pz, rng)
         shade = (1 + 0.22 * tone + 0.1 * canvas.rough[rows]) * (1 - 0.5 * joint)
-    middle = _bars(x, 1e3, 0.22, px) * _bars(z, 6, 3, pz)
-    marks = 0.8 * np.maximum(middle, _bars(np.abs(x) - (w.road - 2.3), 1e3, 0.16, px))
+    x = np.abs(x)
+    marks = 0.8 * np.maximum(_edge(0.11 - x, px) * _bars(z, 6, 3, pz), _edge(0.08 - np.abs(x - w.road + 2.3), px))
     colour = _mix([(_rgb(STYLES['road'][style]), shade * (1 - marks)), (_rgb((226, 224, 214)), marks)])
-    _paint(canvas, rows, slice(0, canvas.size[1]), colour, _edge(w.road - np.abs(x), px), canvas.new_id('road'), style)
+    alpha = _edge(w.road - x, px)
+    _paint(canvas, rows, slice(0, canvas.size[1]), colour * alpha, alpha, canvas.new_id('road'), style)
 
-# %% ../../nbs/03_data.toy.ipynb #c038
+# %% ../../nbs/03_data.toy.ipynb #c039
 def _pavement(canvas):
     "The pavement, paler than any road, and its kerb."
     w = canvas.world
@@ -215,12 +219,13 @@ def _pavement(canvas):
     style, rng = w.style['pavement'], np.random.default_rng([w.seed, 3])
     size = {'slabs': (1.1, 1.1, 0.07), 'sand setts': (0.4, 0.4, 0.05), 'rose tiles': (0.7, 0.7, 0.05)}[style]
     tone, joint = _stones(x, z, *size, px, pz, rng, bond=0.5 * (style == 'sand setts'))
-    kerb = _edge(w.road + 0.3 - np.abs(x), px)
+    x = np.abs(x)
+    kerb, alpha = _edge(w.road + 0.3 - x, px), _edge(x - w.road, px)
     shade = (1 + 0.06 * canvas.rough[rows] + 0.08 * tone) * (1 - 0.35 * joint)
-    colour = _rgb(STYLES['pavement'][style]) * (shade + kerb * (0.86 - shade))
-    _paint(canvas, rows, slice(0, canvas.size[1]), colour, _edge(np.abs(x) - w.road, px), canvas.new_id('pavement'), style)
+    ink = _rgb(STYLES['pavement'][style]) * (alpha * (shade + kerb * (0.86 - shade)))
+    _paint(canvas, rows, slice(0, canvas.size[1]), ink, alpha, canvas.new_id('pavement'), style)
 
-# %% ../../nbs/03_data.toy.ipynb #c041
+# %% ../../nbs/03_data.toy.ipynb #c042
 def _shadows(canvas):
     "Soft shadows on the ground, of the houses and of everything that stands in the street."
     w, (h, wide) = canvas.world, canvas.size
@@ -239,7 +244,7 @@ def _shadows(canvas):
     depth = {'day': 0.5, 'overcast': 0.32, 'dusk': 0.4}[w.style['sky']]
     canvas.rgb[:, top:] *= 1 - depth * _rgb((255, 240, 215)) * soft
 
-# %% ../../nbs/03_data.toy.ipynb #c044
+# %% ../../nbs/03_data.toy.ipynb #c045
 def _masonry(s, u, y, pu, py, rng):
     "How bright the bare wall is: bricks, slabs of slate, or lines in the plaster; darker at its foot."
     if s.style in ('brick', 'slate'):
@@ -247,9 +252,9 @@ def _masonry(s, u, y, pu, py, rng):
         tone, joint = _stones(u, y, *size, pu, py, rng)
         shade = (1 + depth * tone) * (1 + seam * joint)
     else: shade = 1 - 0.16 * _bars(y, 0.48, 0.04, py)
-    return shade * np.clip(0.8 + 0.17 * y, 0.7, 1) * (1 - 0.25 * _edge(y - s.height + 0.45, py))
+    return shade * np.minimum(0.8 + 0.17 * y, 1) * (1 - 0.25 * _edge(y - s.height + 0.45, py))
 
-# %% ../../nbs/03_data.toy.ipynb #c046
+# %% ../../nbs/03_data.toy.ipynb #c047
 def _windows(s, u, y, pu, py, rng, night):
     "Shares of each pixel that are window (frame and all), dark glass, and lit glass."
     gap, numbers = rng.uniform(2.1, 2.9), rng.random(256).astype(np.float32)
@@ -261,7 +266,7 @@ def _windows(s, u, y, pu, py, rng, night):
     lit = glass * (number < night)
     return frame, (glass - lit) * (0.7 + 0.6 * number), lit, frame - glass
 
-# %% ../../nbs/03_data.toy.ipynb #c047
+# %% ../../nbs/03_data.toy.ipynb #c048
 def _wall(s, u, y, pu, py, night):
     "The paints of a building's wall: masonry, frames, glass, lamplight, and often awnings over the ground floor."
     rng, base = np.random.default_rng(s.seed), _rgb(STYLES['building'][s.style])
@@ -273,7 +278,7 @@ def _wall(s, u, y, pu, py, night):
     stripe = awning * _bars(u, 0.8, 0.4, pu)
     return [(c, a * (1 - awning)) for c, a in paints] + [(0.6 * base, awning - stripe), (0.5 * base + 0.45, stripe)]
 
-# %% ../../nbs/03_data.toy.ipynb #c049
+# %% ../../nbs/03_data.toy.ipynb #c050
 def _lumps(u, v, size, pixel, rng):
     "Smooth noise (-1 to 1) with lumps of `size` metres, fixed to the surface that u and v measure."
     u, v = np.broadcast_arrays(u / size, v / size)
@@ -281,7 +286,7 @@ def _lumps(u, v, size, pixel, rng):
     u, v, table = u - i, v - j, rng.uniform(-1, 1, (32, 32)).astype(np.float32)
     corner = lambda a, b: table[(i + a) & 31, (j + b) & 31]
     smooth = (corner(0, 0) * (1 - u) + corner(1, 0) * u) * (1 - v) + (corner(0, 1) * (1 - u) + corner(1, 1) * u) * v
-    return smooth * np.clip(1.5 - pixel / size, 0, 1)
+    return smooth * _unit(1.5 - pixel / size)
 
 def _hedge(s, u, y, pu, py, night):
     "The paint of a hedge: leaves in clumps, lighter towards the top."
@@ -289,7 +294,7 @@ def _hedge(s, u, y, pu, py, night):
     leaves = 0.3 * _lumps(u, y, 0.5, pu, rng) + 0.3 * _lumps(u, y, 0.2, pu, rng)
     return [(_rgb(STYLES['vegetation'][s.style]), (1 + leaves) * (0.82 + 0.26 * y / s.height))]
 
-# %% ../../nbs/03_data.toy.ipynb #c051
+# %% ../../nbs/03_data.toy.ipynb #c052
 def _span(lo, hi, n):
     "The pixels whose centres lie between `lo` and `hi`, as a slice of 0 to n."
     lo, hi = np.clip(np.round([min(lo, hi), max(lo, hi)]), 0, n).astype(int)
@@ -304,12 +309,13 @@ def _put_face(canvas, face):
     night = 0.4 if canvas.world.style['sky'] == 'dusk' else 0.05
     paints = (_wall if s.kind == 'building' else _hedge)(s, face.u, y, face.pu, py, night)
     rough = 1 + (0.05 if s.kind == 'building' else 0.12) * canvas.rough[rows, cols]
-    amount = rough * (face.light * (1 - _haze(z)))
-    colour = _mix([(c, a * amount) for c, a in paints] + [(canvas.haze, np.broadcast_to(_haze(z), y.shape))])
     top = s.height + (0.16 * np.sin(5.1 * face.u) * np.sin(1.7 * face.u + 1) if s.kind == 'vegetation' else 0)
-    _paint(canvas, rows, cols, colour, _edge(top - y, py) * _edge(y, py), face.id, s.style)
+    alpha = _edge(top - y, py) * _edge(y, py)
+    amount = rough * alpha * (face.light * (1 - _haze(z)))
+    ink = _mix([(c, a * amount) for c, a in paints] + [(canvas.haze, alpha * _haze(z))])
+    _paint(canvas, rows, cols, ink, alpha, face.id, s.style)
 
-# %% ../../nbs/03_data.toy.ipynb #c053
+# %% ../../nbs/03_data.toy.ipynb #c054
 def _faces(canvas):
     "The faces of all stretches, near to far, cut to the rows and columns that nothing nearer hides."
     w, (h, wide), right = canvas.world, canvas.size, canvas.rays()[0]
@@ -318,7 +324,7 @@ def _faces(canvas):
         cols = _span(canvas.at(x0, 0, z0)[0], canvas.at(x1, 0, z1)[0], wide)
         if cols.stop <= cols.start: return []
         across = z0 == z1
-        z = np.full(cols.stop - cols.start, z0, np.float32) if across else x0 / right[cols]
+        z = np.array([z0], np.float32) if across else x0 / right[cols]
         u, pu = (right[cols] * z0 - x0, z * (2 / (FOCAL * wide))) if across else (z - s.z0, z * z * (2 / (FOCAL * abs(x0) * wide)))
         roof = canvas.at(0, s.height + 0.3, z)[1]
         rows = slice(int(max(0, roof.min() - 1)), int(min(covered[cols].max(), canvas.at(0, 0, z.min())[1] + 2)))
@@ -336,37 +342,38 @@ def _houses(canvas):
     "Both sides of the street and what closes it, painted from far to near."
     for face in reversed(_faces(canvas)): _put_face(canvas, face)
 
-# %% ../../nbs/03_data.toy.ipynb #c056
+# %% ../../nbs/03_data.toy.ipynb #c057
 def _stamp(canvas, t, shapes, rough=0.05):
     "Paint a thing made of (points in metres, colour), first shape first, over what is there."
     points = np.stack(canvas.at(*np.concatenate([np.asarray(p, float) for p, _ in shapes]).T), 1)
     (x0, y0), (x1, y1) = np.floor(points.min(0)), np.ceil(points.max(0)) + 1
     cols, rows = _span(x0, x1, canvas.size[1]), _span(y0, y1, canvas.size[0])
     if cols.stop <= cols.start or rows.stop <= rows.start: return
-    fine, start = 4 if canvas.size[0] < 256 else 2, 0
+    fine, start, haze = 4 if canvas.size[0] < 256 else 2, 0, _haze(t.z)
     sheet = Image.new('RGBA', ((cols.stop - cols.start) * fine, (rows.stop - rows.start) * fine))
     draw, flat = ImageDraw.Draw(sheet), ((points - (cols.start, rows.start)) * fine).ravel().tolist()
-    for p, colour in shapes:
-        draw.polygon(flat[start:start + 2 * len(p)], fill=tuple(int(min(max(c, 0), 255)) for c in colour) + (255,))
+    colours = np.array([c for _, c in shapes]) * (1 - haze) + 255 * haze * canvas.haze.ravel()
+    for (p, _), colour in zip(shapes, np.clip(colours, 0, 255).astype(int).tolist()):
+        draw.polygon(flat[start:start + 2 * len(p)], fill=(*colour, 255))
         start += 2 * len(p)
-    pixels = np.asarray(sheet.convert('RGBa').reduce(fine)).transpose(2, 0, 1).astype(np.float32) / 255
-    alpha, haze = pixels[3], _haze(t.z)
-    colour = pixels[:3] * ((1 - haze) * (1 + rough * canvas.rough[rows, cols]) / np.maximum(alpha, 1e-3)) + haze * canvas.haze
-    _paint(canvas, rows, cols, colour, alpha, canvas.new_id(t.kind), t.style)
+    ink = np.asarray(sheet.convert('RGBa').reduce(fine)).transpose(2, 0, 1)
+    ink = np.multiply(ink, 1 / 255, dtype=np.float32, order='C')
+    alpha = ink[3]
+    _paint(canvas, rows, cols, ink[:3] * (1 + rough * canvas.rough[rows, cols]), alpha, canvas.new_id(t.kind), t.style)
 
-# %% ../../nbs/03_data.toy.ipynb #c057
-_TURN = [(float(np.cos(a)), float(np.sin(a))) for a in np.linspace(0, 2 * np.pi, 12, endpoint=False)]
+# %% ../../nbs/03_data.toy.ipynb #c058
+_DISC = np.array([(np.cos(a), np.sin(a), 0) for a in np.linspace(0, 2 * np.pi, 12, endpoint=False)])
 
 class _Cutout:
     "Shapes for a thing that stands facing us, in metres from its foot."
     def __init__(self, t): self.t, self.shapes = t, []
     def shape(self, points, colour): self.shapes.append(([(self.t.x + x, y, self.t.z) for x, y in points], colour))
-    def disc(self, x, y, rx, colour, ry=None): self.shape([(x + rx * c, y + (ry or rx) * s) for c, s in _TURN], colour)
+    def disc(self, x, y, rx, colour, ry=None): self.shapes.append((_DISC * (rx, ry or rx, 0) + (self.t.x + x, y, self.t.z), colour))
 
-# %% ../../nbs/03_data.toy.ipynb #c059
+# %% ../../nbs/03_data.toy.ipynb #c060
 def _tree(canvas, t):
-    "A trunk and sixty clumps of leaves."
-    rng, base, h, n = np.random.default_rng(t.seed), np.array(STYLES['vegetation'][t.style]), t.height, 60
+    "A trunk and fifty clumps of leaves."
+    rng, base, h, n = np.random.default_rng(t.seed), np.array(STYLES['vegetation'][t.style]), t.height, 50
     cut = _Cutout(t)
     cut.shape([(-0.2, 0), (0.2, 0), (0.12, h * 0.6), (-0.12, h * 0.6)], (88, 66, 50))
     turn, r = rng.uniform(0, 2 * np.pi, n), np.sqrt(rng.random(n))
@@ -374,10 +381,10 @@ def _tree(canvas, t):
     x = h * 0.3 * r * np.cos(turn) * (1.6 * (1 - y / h) / 0.6 if t.style == 'pine' else 1)
     light = 0.6 + 0.5 * y / h + 0.5 * canvas.world.sun * x / h + rng.uniform(-0.12, 0.12, n)
     size = h * rng.uniform(0.05, 0.1, n)
-    for i in np.argsort(light): cut.disc(x[i], y[i], size[i], base * light[i])
+    for i in np.argsort(light).tolist(): cut.disc(x[i], y[i], size[i], base * light[i])
     _stamp(canvas, t, cut.shapes, 0.12)
 
-# %% ../../nbs/03_data.toy.ipynb #c061
+# %% ../../nbs/03_data.toy.ipynb #c062
 def _person(canvas, t):
     "Legs, coat, arms, head and hair."
     rng, coat, cut = np.random.default_rng(t.seed), np.array(STYLES['person'][t.style]), _Cutout(t)
@@ -395,7 +402,7 @@ def _person(canvas, t):
     cut.disc(0.02, 0.9 * h, 0.115, skin, 0.125)
     _stamp(canvas, t, cut.shapes)
 
-# %% ../../nbs/03_data.toy.ipynb #c063
+# %% ../../nbs/03_data.toy.ipynb #c064
 def _pole(canvas, t):
     "A lamp post, a sign or a traffic light."
     base, cut, d = np.array(STYLES['pole'][t.style]), _Cutout(t), -1 if t.x > 0 else 1
@@ -417,7 +424,7 @@ def _pole(canvas, t):
         cut.shape([(-0.27, h - 0.2), (0.27, h - 0.2), (0, h + 0.3)], (240, 244, 250))
     _stamp(canvas, t, cut.shapes, 0.04)
 
-# %% ../../nbs/03_data.toy.ipynb #c065
+# %% ../../nbs/03_data.toy.ipynb #c066
 class _Solid:
     "Shapes of a thing with depth: metres from the middle of its near end; `s` is the side we see."
     def __init__(self, t): self.t, self.s, self.shapes = t, -1 if t.x > 0 else 1, []
@@ -427,7 +434,7 @@ class _Solid:
     def flank(self, x, y, z, colour): # as plate; z: the lower edge's two ends, the upper edge's two ends
         self.polygon([(self.s * x[0], y[0], z[0]), (self.s * x[0], y[0], z[1]), (self.s * x[1], y[1], z[3]), (self.s * x[1], y[1], z[2])], colour)
 
-# %% ../../nbs/03_data.toy.ipynb #c066
+# %% ../../nbs/03_data.toy.ipynb #c067
 def _car_body(car, base, ahead):
     "Everything below the windows: body, wheels, lamps, bumper and number plate."
     half, long, lamp = 0.92, 4.2, (200, 24, 30) if ahead else (255, 246, 206)
@@ -437,7 +444,7 @@ def _car_body(car, base, ahead):
     car.flank((half, half), (0.22, 0.88), (0, long, 0, long), base * 0.8)
     car.flank((half, half), (0.66, 0.74), (0, long, 0, long), base * 0.86 + 22)
     for z in (0.85, 3.35):
-        for r, colour in ((0.36, (24, 24, 26)), (0.2, (168, 170, 174))): car.polygon([(car.s * half, 0.36 + r * c, z + r * s) for c, s in _TURN], colour)
+        for r, colour in ((0.36, (24, 24, 26)), (0.2, (168, 170, 174))): car.polygon([(car.s * half, 0.36 + r * c, z + r * s) for c, s, _ in _DISC.tolist()], colour)
     car.plate((half, half), (0.22, 0.9), (0, 0), base * 0.94)
     car.plate((half, half), (0.22, 0.35), (0, 0), base * 0.4 + 20)
     car.plate((0.26, 0.26), (0.46, 0.6), (0, 0), (240, 238, 220))
@@ -464,13 +471,13 @@ def _car(canvas, t):
     _car_cabin(car, base, h)
     _stamp(canvas, t, car.shapes, 0.03)
 
-# %% ../../nbs/03_data.toy.ipynb #c067
+# %% ../../nbs/03_data.toy.ipynb #c068
 def _things(canvas):
     "Everything that stands in the street, from far to near."
     draw = {'car': _car, 'person': _person, 'pole': _pole, 'vegetation': _tree}
     for t in canvas.world.things: draw[t.kind](canvas, t)
 
-# %% ../../nbs/03_data.toy.ipynb #c070
+# %% ../../nbs/03_data.toy.ipynb #c071
 def _bonnet(canvas):
     "The bonnet of our own car, bottom centre: class void, as in driving data sets."
     w, (h, wide) = canvas.world, canvas.size
@@ -478,9 +485,9 @@ def _bonnet(canvas):
     rows = slice(int(0.86 * h), h)
     x = ((np.arange(wide, dtype=np.float32) + 0.5) * 2 / wide - 1) / 0.86
     y = (1.02 - (np.arange(rows.start, h, dtype=np.float32)[:, None] + 0.5) / h) / 0.1
-    shine = 0.7 + 0.5 * np.clip(y, 0, 1) + 0.5 * np.exp(-((y - 0.55 + 0.2 * x * x) * 6) ** 2)
-    colour = _rgb(STYLES['void'][w.style['void']]) * shine
-    _paint(canvas, rows, slice(0, wide), colour, _edge(1 - x ** 4 - y, 10 / h), canvas.new_id('void'), w.style['void'])
+    shine = 0.7 + 0.5 * _unit(y) + 0.5 * np.exp(-((y - 0.55 + 0.2 * x * x) * 6) ** 2)
+    alpha = _edge(1 - x ** 4 - y, 10 / h)
+    _paint(canvas, rows, slice(0, wide), _rgb(STYLES['void'][w.style['void']]) * (shine * alpha), alpha, canvas.new_id('void'), w.style['void'])
 
 def _light(canvas):
     "The light of the day over the whole picture, darker corners, and the camera's grain."
@@ -488,10 +495,10 @@ def _light(canvas):
     tint = {'day': (255, 252, 246), 'overcast': (236, 240, 246), 'dusk': (242, 210, 212)}[canvas.world.style['sky']]
     x, y = np.linspace(-1, 1, wide, dtype=np.float32), np.linspace(-1, 1, h, dtype=np.float32)[:, None]
     canvas.rgb *= _rgb(tint) * (1.04 - 0.06 * (x * x + y * y))
-    canvas.rgb += 0.05 * (canvas.rng.random((h, wide), dtype=np.float32) - 0.5)
+    canvas.rgb += 0.04 * (canvas.rng.random((h, wide), dtype=np.float32) - 0.5)
     np.clip(canvas.rgb, 0, 1, out=canvas.rgb)
 
-# %% ../../nbs/03_data.toy.ipynb #c073
+# %% ../../nbs/03_data.toy.ipynb #c074
 def draw_scene(seed, # the same seed draws the same street, at any size and on any machine
                size=(128, 256), # height and width in pixels, 32 to 2048 each
               ): # Scene with label map, instance map, image and styles
@@ -500,11 +507,13 @@ def draw_scene(seed, # the same seed draws the same street, at any size and on a
     if not (32 <= h <= 2048 and 32 <= w <= 2048): raise ValueError(f'size={tuple(size)} cannot be drawn: expected (height, width) of 32 to 2048 pixels each, such as size=(128, 256).')
     canvas = _Canvas(seed, (h, w))
     for layer in (_sky, _road, _pavement, _shadows, _houses, _things, _bonnet, _light): layer(canvas)
-    ids = torch.from_numpy(canvas.ids)[None]
-    styles = {i: canvas.styles[i] for i in np.flatnonzero(np.bincount(canvas.ids.ravel())).tolist()}
-    return Scene(torch.where(ids >= 1000, ids // 1000, ids), ids, torch.from_numpy(canvas.rgb) * 2 - 1, f'toy_{seed:06d}', styles)
+    seen = np.flatnonzero(np.bincount(canvas.ids.ravel()))
+    class_of = np.zeros(seen[-1] + 1, np.int64)
+    class_of[seen] = np.where(seen >= 1000, seen // 1000, seen)
+    label_map, instance_map = (torch.from_numpy(m)[None] for m in (class_of[canvas.ids], canvas.ids))
+    return Scene(label_map, instance_map, torch.from_numpy(canvas.rgb) * 2 - 1, f'toy_{seed:06d}', {i: canvas.styles[i] for i in seen.tolist()})
 
-# %% ../../nbs/03_data.toy.ipynb #c080
+# %% ../../nbs/03_data.toy.ipynb #c081
 class ToyScenes:
     "`n` drawn scenes as a data set: scene `i` has the seed `seed + i`, drawn when asked for."
     def __init__(self, n, # how many scenes
