@@ -33,6 +33,7 @@ export: $(READY)
 	$(BIN)/nbdev_export
 
 $(READY): settings.ini setup.py
+	@echo 'Setting up .venv: a few minutes and about 6 GB, most of it PyTorch.'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install -q --disable-pip-version-check -e '.[dev]'
 	touch $@

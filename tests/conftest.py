@@ -5,12 +5,11 @@ import tempfile
 from pathlib import Path
 import pytest
 
-SHARED = Path(__file__).parents[2]/'shared/data'
-
 
 def pytest_configure(config):
-    "Keeps what libraries cache (fonts, settings, histories) out of the home folder of whoever runs the tests."
-    if hasattr(config, 'workerinput'): return  # a second test process gets the first one's
+    "Names the folder of real scenes, and keeps what libraries cache (fonts, settings, histories) out of your home folder."
+    if hasattr(config, 'workerinput'): return  # the test processes inherit both
+    os.environ.setdefault('PIX2PIXHD_DATA', str(Path(__file__).parents[2]/'shared/data'))
     os.environ['HOME'] = tempfile.mkdtemp(prefix='pix2pixhd_nb-home-')
     config.add_cleanup(lambda: shutil.rmtree(os.environ['HOME'], ignore_errors=True))
 
@@ -18,6 +17,6 @@ def pytest_configure(config):
 @pytest.fixture(scope='session')
 def shared_data():
     "The folder of real scenes, which are optional: $PIX2PIXHD_DATA, or shared/data beside the repository."
-    folder = Path(os.environ.get('PIX2PIXHD_DATA', SHARED))
-    if not folder.is_dir(): pytest.skip(f'no real scenes: set PIX2PIXHD_DATA to their folder ({folder} is not there)')
+    folder = Path(os.environ['PIX2PIXHD_DATA'])
+    if not folder.is_dir(): pytest.skip(f'no real scenes: {folder} is not there; set PIX2PIXHD_DATA to the folder that holds them')
     return folder

@@ -1,5 +1,4 @@
 "Every notebook runs from top to bottom, in a process and a folder of its own."
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +17,6 @@ def test_notebook_runs(path, tmp_path):
     copytree(ROOT/'nbs', tmp_path/'nbs', ignore=ignore_patterns('*.ipynb', '.*'))
     notebook = tmp_path/path.relative_to(ROOT)
     copy(path, notebook)
-    env = {'PIX2PIXHD_DATA': str(ROOT.parent/'shared/data'), **os.environ}
-    run = subprocess.run([Path(sys.executable).with_name('nbdev_test'), '--path', notebook], cwd=tmp_path, env=env,
+    run = subprocess.run([Path(sys.executable).with_name('nbdev_test'), '--path', notebook], cwd=tmp_path,
                          timeout=MINUTES * 60, capture_output=True, text=True)
     assert run.returncode == 0, f'{path.name} stops:\n{run.stderr[-4000:]}'

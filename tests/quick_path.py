@@ -1,0 +1,43 @@
+"The library's quick path, alone: import every module, train for two epochs, draw, save, load, draw the same."
+import sys
+import tempfile
+from importlib import import_module, metadata
+from pkgutil import walk_packages
+import numpy as np
+import pix2pixhd_nb
+from pix2pixhd_nb.data.loaders import scene_dataloaders
+from pix2pixhd_nb.data.toy import ToyScenes
+from pix2pixhd_nb.pipeline import Pix2PixHD
+from pix2pixhd_nb.training import pix2pixhd_learner
+
+PACKAGES = ['torch', 'torchvision', 'fastai', 'fastcore', 'plum-dispatch']
+TINY = dict(width=8, n_downsample=2, n_blocks=1, feature_channels=2, encoder_width=4, discriminator_width=8, n_scales=2)
+
+
+def import_every_module():
+    names = [module.name for module in walk_packages(pix2pixhd_nb.__path__, 'pix2pixhd_nb.')]
+    for name in names: import_module(name)
+    return names
+
+
+def train(epochs=2):
+    scenes, unseen = ToyScenes(4, size=(32, 64)), ToyScenes(2, size=(32, 64), seed=1)
+    learn = pix2pixhd_learner(scene_dataloaders(scenes, unseen, bs=2), **TINY)
+    learn.fit_flat_linear(epochs // 2, epochs - epochs // 2)
+    return learn, unseen[0]
+
+
+def main():
+    print('Python', sys.version.split()[0], *(f'{name} {metadata.version(name)}' for name in PACKAGES), sep='\n')
+    print(f'{len(import_every_module())} modules of {pix2pixhd_nb.__path__[0]} import')
+    learn, scene = train()
+    model = Pix2PixHD.from_learner(learn)
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(folder)
+        loaded = Pix2PixHD.load(folder)
+    drawn, again = (np.asarray(m.predict(scene.label_map, scene.instance_map, reference=scene.image)) for m in (model, loaded))
+    if drawn.shape != (32, 64, 3) or not (drawn == again).all(): sys.exit('The loaded model draws something else than the saved one.')
+    print('trained, saved, loaded, and drew the same')
+
+
+if __name__ == '__main__': main()
