@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-# %% ../nbs/12_losses.ipynb #c003
+# %% ../nbs/12_losses.ipynb #c005
 class GANLoss(nn.Module):
     "The adversarial loss, summed over the scales of the discriminator (Eq. 3; least squares as in Sec. 3.2)."
     def __init__(self, kind='lsgan'): # 'lsgan', 'vanilla' or 'hinge'
@@ -40,7 +40,7 @@ class GANLoss(nn.Module):
                ): # scalar
         return sum(self.score_loss(features[-1], real, generator) for features in outputs)
 
-# %% ../nbs/12_losses.ipynb #c004
+# %% ../nbs/12_losses.ipynb #c013
 class FeatureMatchingLoss(nn.Module):
     "L1 between the discriminator's feature maps of fake and real, scores left out (Eq. 4)."
     def __init__(self, weight=10.): # lambda of Eq. 5
@@ -56,63 +56,65 @@ class FeatureMatchingLoss(nn.Module):
             total = total + 4 / len(distances) * sum(distances)
         return self.weight * total / len(fake_outputs)
 
-# %% ../nbs/12_losses.ipynb #c005
+# %% ../nbs/12_losses.ipynb #c022
 VGG_SLICES = dict(relu1_1=(0,), relu2_1=(2, 5), relu3_1=(7, 10), relu4_1=(12, 14, 16, 19), relu5_1=(21, 23, 25, 28))
 AFTER_POOLING = 5, 10, 19, 28
 SLICE_WEIGHTS = 1/32, 1/16, 1/8, 1/4, 1.
 
-# %% ../nbs/12_losses.ipynb #c006
-def load_vgg_weights(weights): # path of a state dict, or the dict: keys 'features.N.weight' or 'N.weight'
-    "The convolutions of a VGG19 by their torchvision index, {N: (weight, bias)}."
+# %% ../nbs/12_losses.ipynb #c023
+def load_vgg_weights(weights, # path of a state dict, or the dict: keys 'features.N.weight' or 'N.weight'
+                    ): # {N: (weight, bias)}
+    "The convolutions of a VGG19 by their torchvision number."
     if not isinstance(weights, dict):
         if not Path(weights).is_file(): raise FileNotFoundError(
-            f'No VGG19 weights at {weights}: save the state dict of torchvision\'s vgg19 there, or leave the perceptual loss out.')
+            f"No VGG19 weights at {weights}: save the state dict of torchvision's vgg19 there, or leave the perceptual loss out.")
         weights = torch.load(weights, map_location='cpu', weights_only=True)
     state = {k.removeprefix('features.'): v for k, v in weights.items()}
-    return {int(k.split('.')[0]): (v, state[k.replace('weight', 'bias')])
-            for k, v in state.items() if k.endswith('.weight') and k.split('.')[0].isdigit()}
+    numbers = [k.split('.')[0] for k in state if k.endswith('.weight')]
+    return {int(n): (state[f'{n}.weight'], state[f'{n}.bias']) for n in numbers if n.isdigit() and f'{n}.bias' in state}
 
-# %% ../nbs/12_losses.ipynb #c007
+# %% ../nbs/12_losses.ipynb #c025
 class PerceptualLoss(nn.Module):
     "L1 between VGG19 feature maps of fake and real, five slices (Sec. 4; the 2018 code's VGG loss)."
-    def __init__(self, weights, # state dict of a pretrained VGG19 with torchvision's names, or its path; never random
+    def __init__(self, weights, # state dict of a trained VGG19 with torchvision's names, or its path; never random
                  weight=10., # factor of the whole
                  normalize=True, # ImageNet's mean and deviation, as VGG19 expects; False: as the 2018 code
                  layers=5, # slices used, from relu1_1 on
                 ):
         super().__init__()
         self.weight, self.normalize = weight, normalize
-        convolutions = load_vgg_weights(weights)
-        wanted = list(VGG_SLICES)[:layers]
-        self.names = [n for n in wanted if all(i in convolutions for i in VGG_SLICES[n])]
+        convolutions, wanted = load_vgg_weights(weights), list(VGG_SLICES)[:layers]
+        complete = [all(n in convolutions for n in VGG_SLICES[name]) for name in wanted] + [False]
+        self.names, left_out = wanted[:complete.index(False)], wanted[complete.index(False):]
         if not self.names: raise ValueError(
-            f'The perceptual loss found no VGG19 convolutions in its weights (keys {sorted(convolutions)[:5]}): '
+            f'The perceptual loss found no VGG19 convolutions in its weights (numbers {sorted(convolutions)[:5]}): '
             "expected torchvision's names, 'features.0.weight' and on.")
-        if len(self.names) < len(wanted): warnings.warn(
-            f'perceptual, {len(self.names)} slices: the weights stop early, kept {", ".join(self.names)}, '
-            f'left out {", ".join(wanted[len(self.names):])}.')
-        self.slices = nn.ModuleList(self.slice(convolutions, VGG_SLICES[n]) for n in self.names)
+        if left_out: warnings.warn(f'perceptual, {len(self.names)} slices: the weights stop early, kept '
+                                   f'{", ".join(self.names)}, left out {", ".join(left_out)}.')
+        self.slices = nn.ModuleList(self.build_slice(convolutions, VGG_SLICES[name]) for name in self.names)
         self.register_buffer('mean', torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), persistent=False)
         self.register_buffer('std', torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1), persistent=False)
         self.requires_grad_(False)
 
     @staticmethod
-    def slice(convolutions, # {index: (weight, bias)}
-              indices, # of this slice
-             ): # nn.Sequential
+    def build_slice(convolutions, # {N: (weight, bias)}
+                    numbers, # of this slice
+                   ): # nn.Sequential
         "The layers between one tapped ReLU and the next."
         layers = []
-        for i in indices:
-            weight, bias = convolutions[i]
-            conv = nn.Conv2d(weight.shape[1], weight.shape[0], 3, padding=1)
-            conv.load_state_dict(dict(weight=weight, bias=bias))
-            layers += ([nn.MaxPool2d(2)] if i in AFTER_POOLING else []) + [conv, nn.ReLU()]
+        for n in numbers:
+            weight, bias = convolutions[n]
+            convolution = nn.Conv2d(weight.shape[1], weight.shape[0], 3, padding=1)
+            convolution.load_state_dict(dict(weight=weight, bias=bias))
+            layers += ([nn.MaxPool2d(2)] if n in AFTER_POOLING else []) + [convolution, nn.ReLU()]
         return nn.Sequential(*layers)
 
     def features(self, image): # (N, 3, H, W) in [-1, 1]
         "The feature map after each slice."
+        if image.shape[1] != 3: raise ValueError(
+            f'The perceptual loss takes images of 3 channels, got {image.shape[1]}: VGG19 knows colour photos only, leave this loss out.')
         x = ((image + 1)/2 - self.mean) / self.std if self.normalize else image
-        return [x := s(x) for s in self.slices]
+        return [x := part(x) for part in self.slices]
 
     def forward(self, fake, # (N, 3, H, W) in [-1, 1]
                 real, # the same; no gradient reaches it
@@ -121,7 +123,7 @@ class PerceptualLoss(nn.Module):
         distances = [F.l1_loss(f, t) for f, t in zip(self.features(fake), targets)]
         return self.weight * sum(w * d for w, d in zip(SLICE_WEIGHTS, distances))
 
-# %% ../nbs/12_losses.ipynb #c008
+# %% ../nbs/12_losses.ipynb #c035
 def generator_losses(fake_outputs, # the discriminator's outputs on the fake
                      real_outputs, # and on the real image
                      gan_loss, # GANLoss
@@ -136,10 +138,10 @@ def generator_losses(fake_outputs, # the discriminator's outputs on the fake
     if perceptual is not None: losses['perceptual'] = perceptual(fake, real)
     return losses
 
-# %% ../nbs/12_losses.ipynb #c009
+# %% ../nbs/12_losses.ipynb #c036
 def discriminator_losses(fake_outputs, # the discriminator's outputs on the detached fake
                          real_outputs, # and on the real image
                          gan_loss, # GANLoss
                         ): # dict name -> scalar; the discriminator minimises half their sum
-    "What the discriminator minimises, by name."
+    "What the discriminator minimises, by name (Eq. 3)."
     return dict(d_real=gan_loss(real_outputs, True), d_fake=gan_loss(fake_outputs, False))

@@ -13,7 +13,7 @@ from torch import nn
 
 from .blocks import stem, head, downsample, upsample, ResidualBlock, half_size, init_weights, check_input
 
-# %% ../../nbs/08_models.generators.ipynb #c003
+# %% ../../nbs/08_models.generators.ipynb #c007
 def global_trunk(in_channels, # channels of the condition
                  width, # channels of the first and the last feature map
                  n_downsample, # halvings before the residual blocks
@@ -27,7 +27,7 @@ def global_trunk(in_channels, # channels of the condition
         residual=nn.Sequential(*(ResidualBlock(bottleneck) for _ in range(n_blocks))),
         back=nn.Sequential(*(upsample(w*2) for w in reversed(widths)))))
 
-# %% ../../nbs/08_models.generators.ipynb #c004
+# %% ../../nbs/08_models.generators.ipynb #c010
 class GlobalGenerator(nn.Module):
     "The paper's G1: condition in, image in [-1, 1] out, at one size (Sec. 3.2)."
     def __init__(self, in_channels, # one-hot classes, boundary, instance features
@@ -48,7 +48,7 @@ class GlobalGenerator(nn.Module):
         check_input(x, 'global generator', self.config['in_channels'], self.multiple_of, max(4, 2*self.multiple_of))
         return self.head(self.trunk(x))
 
-# %% ../../nbs/08_models.generators.ipynb #c005
+# %% ../../nbs/08_models.generators.ipynb #c019
 class LocalEnhancer(nn.Module):
     "One of the paper's G2, G3...: features of the full-size condition, summed with the coarser generator's (Sec. 3.2)."
     def __init__(self, in_channels, # channels of the condition
@@ -66,7 +66,7 @@ class LocalEnhancer(nn.Module):
                ): # features, (N, width, H, W)
         return self.back(self.residual(self.front(x) + coarse))
 
-# %% ../../nbs/08_models.generators.ipynb #c006
+# %% ../../nbs/08_models.generators.ipynb #c022
 class CoarseToFineGenerator(nn.Module):
     "The paper's {G1, G2} and on: a global generator on the smallest condition, a local enhancer for each doubling (Sec. 3.2)."
     def __init__(self, in_channels, # one-hot classes, boundary, instance features
@@ -104,7 +104,7 @@ class CoarseToFineGenerator(nn.Module):
         "Everything below the newest enhancer: what was trained before it was added (Sec. 3.2)."
         return [p for part in (self.trunk, *self.enhancers[:-1]) for p in part.parameters()]
 
-# %% ../../nbs/08_models.generators.ipynb #c007
+# %% ../../nbs/08_models.generators.ipynb #c030
 def grow(generator, # GlobalGenerator or CoarseToFineGenerator, trained
          n_enhancer_blocks=None, # residual blocks of the new enhancer; None: as the enhancers below it, else 3
         ): # CoarseToFineGenerator for twice the size
