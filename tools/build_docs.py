@@ -16,10 +16,11 @@ from smalldocs.site import build
 NUMBERED = re.compile(r'\b\d+[a-z]*_(?=[\w.]+\.ipynb)')
 
 
-def drop_chapter_numbers(folder):
-    "00_core.ipynb becomes core.ipynb, in names and in links: nbdev's cross links count on it."
+def link_pages(folder, online):
+    "00_core.ipynb becomes core.ipynb, in names and in links, and nbdev's links to the `online` site lead to pages of this one."
     for path in [*folder.rglob('*.ipynb'), folder/'sidebar.yml']:
-        path.write_text(NUMBERED.sub('', path.read_text(encoding='utf-8')), encoding='utf-8')
+        text = NUMBERED.sub('', path.read_text(encoding='utf-8'))
+        path.write_text(text.replace(f']({online}/', '](/'), encoding='utf-8')
         path.rename(path.with_name(NUMBERED.sub('', path.name)))
 
 
@@ -53,7 +54,7 @@ def build_docs():
     cfg = get_config()
     refresh_quarto_yml()
     prepared = proc_nbs(force=True, n_workers=0)
-    drop_chapter_numbers(prepared)
+    link_pages(prepared, online=cfg.doc_host + cfg.doc_baseurl)
     site = build(prepared, quiet=True)
     serve_katex_beside(site.out)
     shutil.rmtree(cfg.doc_path, ignore_errors=True)
