@@ -23,12 +23,12 @@ def import_every_module():
 def train(epochs=2):
     scenes, unseen = ToyScenes(4, size=(32, 64)), ToyScenes(2, size=(32, 64), seed=1)
     learn = pix2pixhd_learner(scene_dataloaders(scenes, unseen, bs=2), **TINY)
-    learn.fit_flat_linear(epochs // 2, epochs - epochs // 2)
+    with learn.no_bar(): learn.fit_flat_linear(epochs // 2, epochs - epochs // 2)
     return learn, unseen[0]
 
 
 def main():
-    print('Python', sys.version.split()[0], *(f'{name} {metadata.version(name)}' for name in PACKAGES), sep='\n')
+    print(f'Python {sys.version.split()[0]}', *(f'{name} {metadata.version(name)}' for name in PACKAGES), sep='\n')
     print(f'{len(import_every_module())} modules of {pix2pixhd_nb.__path__[0]} import')
     learn, scene = train()
     model = Pix2PixHD.from_learner(learn)
