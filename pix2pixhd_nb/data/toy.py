@@ -198,7 +198,7 @@ def _ground(canvas, nearest=0.):
 # %% ../../nbs/03_data.toy.ipynb #c037
 def _road(canvas):
     "The road: asphalt, cobblestone or brick, with lane marks."
-    w = canvas.world
+    w, cols = canvas.world, slice(0, canvas.size[1])
     rows, x, z, px, pz = _ground(canvas)
     style, rng = w.style['road'], np.random.default_rng([w.seed, 2])
     if style == 'asphalt': shade = 1 + 0.12 * _clouds(rng, x.shape, 9) + 0.16 * canvas.rough[rows]
@@ -206,15 +206,15 @@ def _road(canvas):
         tone, joint = _stones(x, z, *((0.5, 0.55, 0.09) if style == 'cobblestone' else (0.9, 0.36, 0.06)), px, pz, rng)
         shade = (1 + 0.22 * tone + 0.1 * canvas.rough[rows]) * (1 - 0.5 * joint)
     x = np.abs(x)
-    marks = 0.8 * np.maximum(_edge(0.11 - x, px) * _bars(z, 6, 3, pz), _edge(0.08 - np.abs(x - w.road + 2.3), px))
-    colour = _mix([(_rgb(STYLES['road'][style]), shade * (1 - marks)), (_rgb((226, 224, 214)), marks)])
-    alpha = _edge(w.road - x, px)
-    _paint(canvas, rows, slice(0, canvas.size[1]), colour * alpha, alpha, canvas.new_id('road'), style)
+    middle, side, alpha = _edge(0.11 - x, px) * _bars(z, 6, 3, pz), _edge(0.08 - np.abs(x - w.road + 2.3), px), _edge(w.road - x, px)
+    marks = 0.8 * alpha * np.maximum(middle, side)
+    ink = _mix([(_rgb(STYLES['road'][style]), shade * (alpha - marks)), (_rgb((226, 224, 214)), marks)])
+    _paint(canvas, rows, cols, ink, alpha, canvas.new_id('road'), style)
 
 # %% ../../nbs/03_data.toy.ipynb #c039
 def _pavement(canvas):
     "The pavement, paler than any road, and its kerb."
-    w = canvas.world
+    w, cols = canvas.world, slice(0, canvas.size[1])
     rows, x, z, px, pz = _ground(canvas, w.road / np.abs(canvas.rays()[0]).max())
     style, rng = w.style['pavement'], np.random.default_rng([w.seed, 3])
     size = {'slabs': (1.1, 1.1, 0.07), 'sand setts': (0.4, 0.4, 0.05), 'rose tiles': (0.7, 0.7, 0.05)}[style]
@@ -222,8 +222,8 @@ def _pavement(canvas):
     x = np.abs(x)
     kerb, alpha = _edge(w.road + 0.3 - x, px), _edge(x - w.road, px)
     shade = (1 + 0.06 * canvas.rough[rows] + 0.08 * tone) * (1 - 0.35 * joint)
-    ink = _rgb(STYLES['pavement'][style]) * (alpha * (shade + kerb * (0.86 - shade)))
-    _paint(canvas, rows, slice(0, canvas.size[1]), ink, alpha, canvas.new_id('pavement'), style)
+    ink = _mix([(_rgb(STYLES['pavement'][style]), alpha * (shade + kerb * (0.86 - shade)))])
+    _paint(canvas, rows, cols, ink, alpha, canvas.new_id('pavement'), style)
 
 # %% ../../nbs/03_data.toy.ipynb #c042
 def _shadows(canvas):
@@ -297,8 +297,7 @@ def _hedge(s, u, y, pu, py, night):
 # %% ../../nbs/03_data.toy.ipynb #c052
 def _span(lo, hi, n):
     "The pixels whose centres lie between `lo` and `hi`, as a slice of 0 to n."
-    lo, hi = np.clip(np.round([min(lo, hi), max(lo, hi)]), 0, n).astype(int)
-    return slice(lo, hi)
+    return slice(*(min(max(round(float(v)), 0), n) for v in sorted((lo, hi))))
 
 def _haze(z): return 1 - np.exp(-z / 400)
 
@@ -316,33 +315,34 @@ def _put_face(canvas, face):
     _paint(canvas, rows, cols, ink, alpha, face.id, s.style)
 
 # %% ../../nbs/03_data.toy.ipynb #c054
+def _face(canvas, covered, s, instance, start, end, light):
+    "The visible part of the face that runs from `start` to `end`, each (x, z) on the ground; None if hidden."
+    (x0, z0), (x1, z1), (h, wide), right = start, end, canvas.size, canvas.rays()[0]
+    cols = _span(canvas.at(x0, 0, z0)[0], canvas.at(x1, 0, z1)[0], wide)
+    if cols.stop <= cols.start: return None
+    if z0 == z1: z = np.array([z0], np.float32); u, pu = np.abs(right[cols] * z0 - x0), z * (2 / (FOCAL * wide))
+    else: z = x0 / right[cols]; u, pu = z - z0, z * z * (2 / (FOCAL * abs(x0) * wide))
+    top = int(max(0, canvas.at(0, s.height + 0.3, z)[1].min() - 1))
+    rows = slice(top, int(min(covered[cols].max(), canvas.at(0, 0, z.min())[1] + 2)))
+    covered[cols] = np.minimum(covered[cols], np.ceil(canvas.at(0, s.height - 0.3, z)[1] + 1))
+    return SimpleNamespace(s=s, id=instance, cols=cols, rows=rows, z=z, u=u, pu=pu, light=light) if rows.start < rows.stop else None
+
+# %% ../../nbs/03_data.toy.ipynb #c055
 def _faces(canvas):
-    "The faces of all stretches, near to far, cut to the rows and columns that nothing nearer hides."
-    w, (h, wide), right = canvas.world, canvas.size, canvas.rays()[0]
-    covered = np.full(wide, h)
-    def face(s, instance, x0, z0, x1, z1, light):
-        cols = _span(canvas.at(x0, 0, z0)[0], canvas.at(x1, 0, z1)[0], wide)
-        if cols.stop <= cols.start: return []
-        across = z0 == z1
-        z = np.array([z0], np.float32) if across else x0 / right[cols]
-        u, pu = (right[cols] * z0 - x0, z * (2 / (FOCAL * wide))) if across else (z - s.z0, z * z * (2 / (FOCAL * abs(x0) * wide)))
-        roof = canvas.at(0, s.height + 0.3, z)[1]
-        rows = slice(int(max(0, roof.min() - 1)), int(min(covered[cols].max(), canvas.at(0, 0, z.min())[1] + 2)))
-        covered[cols] = np.minimum(covered[cols], np.ceil(canvas.at(0, s.height - 0.3, z)[1] + 1))
-        return [SimpleNamespace(s=s, id=instance, cols=cols, rows=rows, z=z, u=np.abs(u), pu=pu, light=light)] if rows.start < rows.stop else []
-    faces = []
+    "The visible faces of all stretches, near to far: the front along the street, then the end that faces us."
+    w, faces, covered = canvas.world, [], np.full(canvas.size[1], canvas.size[0])
     for s in sorted(w.rows, key=lambda s: s.z0):
         i, x = canvas.new_id(s.kind), s.side * w.wall
-        faces += face(s, i, x, s.z0, x, s.z1, 0.86 if s.side == w.sun else 1.04)
-        faces += face(s, i, x, s.z0, x + 9 * s.side, s.z0, 0.94)
-    for s in w.far: faces += face(s, canvas.new_id(s.kind), s.x - 7, s.z0, s.x + 7, s.z0, 1.)
-    return faces
+        faces.append(_face(canvas, covered, s, i, (x, s.z0), (x, s.z1), 0.86 if s.side == w.sun else 1.04))
+        faces.append(_face(canvas, covered, s, i, (x, s.z0), (x + 9 * s.side, s.z0), 0.94))
+    for s in w.far: faces.append(_face(canvas, covered, s, canvas.new_id(s.kind), (s.x - 7, s.z0), (s.x + 7, s.z0), 1.))
+    return [f for f in faces if f]
 
 def _houses(canvas):
     "Both sides of the street and what closes it, painted from far to near."
     for face in reversed(_faces(canvas)): _put_face(canvas, face)
 
-# %% ../../nbs/03_data.toy.ipynb #c057
+# %% ../../nbs/03_data.toy.ipynb #c058
 def _stamp(canvas, t, shapes, rough=0.05):
     "Paint a thing made of (points in metres, colour), first shape first, over what is there."
     points = np.stack(canvas.at(*np.concatenate([np.asarray(p, float) for p, _ in shapes]).T), 1)
@@ -361,7 +361,7 @@ def _stamp(canvas, t, shapes, rough=0.05):
     alpha = ink[3]
     _paint(canvas, rows, cols, ink[:3] * (1 + rough * canvas.rough[rows, cols]), alpha, canvas.new_id(t.kind), t.style)
 
-# %% ../../nbs/03_data.toy.ipynb #c058
+# %% ../../nbs/03_data.toy.ipynb #c059
 _DISC = np.array([(np.cos(a), np.sin(a), 0) for a in np.linspace(0, 2 * np.pi, 12, endpoint=False)])
 
 class _Cutout:
@@ -370,7 +370,7 @@ class _Cutout:
     def shape(self, points, colour): self.shapes.append(([(self.t.x + x, y, self.t.z) for x, y in points], colour))
     def disc(self, x, y, rx, colour, ry=None): self.shapes.append((_DISC * (rx, ry or rx, 0) + (self.t.x + x, y, self.t.z), colour))
 
-# %% ../../nbs/03_data.toy.ipynb #c060
+# %% ../../nbs/03_data.toy.ipynb #c061
 def _tree(canvas, t):
     "A trunk and fifty clumps of leaves."
     rng, base, h, n = np.random.default_rng(t.seed), np.array(STYLES['vegetation'][t.style]), t.height, 50
@@ -381,10 +381,12 @@ def _tree(canvas, t):
     x = h * 0.3 * r * np.cos(turn) * (1.6 * (1 - y / h) / 0.6 if t.style == 'pine' else 1)
     light = 0.6 + 0.5 * y / h + 0.5 * canvas.world.sun * x / h + rng.uniform(-0.12, 0.12, n)
     size = h * rng.uniform(0.05, 0.1, n)
-    for i in np.argsort(light).tolist(): cut.disc(x[i], y[i], size[i], base * light[i])
+    order, foot = np.argsort(light), np.array((t.x, 0, t.z))
+    clumps = _DISC * size[order, None, None] + np.stack([x, y, 0 * y], 1)[order, None] + foot
+    cut.shapes += zip(clumps, base * light[order, None])
     _stamp(canvas, t, cut.shapes, 0.12)
 
-# %% ../../nbs/03_data.toy.ipynb #c062
+# %% ../../nbs/03_data.toy.ipynb #c063
 def _person(canvas, t):
     "Legs, coat, arms, head and hair."
     rng, coat, cut = np.random.default_rng(t.seed), np.array(STYLES['person'][t.style]), _Cutout(t)
@@ -402,7 +404,7 @@ def _person(canvas, t):
     cut.disc(0.02, 0.9 * h, 0.115, skin, 0.125)
     _stamp(canvas, t, cut.shapes)
 
-# %% ../../nbs/03_data.toy.ipynb #c064
+# %% ../../nbs/03_data.toy.ipynb #c065
 def _pole(canvas, t):
     "A lamp post, a sign or a traffic light."
     base, cut, d = np.array(STYLES['pole'][t.style]), _Cutout(t), -1 if t.x > 0 else 1
@@ -424,7 +426,7 @@ def _pole(canvas, t):
         cut.shape([(-0.27, h - 0.2), (0.27, h - 0.2), (0, h + 0.3)], (240, 244, 250))
     _stamp(canvas, t, cut.shapes, 0.04)
 
-# %% ../../nbs/03_data.toy.ipynb #c066
+# %% ../../nbs/03_data.toy.ipynb #c067
 class _Solid:
     "Shapes of a thing with depth: metres from the middle of its near end; `s` is the side we see."
     def __init__(self, t): self.t, self.s, self.shapes = t, -1 if t.x > 0 else 1, []
@@ -434,7 +436,7 @@ class _Solid:
     def flank(self, x, y, z, colour): # as plate; z: the lower edge's two ends, the upper edge's two ends
         self.polygon([(self.s * x[0], y[0], z[0]), (self.s * x[0], y[0], z[1]), (self.s * x[1], y[1], z[3]), (self.s * x[1], y[1], z[2])], colour)
 
-# %% ../../nbs/03_data.toy.ipynb #c067
+# %% ../../nbs/03_data.toy.ipynb #c068
 def _car_body(car, base, ahead):
     "Everything below the windows: body, wheels, lamps, bumper and number plate."
     half, long, lamp = 0.92, 4.2, (200, 24, 30) if ahead else (255, 246, 206)
@@ -471,13 +473,13 @@ def _car(canvas, t):
     _car_cabin(car, base, h)
     _stamp(canvas, t, car.shapes, 0.03)
 
-# %% ../../nbs/03_data.toy.ipynb #c068
+# %% ../../nbs/03_data.toy.ipynb #c069
 def _things(canvas):
     "Everything that stands in the street, from far to near."
     draw = {'car': _car, 'person': _person, 'pole': _pole, 'vegetation': _tree}
     for t in canvas.world.things: draw[t.kind](canvas, t)
 
-# %% ../../nbs/03_data.toy.ipynb #c071
+# %% ../../nbs/03_data.toy.ipynb #c072
 def _bonnet(canvas):
     "The bonnet of our own car, bottom centre: class void, as in driving data sets."
     w, (h, wide) = canvas.world, canvas.size
@@ -498,7 +500,7 @@ def _light(canvas):
     canvas.rgb += 0.04 * (canvas.rng.random((h, wide), dtype=np.float32) - 0.5)
     np.clip(canvas.rgb, 0, 1, out=canvas.rgb)
 
-# %% ../../nbs/03_data.toy.ipynb #c074
+# %% ../../nbs/03_data.toy.ipynb #c075
 def draw_scene(seed, # the same seed draws the same street, at any size and on any machine
                size=(128, 256), # height and width in pixels, 32 to 2048 each
               ): # Scene with label map, instance map, image and styles
@@ -513,7 +515,7 @@ def draw_scene(seed, # the same seed draws the same street, at any size and on a
     label_map, instance_map = (torch.from_numpy(m)[None] for m in (class_of[canvas.ids], canvas.ids))
     return Scene(label_map, instance_map, torch.from_numpy(canvas.rgb) * 2 - 1, f'toy_{seed:06d}', {i: canvas.styles[i] for i in seen.tolist()})
 
-# %% ../../nbs/03_data.toy.ipynb #c081
+# %% ../../nbs/03_data.toy.ipynb #c082
 class ToyScenes:
     "`n` drawn scenes as a data set: scene `i` has the seed `seed + i`, drawn when asked for."
     def __init__(self, n, # how many scenes
