@@ -28,7 +28,7 @@ def fetch_katex(folder):
     "Puts KaTeX, which draws the formulas, into `folder`; False where npm cannot give it."
     package = re.search(r'katex@[\d.]+', KATEX)[0]
     with tempfile.TemporaryDirectory() as tmp:
-        try: subprocess.run(['npm', 'pack', '--silent', package], cwd=tmp, check=True, capture_output=True, timeout=60)
+        try: subprocess.run(['npm', 'pack', '--silent', '--prefer-offline', package], cwd=tmp, check=True, capture_output=True, timeout=60)
         except (OSError, subprocess.SubprocessError): return False
         with tarfile.open(next(Path(tmp).glob('*.tgz'))) as archive: archive.extractall(tmp, filter='data')
         dist = Path(tmp)/'package/dist'
