@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw
 from fastcore.basics import patch
 from ..core import LabelSpace, colorize, to_pil
 from .datasets import (DatasetError, Problem, cut_problem, disagreement, disagreement_problem, id_problem, needs_images,
-    open_picture, pairing_problems, read_ids, read_image, recognise, size_problem)
+    open_picture, pairing_problems, read_ids, read_image, recognise, size_problem, some)
 
 # %% ../../nbs/06_data.doctor.ipynb #c007
 @dataclass
@@ -190,7 +190,7 @@ def _notes_on_classes(report): # sentences
     "Classes that never occur, ids that are ignored, a label space that would fit."
     ids, space = report.ids, report.label_space
     unused = [n for i, n in enumerate(space.names) if not ids[i]]
-    if unused: yield f'{len(unused)} of {space.n_classes} classes never occur ({", ".join(unused[:5])}{", ..." if len(unused) > 5 else ""}).'
+    if unused: yield f'{len(unused)} of {space.n_classes} classes never occur ({some(unused)}).'
     if space.ignore_id is not None and ids[space.ignore_id]: yield f'id {space.ignore_id} marks {ids[space.ignore_id] / ids.total():.1%} of the pixels as having no class: they are ignored.'
     if any(p.kind == 'ids' for p in report.problems):
         fit = propose_label_space(report.findings)

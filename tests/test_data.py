@@ -1,0 +1,326 @@
+"Datasets and doctor where a notebook cannot hold the check: real folders, odd pictures, processes."
+import json
+import pickle
+import shutil
+import struct
+import subprocess
+import sys
+import warnings
+import zlib
+from collections import Counter
+from pathlib import Path
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from pix2pixhd_nb.core import LabelSpace, Scene
+from pix2pixhd_nb.data import datasets
+from pix2pixhd_nb.data.datasets import (CamVid, Cityscapes, DatasetError, NYUv2, Pix2PixHDFolder, PlainFolder, connected_components,
+    open_dataset, read_ids, read_image, save_scenes, unpack_nyuv2)
+from pix2pixhd_nb.data.doctor import examine
+
+SPACE = LabelSpace(['sky', 'road', 'car'], things=[False, False, True])
+REAL = ['camvid_256', 'facades_256', 'cityscapes_sample_512', 'cityscapes_sample_1024', 'cityscapes_sample_2048']
+
+
+def scene(i, h=24, w=40):
+    "A random scene of blocks."
+    rng = np.random.default_rng(i)
+    label = torch.from_numpy(rng.integers(0, 3, (h // 8, w // 8))).repeat_interleave(8, 0).repeat_interleave(8, 1)[None]
+    image = torch.from_numpy(rng.integers(0, 256, (3, h, w)) / 127.5 - 1).float()
+    return Scene(label, connected_components(label, SPACE), image, f'scene_{i}')
+
+
+@pytest.fixture
+def plain(tmp_path):
+    return save_scenes([scene(i) for i in range(5)], tmp_path / 'plain', SPACE)
+
+
+def save(path, array, **kwargs):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(array).save(path, **kwargs)
+    return path
+
+
+# real folders
+
+@pytest.fixture(params=REAL)
+def real(request, shared_data):
+    folder = shared_data / request.param
+    if not folder.is_dir(): pytest.skip(f'{folder} is not there')
+    return folder
+
+
+def test_real_folders_read_whole(real):
+    meta = json.loads((real / 'meta.json').read_text())
+    for split, n in meta['counts'].items():
+        data = open_dataset(real, split)
+        assert type(data) is PlainFolder and len(data) == n
+        assert data.names == sorted(meta['splits'][split])
+        for s in data[:12]:
+            assert s.size == tuple(meta['size_wh'][::-1]) and s.label_map.dtype == s.instance_map.dtype == torch.int64
+            assert s.label_map.max() < data.label_space.n_classes == meta['label_nc']
+            assert (s.image is None) == (split == 'test' and 'cityscapes' in real.name)
+            if s.image is not None: assert -1 <= s.image.min() < s.image.max() <= 1
+            coded = torch.where(s.instance_map >= 1000, s.instance_map // 1000, s.instance_map)
+            assert (coded == s.label_map).float().mean() > 0.98
+
+
+def test_doctor_on_real_folders(real):
+    report = examine(real)
+    assert not report.problems and report.verdict.startswith('Fit to train on') and report.seconds < 60
+    shown, sheet = str(report), report.contact_sheet(4)
+    assert report.label_space.names[1] in shown and sheet.width > 400 and len(sheet.getcolors(10**6)) > 100
+    (split, counts), *_ = report.splits.items()
+    assert split == 'train' and counts['label'] == counts['image']
+
+
+def test_doctor_proposes_for_a_real_folder_without_meta(shared_data, tmp_path):
+    if not (shared_data / 'facades_256').is_dir(): pytest.skip('facades_256 is not there')
+    shutil.copytree(shared_data / 'facades_256/val', tmp_path / 'val')
+    report, truth = examine(tmp_path), open_dataset(shared_data / 'facades_256', 'val').label_space
+    assert report.label_space.n_classes == truth.n_classes and report.label_space.things == truth.things
+    assert len(open_dataset(tmp_path, 'val', report.label_space)[0].instance_map.unique()) > 10
+
+
+def test_real_cityscapes_in_its_own_and_in_the_2018_layout(shared_data, tmp_path):
+    source = shared_data / 'cityscapes_sample_512'
+    if not source.is_dir(): pytest.skip(f'{source} is not there')
+    plain = open_dataset(source, 'train')
+    for name in plain.names:
+        city, ends = name.split('_')[0], dict(label='gtFine_labelIds', inst='gtFine_instanceIds', image='leftImg8bit')
+        for kind, end in ends.items():
+            path = plain.files[kind][name]
+            part = 'leftImg8bit' if kind == 'image' else 'gtFine'
+            for to in (tmp_path / f'own/{part}/train/{city}', tmp_path / '2018' / f'train_{dict(image="img").get(kind, kind)}'):
+                to.mkdir(parents=True, exist_ok=True)
+                shutil.copy(path, to / f'{name}_{end}{path.suffix}')
+    for folder, reader in (('own', Cityscapes), ('2018', Pix2PixHDFolder)):
+        data = open_dataset(tmp_path / folder)
+        assert type(data) is reader and data.names == plain.names
+        assert torch.equal(data[3].instance_map, plain[3].instance_map) and torch.equal(data[3].image, plain[3].image)
+        assert not examine(tmp_path / folder).problems
+
+
+def test_real_camvid_in_the_segnet_layout(shared_data, tmp_path):
+    source = shared_data / 'camvid_256'
+    if not source.is_dir(): pytest.skip(f'{source} is not there')
+    shutil.copytree(source / 'val/label', tmp_path / 'valannot')
+    shutil.copytree(source / 'val/image', tmp_path / 'val')
+    with pytest.warns(UserWarning, match='connected components of its thing classes'): data = open_dataset(tmp_path, 'val')
+    assert type(data) is CamVid and data.label_space.names == open_dataset(source, 'val').label_space.names
+    s = data[0]
+    assert (torch.where(s.instance_map >= 1000, s.instance_map // 1000, s.instance_map) == s.label_map).all()
+
+
+# pictures of every mode
+
+@pytest.mark.parametrize('dtype, top', [(np.uint8, 255), (np.uint16, 65535)])
+def test_grey_png_is_read_as_stored(tmp_path, dtype, top):
+    ids = np.linspace(0, top, 60).astype(dtype).reshape(6, 10)
+    assert (read_ids(save(tmp_path / 'a.png', ids)) == ids).all() and read_ids(tmp_path / 'a.png').dtype == dtype
+
+
+@pytest.mark.parametrize('bits', [1, 2, 4])
+def test_few_bits_are_not_stretched(tmp_path, bits):
+    ids = (np.arange(64) % 2**bits).astype(np.uint8).reshape(8, 8)
+    picture = Image.fromarray(ids * 255).convert('1') if bits == 1 else Image.fromarray(ids)
+    picture.save(tmp_path / 'a.png', bits=bits)
+    assert (read_ids(tmp_path / 'a.png') == ids).all()
+
+
+def test_large_ids_stay_positive_through_a_reader(tmp_path):
+    label = np.array([[0, 1, 2, 2]], np.uint8)
+    for stem, ids, ending in (('a', np.array([[0, 1, 32768, 65535]], np.uint16), 'png'), ('b', np.array([[0, 1, 70000, 2**31 - 1]], np.int32), 'tif')):
+        save(tmp_path / f'train/label/{stem}.png', label)
+        save(tmp_path / f'train/image/{stem}.png', np.zeros((1, 4, 3), np.uint8))
+        save(tmp_path / f'train/inst/{stem}.{ending}', ids)
+    data = PlainFolder(tmp_path, 'train', SPACE)
+    assert data[0].instance_map.tolist() == [[[0, 1, 32768, 65535]]]
+    assert data[1].instance_map.tolist() == [[[0, 1, 70000, 2**31 - 1]]]
+
+
+def test_photos_of_every_mode_become_rgb(tmp_path):
+    rng = np.random.default_rng(0)
+    rgb = Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8))
+    for mode, ending in (('L', 'png'), ('RGBA', 'png'), ('P', 'png'), ('CMYK', 'jpg'), ('LA', 'png'), ('1', 'png')):
+        rgb.convert(mode).save(tmp_path / f'{mode}.{ending}')
+        assert read_image(tmp_path / f'{mode}.{ending}').shape == (3, 8, 8)
+    deep = save(tmp_path / 'deep.png', rng.integers(0, 65536, (8, 8)).astype(np.uint16))
+    assert read_image(deep).shape == (3, 8, 8) and read_image(deep).std() > 0.3
+    assert read_image(tmp_path / 'RGBA.png', mode=None).shape == (4, 8, 8)
+
+
+@pytest.mark.parametrize('name, make, says', [
+    ('a.jpg', lambda p: Image.new('L', (8, 8)).save(p), 'is a JPEG'),
+    ('c.png', lambda p: Image.merge('RGB', [Image.new('L', (8, 8), v) for v in (1, 2, 3)]).save(p), 'holds colours'),
+    ('d.tif', lambda p: Image.new('F', (8, 8), 0.5).save(p), 'stores fractions'),
+    ('e.png', lambda p: p.write_bytes(b''), 'cannot be decoded (no known picture format)'),
+    ('f.png', lambda p: p.write_bytes(b'\x89PNG\r\n\x1a\n\0\0'), 'cannot be decoded'),
+])
+def test_odd_maps_are_refused_in_a_sentence(tmp_path, name, make, says):
+    make(tmp_path / name)
+    with pytest.raises(DatasetError) as e: read_ids(tmp_path / name)
+    assert says in str(e.value) and str(tmp_path / name) in str(e.value) and '\n' not in str(e.value)
+
+
+def test_truncation_at_any_byte_is_told(tmp_path):
+    whole = save(tmp_path / 'a.png', np.random.default_rng(0).integers(0, 9, (40, 40), dtype=np.uint8)).read_bytes()
+    for n in range(0, len(whole) - 40, 23):
+        (tmp_path / 'b.png').write_bytes(whole[:n])
+        with pytest.raises(DatasetError, match='b.png cannot be decoded'): read_ids(tmp_path / 'b.png')
+
+
+@pytest.mark.parametrize('side', [9_000, 12_000, 100_000])
+def test_bombs_are_refused_by_their_header(tmp_path, side):
+    def chunk(kind, data): return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
+    (tmp_path / 'a.png').write_bytes(b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', struct.pack('>IIBBBBB', side, side, 8, 0, 0, 0, 0)) + chunk(b'IDAT', b'') + chunk(b'IEND', b''))
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        with pytest.raises(DatasetError, match='claims more than'): read_ids(tmp_path / 'a.png')
+
+
+# folders
+
+def test_a_dataset_travels_to_another_process(plain):
+    data = pickle.loads(pickle.dumps(open_dataset(plain)))
+    assert torch.equal(data[-1].label_map, scene(4).label_map) and [s.name for s in data] == data.names
+
+
+def test_ending_and_case_do_not_matter_but_doubles_do(plain):
+    photo = plain / 'train/image/scene_1.png'
+    photo.rename(photo.with_suffix('.PNG'))
+    (plain / 'train/image/.hidden.png').write_bytes(b'')
+    (plain / 'train/image/notes.txt').write_text('not a picture')
+    assert open_dataset(plain)[1].image is not None
+    shutil.copy(plain / 'train/image/scene_2.png', plain / 'train/image/scene_2.jpg')
+    with pytest.raises(DatasetError, match='both scene_2.jpg and scene_2.png'): open_dataset(plain)
+    assert 'both scene_2.jpg and scene_2.png' in examine(plain).verdict
+
+
+@pytest.mark.parametrize('split', ['../plain', '/etc', '..', 'train/label', '', 'a\\b'])
+def test_a_split_leads_nowhere_else(plain, split):
+    with pytest.raises(DatasetError, match='is no name of a split'): PlainFolder(plain, split)
+    if split: assert examine(plain, split).problems[0].kind == 'split'
+
+
+def test_splits_in_meta_json_are_never_followed(plain, tmp_path):
+    meta = json.loads((plain / 'meta.json').read_text()) | dict(splits=dict(train=['../../secret', '/etc/passwd']))
+    (plain / 'meta.json').write_text(json.dumps(meta))
+    assert open_dataset(plain).names == [f'scene_{i}' for i in range(5)]
+
+
+@pytest.mark.parametrize('text', ['', '[]', '{', '{"classes": []}', '{"classes": [{"name": "sky"}]}', '{"classes": [{"id": 1e9}]}', '{"classes": 3}'])
+def test_a_broken_meta_json_is_told(plain, text):
+    (plain / 'meta.json').write_text(text)
+    with pytest.raises(DatasetError, match='meta.json does not describe a label space'): open_dataset(plain)
+    report = examine(plain)
+    assert report.problems[0].kind == 'meta' and report.label_space.n_classes == 3
+
+
+def test_no_meta_json_points_to_the_doctor(plain):
+    (plain / 'meta.json').unlink()
+    with pytest.raises(FileNotFoundError, match='doctor.examine proposes one'): open_dataset(plain)
+    assert examine(plain).label_space.things == SPACE.things
+
+
+def test_without_instance_maps_components_stand_in_and_are_announced_once(plain):
+    shutil.rmtree(plain / 'train/inst')
+    with pytest.warns(UserWarning, match='has no instance maps') as said:
+        data = open_dataset(plain)
+        for s in data: assert torch.equal(s.instance_map, connected_components(s.label_map, SPACE))
+    assert len(said) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        open_dataset(plain, instances='components')
+
+
+def test_components_of_many_specks_keep_their_class():
+    label = torch.zeros(1, 100, 100, dtype=torch.int64)
+    label[:, ::2, ::2] = 2
+    instances = connected_components(label, SPACE)
+    assert set((instances[label == 2] // 1000).tolist()) == {2} and len(instances.unique()) == 1001
+
+
+def test_components_of_a_thing_with_id_zero_do_not_collide_with_classes():
+    space = LabelSpace(['car', 'road'], things=[True, False])
+    assert connected_components(torch.tensor([[[0, 1, 0, 1, 0]]]), space).tolist() == [[[2, 1, 3, 1, 4]]]
+
+
+FAULTS = dict(
+    ids=lambda f: save(f / 'train/label/scene_0.png', np.full((24, 40), 9, np.uint8)),
+    cut=lambda f: save(f / 'train/inst/scene_0.png', np.full((24, 40), 9, np.uint8)),
+    size=lambda f: save(f / 'train/inst/scene_0.png', np.zeros((12, 40), np.uint16)),
+    undecodable=lambda f: (f / 'train/image/scene_0.png').write_bytes((f / 'train/image/scene_0.png').read_bytes()[:200]),
+    mode=lambda f: save(f / 'train/label/scene_0.png', np.random.default_rng(0).integers(0, 3, (24, 40, 3), dtype=np.uint8)),
+    pairing=lambda f: (f / 'train/image/scene_0.png').unlink(),
+    empty=lambda f: [p.unlink() for p in (f / 'train/label').iterdir()])
+
+
+@pytest.mark.parametrize('kind', FAULTS)
+def test_reader_and_doctor_say_the_same(plain, kind):
+    FAULTS[kind](plain)
+    with pytest.raises(DatasetError) as e: open_dataset(plain)[0]
+    assert [p.sentence for p in examine(plain, 'train').problems] == [str(e.value)] and e.value.problem.kind == kind
+    report = examine(plain)
+    assert report.verdict.startswith('Not fit to train on') and report.contact_sheet(2).size[0] > 0 and str(e.value) in report.table()
+
+
+def test_a_foreign_instance_map_is_warned_of(plain):
+    shutil.copy(plain / 'train/inst/scene_1.png', plain / 'train/inst/scene_0.png')
+    data = open_dataset(plain)
+    with pytest.warns(UserWarning, match='disagrees with its label map'): data[0]
+    report = examine(plain)
+    assert [p.kind for p in report.problems] == ['disagreement'] and 'with a doubt about 1' in report.verdict
+
+
+def test_doctor_counts_every_pixel(plain):
+    report = examine(plain)
+    assert report.ids == sum((Counter(scene(i).label_map.flatten().tolist()) for i in range(5)), Counter())
+    assert report.ids.total() == 5 * 24 * 40
+
+
+def test_doctor_on_image_to_image(tmp_path):
+    for i in range(3):
+        save(tmp_path / f'train_A/{i}.png', np.zeros((8, 8), np.uint8))
+        save(tmp_path / f'train_B/{i}.jpg', np.zeros((8, 8 + i // 2, 3), np.uint8))
+    report = examine(tmp_path)
+    assert report.label_space is None and [p.kind for p in report.problems] == ['size'] and 'train_B/2.jpg' in report.verdict
+    assert open_dataset(tmp_path)[0].label_map.shape == (3, 8, 8)
+    report.contact_sheet()
+
+
+def test_doctor_of_a_missing_and_of_an_empty_folder(tmp_path):
+    with pytest.raises(FileNotFoundError, match='is not a folder'): examine(tmp_path / 'nowhere')
+    report = examine(tmp_path)
+    assert 'has none of the known layouts' in report.verdict and str(report) and report.contact_sheet()
+
+
+def test_doctor_is_quick(tmp_path):
+    save_scenes((scene(i, 128, 256) for i in range(60)), tmp_path, SPACE)
+    assert examine(tmp_path).seconds < 10
+
+
+def test_nyu_v2_unpacks_from_hdf5(tmp_path):
+    h5py = pytest.importorskip('h5py', reason='h5py is not installed')
+    with h5py.File(tmp_path / 'nyu_depth_v2_labeled.mat', 'w') as f:
+        f['labels'] = np.array([[[0, 1], [2, 2], [2, 2]]], np.uint16)
+        f['instances'] = np.array([[[0, 1], [1, 1], [2, 2]]], np.uint8)
+        f['images'] = np.arange(18, dtype=np.uint8).reshape(1, 3, 3, 2)
+        for i, name in enumerate(['wall', 'chair']): f[f'n{i}'] = np.array([[ord(c)] for c in name], np.uint16)
+        f['names'] = np.array([[f['n0'].ref, f['n1'].ref]], dtype=h5py.ref_dtype)
+    with pytest.raises(DatasetError, match='unpack_nyuv2'): NYUv2(tmp_path)
+    data = open_dataset(unpack_nyuv2(tmp_path / 'nyu_depth_v2_labeled.mat', tmp_path / 'rooms'))
+    assert data.label_space.names == ('wall', 'chair') and data[0].size == (2, 3)
+    assert data[0].label_map.tolist() == [[[65535, 1, 1], [0, 1, 1]]]
+    assert data[0].instance_map.tolist() == [[[0, 2001, 2002], [1001, 2001, 2002]]]
+
+
+def test_nyu_v2_without_h5py_says_so(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'h5py', None)
+    with pytest.raises(ImportError, match='pip install h5py'): unpack_nyuv2(tmp_path / 'a.mat', tmp_path)
+
+
+def test_importing_the_readers_stays_light():
+    code = 'import sys, pix2pixhd_nb.data.datasets, pix2pixhd_nb.data.doctor; print([m for m in ("fastai", "torchvision", "matplotlib", "scipy", "IPython") if m in sys.modules])'
+    assert subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True).stdout.strip() == '[]'
