@@ -5,6 +5,7 @@ from importlib import import_module, metadata
 from pkgutil import walk_packages
 import numpy as np
 import pix2pixhd_nb
+from pix2pixhd_nb.core import to_pil
 from pix2pixhd_nb.data.loaders import scene_dataloaders
 from pix2pixhd_nb.data.toy import ToyScenes
 from pix2pixhd_nb.pipeline import Pix2PixHD
@@ -35,7 +36,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         model.save(folder)
         loaded = Pix2PixHD.load(folder)
-    drawn, again = (np.asarray(m.predict(scene.label_map, scene.instance_map, reference=scene.image)) for m in (model, loaded))
+    drawn, again = (np.asarray(m.predict(scene.label_map, scene.instance_map, reference=to_pil(scene.image))) for m in (model, loaded))
     if drawn.shape != (32, 64, 3) or not (drawn == again).all(): sys.exit('The loaded model draws something else than the saved one.')
     print('trained, saved, loaded, and drew the same')
 
