@@ -80,9 +80,7 @@ def _look_at_picture(f, size): # the size
 
 def _count(ids): # {id: pixels}
     "How often each id occurs."
-    if ids.dtype == np.uint8:
-        n = np.bincount(ids.ravel())
-        return Counter({int(i): int(n[i]) for i in n.nonzero()[0]})
+    if ids.dtype == np.uint8: return Counter({i: n for i, n in enumerate(Image.fromarray(ids).histogram()) if n})
     return Counter(dict(zip(*(a.tolist() for a in np.unique(ids, return_counts=True)))))
 
 # %% ../../nbs/06_data.doctor.ipynb #c015
