@@ -41,7 +41,7 @@ def why_unreadable(error, # what torch.load raised
     if isinstance(error, pickle.UnpicklingError) and re.search('GLOBAL|class|function|instruction', str(error)): return (
         f'{name} holds Python objects, not only tensors, and opening it could run code: '
         'load it where you trust it and save network.state_dict() instead.')
-    return f'{name} cannot be read as a checkpoint, {Path(name).suffix or "the file"} is damaged or was cut short: copy or download it again.'
+    return f'{name} cannot be read as a checkpoint: the file is damaged or was cut short, copy or download it again.'
 
 # %% ../nbs/20_interop.ipynb #c012
 def which_2018_network(state, # dict of tensors
@@ -59,9 +59,9 @@ def expect_2018_network(source, # path or state dict
     state, name = load_2018_state(source)
     found = which_2018_network(state)
     if found == kind: return state, name
-    if found: raise ValueError(f'{name} looks like a 2018 {found}, not like a {kind}: read it with read_2018_{found}.')
+    if found: raise ValueError(f'{name} holds a 2018 {found} and not the {kind} asked for: read it with read_2018_{found}.')
     raise ValueError(f'{name} looks like no network of the 2018 code (its keys begin with {list(state)[:3]}): '
-                     f'expected a {kind}, whose keys begin with "{"scale0_layer0.0" if kind == "discriminator" else "model.1"}".')
+                     f'expected the {kind}, whose keys begin with "{"scale0_layer0.0" if kind == "discriminator" else "model.1"}".')
 
 # %% ../nbs/20_interop.ipynb #c015
 def block_layers(prefix, # name of a residual block
@@ -114,10 +114,12 @@ def move_weights(state, # dict of tensors, old names
     "Fill a network with weights of old names; missing, surplus and misshapen ones are named."
     old = [f'{layer}.{part}' for layer in layers for part in ('weight', 'bias')]
     missing, surplus = [k for k in old if k not in state], [k for k in state if k not in old]
-    if missing or surplus: raise ValueError(
-        f'{name} does not fit the {type(network).__name__} that its shapes describe: '
-        f'missing {missing[:4] or "nothing"}, not expected {surplus[:4] or "nothing"} '
-        f'({len(missing)} and {len(surplus)} keys): expected a complete network with instance norm without weights.')
+    if missing: raise ValueError(
+        f'{name} is incomplete: it lacks {len(missing)} of the {len(old)} tensors of the {type(network).__name__} that it describes, '
+        f'first of all {missing[0]}; save or copy the checkpoint again.')
+    if surplus: raise ValueError(
+        f'{name} holds {surplus[0]}{f" and {len(surplus) - 1} more" if surplus[1:] else ""}, which no {type(network).__name__} with instance norm has: '
+        'networks trained with batch norm or altered layers cannot be read.')
     new = dict(zip(network.state_dict(), (state[k] for k in old)))
     wrong = [(o, k) for o, k in zip(old, new) if new[k].shape != network.state_dict()[k].shape]
     if wrong: raise ValueError(
@@ -147,7 +149,7 @@ def read_2018_generator(source, # path of a *_net_G.pth, or its state dict
     network = CoarseToFineGenerator(**config, n_enhancers=len(enhancers), n_enhancer_blocks=n_enhancer_blocks) if enhancers else GlobalGenerator(**config)
     return move_weights(state, layers + [last], network, name)
 
-# %% ../nbs/20_interop.ipynb #c028
+# %% ../nbs/20_interop.ipynb #c029
 def read_2018_encoder(source, # path of a *_net_E.pth, or its state dict
                      ): # FeatureEncoder
     "An encoder of the 2018 code, which encoded at the full size: use it with encode_at='full'."
@@ -157,7 +159,7 @@ def read_2018_encoder(source, # path of a *_net_E.pth, or its state dict
     (width, in_channels, *_), (out_channels, *_) = shape_of(state, 'model.1', name), shape_of(state, last, name)
     return move_weights(state, layers + [last], FeatureEncoder(in_channels, out_channels, width, n_downsample), name)
 
-# %% ../nbs/20_interop.ipynb #c030
+# %% ../nbs/20_interop.ipynb #c031
 def read_2018_discriminator(source, # path of a *_net_D.pth, or its state dict
                            ): # MultiscaleDiscriminator
     "The discriminators of the 2018 code, saved with or without feature matching."

@@ -10,11 +10,11 @@ from torch import nn
 
 from .blocks import half_size, init_weights, check_input
 
-# %% ../../nbs/09_models.discriminators.ipynb #c003
+# %% ../../nbs/09_models.discriminators.ipynb #c005
 class PatchDiscriminator(nn.Module):
     "A PatchGAN: 4x4 convolutions that give one score per overlapping patch, and every feature map on the way (Sec. 3.2)."
     def __init__(self, in_channels, # channels of condition and image together
-                 width=64, # channels of the first layer
+                 width=64, # channels of the first layer; doubled by each one up to 512
                  n_layers=3, # layers of stride 2
                 ):
         super().__init__()
@@ -36,7 +36,7 @@ class PatchDiscriminator(nn.Module):
             features.append(x)
         return features
 
-# %% ../../nbs/09_models.discriminators.ipynb #c004
+# %% ../../nbs/09_models.discriminators.ipynb #c013
 class MultiscaleDiscriminator(nn.Module):
     "The paper's D1, D2, D3: equal discriminators on an image pyramid, finest first (Sec. 3.2)."
     def __init__(self, in_channels, # channels of condition and image together
@@ -50,7 +50,7 @@ class MultiscaleDiscriminator(nn.Module):
 
     def forward(self, x): # (N, in_channels, H, W)
         "Per scale, finest first, the list of feature maps, the score map last."
-        check_input(x, 'multi-scale discriminator', self.config['in_channels'], smallest=2**(len(self.scales)-1) + 1)
+        check_input(x, 'multi-scale discriminator', self.config['in_channels'], smallest=2**(len(self.scales) - 1) + 1)
         outputs = []
         for i, scale in enumerate(self.scales):
             if i: x = half_size(x)

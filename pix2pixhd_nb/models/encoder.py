@@ -11,7 +11,7 @@ from torch import nn
 from .blocks import stem, head, downsample, upsample, init_weights, check_input
 from ..pooling import instance_mean
 
-# %% ../../nbs/10_models.encoder.ipynb #c003
+# %% ../../nbs/10_models.encoder.ipynb #c005
 class FeatureEncoder(nn.Module):
     "The paper's E: an encoder-decoder over the photo, then the mean over each instance (Sec. 3.4)."
     def __init__(self, in_channels=3, # channels of the image
