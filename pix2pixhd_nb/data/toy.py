@@ -55,7 +55,7 @@ def _parked_and_moving(rng, put, w):
     for side in (-1, 1):
         if rng.random() < 0.6: put('car', side * rng.uniform(0.9, 1.2), rng.uniform(11, 24), ahead=side > 0)
 
-# %% ../../nbs/03_data.toy.ipynb #c018
+# %% ../../nbs/03_data.toy.ipynb #c019
 def _on_the_pavement(rng, put, w, side):
     "Groups of people, poles at the kerb, trees."
     for _ in range(rng.integers(1, 3)):
@@ -65,7 +65,7 @@ def _on_the_pavement(rng, put, w, side):
     put('pole', side * (w.road + 0.5), rng.uniform(12, 20))
     for z in rng.uniform(9, 30, rng.integers(0, 3)).tolist(): put('vegetation', side * (w.road + 0.9), z, height=rng.uniform(4, 6.5))
 
-# %% ../../nbs/03_data.toy.ipynb #c020
+# %% ../../nbs/03_data.toy.ipynb #c021
 def _compose(seed):
     "Everything about a scene that does not depend on the size of its picture."
     rng = np.random.default_rng(seed)
@@ -83,15 +83,15 @@ def _compose(seed):
     w.things.sort(key=lambda t: -t.z)
     return w
 
-# %% ../../nbs/03_data.toy.ipynb #c024
+# %% ../../nbs/03_data.toy.ipynb #c025
 FOCAL, EYE = 1.2, 2.2 # focal length in picture heights; metres from the ground to the eye
 
-# %% ../../nbs/03_data.toy.ipynb #c025
+# %% ../../nbs/03_data.toy.ipynb #c026
 def _rgb(colour): # three numbers from 0 to 255
     "A colour that broadcasts over planes (3, H, W)."
     return np.array(colour, np.float32).reshape(3, 1, 1) / 255
 
-# %% ../../nbs/03_data.toy.ipynb #c026
+# %% ../../nbs/03_data.toy.ipynb #c028
 def _clouds(rng, size, *cells):
     "Smooth noise around 0: random numbers on grids of so many rows of cells, each enlarged to the next and added."
     total = 0
@@ -101,7 +101,7 @@ def _clouds(rng, size, *cells):
         total = np.asarray(Image.fromarray(grid).resize((w, h), Image.BICUBIC))
     return total
 
-# %% ../../nbs/03_data.toy.ipynb #c027
+# %% ../../nbs/03_data.toy.ipynb #c029
 class _Canvas:
     "A picture on the easel: its colours, its object ids, and the style of each object."
     def __init__(self, seed, size):
@@ -130,13 +130,13 @@ class _Canvas:
         down = ((np.arange(h) + 0.5) / h - self.world.y) / FOCAL
         return right.astype(np.float32), down.astype(np.float32)
 
-# %% ../../nbs/03_data.toy.ipynb #c029
+# %% ../../nbs/03_data.toy.ipynb #c031
 def _mix(paints): # list of (colour, amount per pixel)
     "The colours (3, H, W) of a surface that holds so much of each paint."
     palette = np.concatenate([c.reshape(3, 1) for c, _ in paints], 1)
     return np.tensordot(palette, np.stack(np.broadcast_arrays(*(a for _, a in paints))), 1)
 
-# %% ../../nbs/03_data.toy.ipynb #c030
+# %% ../../nbs/03_data.toy.ipynb #c033
 def _paint(canvas, rows, cols, ink, alpha, instance, style):
     "Lay `ink` (colour times alpha) over a window of the canvas; pixels covered by half or more become the object's."
     part = canvas.rgb[:, rows, cols]
@@ -145,15 +145,15 @@ def _paint(canvas, rows, cols, ink, alpha, instance, style):
     np.copyto(canvas.ids[rows, cols], instance, where=alpha >= 0.5)
     canvas.styles[instance] = style
 
-# %% ../../nbs/03_data.toy.ipynb #c031
+# %% ../../nbs/03_data.toy.ipynb #c035
 def _unit(x): return np.minimum(np.maximum(x, 0), 1)
 
-# %% ../../nbs/03_data.toy.ipynb #c032
+# %% ../../nbs/03_data.toy.ipynb #c036
 def _edge(distance, pixel):
     "Share of a pixel that is inside an edge which lies `distance` away, both in metres."
     return _unit(distance / pixel + 0.5)
 
-# %% ../../nbs/03_data.toy.ipynb #c034
+# %% ../../nbs/03_data.toy.ipynb #c038
 def _sky(canvas):
     "Sky that pales towards the horizon, with clouds."
     w, (h, wide) = canvas.world, canvas.size
@@ -165,7 +165,7 @@ def _sky(canvas):
     colour = _mix([(_rgb(STYLES['sky'][style]), up), (_rgb(low), 1 - up - cloud), (_rgb(tint), cloud)])
     _paint(canvas, rows, slice(0, wide), colour, np.ones((rows.stop, wide), np.float32), canvas.new_id('sky'), style)
 
-# %% ../../nbs/03_data.toy.ipynb #c037
+# %% ../../nbs/03_data.toy.ipynb #c041
 def _bars(t, # position, metres
           period, width, # of the bars, metres; one is centred at 0
           pixel, # size of a pixel at that place, metres
@@ -177,7 +177,7 @@ def _bars(t, # position, metres
     melt = _unit(2 / period * pixel - 0.5)
     return cover + melt * (width / period - cover)
 
-# %% ../../nbs/03_data.toy.ipynb #c040
+# %% ../../nbs/03_data.toy.ipynb #c044
 def _stones(u, v, # position along and across the courses, metres
             length, course, joint, # of a stone, metres
             pu, pv, # size of a pixel both ways, metres
@@ -191,7 +191,7 @@ def _stones(u, v, # position along and across the courses, metres
     tone = tone * (_unit(1.5 - pu / length) * _unit(1.5 - pv / course))
     return tone, 1 - (1 - _bars(v, course, joint, pv)) * (1 - _bars(u, length, joint, pu))
 
-# %% ../../nbs/03_data.toy.ipynb #c042
+# %% ../../nbs/03_data.toy.ipynb #c046
 def _ground(canvas, nearest=0.):
     "The rows that see the ground beyond `nearest` metres; where each pixel looks (x, z), and its size there."
     right, down = canvas.rays()
@@ -201,7 +201,7 @@ def _ground(canvas, nearest=0.):
     z = (EYE / down[top:bottom])[:, None]
     return slice(top, bottom), z * right, z, z * (2 / (FOCAL * w)), z * z / (FOCAL * EYE * h)
 
-# %% ../../nbs/03_data.toy.ipynb #c043
+# %% ../../nbs/03_data.toy.ipynb #c047
 def _road(canvas):
     "The road: asphalt, cobblestone or brick, with lane marks."
     w, cols = canvas.world, slice(0, canvas.size[1])
@@ -217,7 +217,7 @@ def _road(canvas):
     ink = _mix([(_rgb(STYLES['road'][style]), shade * (alpha - marks)), (_rgb((226, 224, 214)), marks)])
     _paint(canvas, rows, cols, ink, alpha, canvas.new_id('road'), style)
 
-# %% ../../nbs/03_data.toy.ipynb #c045
+# %% ../../nbs/03_data.toy.ipynb #c049
 def _pavement(canvas):
     "The pavement, paler than any road, and its kerb."
     w, cols = canvas.world, slice(0, canvas.size[1])
@@ -231,7 +231,7 @@ def _pavement(canvas):
     ink = _mix([(_rgb(STYLES['pavement'][style]), alpha * (shade + kerb * (0.86 - shade)))])
     _paint(canvas, rows, cols, ink, alpha, canvas.new_id('pavement'), style)
 
-# %% ../../nbs/03_data.toy.ipynb #c048
+# %% ../../nbs/03_data.toy.ipynb #c052
 def _shadows(canvas):
     "Soft shadows on the ground, of the houses and of everything that stands in the street."
     w, (h, wide) = canvas.world, canvas.size
@@ -250,7 +250,7 @@ def _shadows(canvas):
     depth = {'day': 0.5, 'overcast': 0.32, 'dusk': 0.4}[w.style['sky']]
     canvas.rgb[:, top:] *= 1 - depth * _rgb((255, 240, 215)) * soft
 
-# %% ../../nbs/03_data.toy.ipynb #c051
+# %% ../../nbs/03_data.toy.ipynb #c055
 def _masonry(s, u, y, pu, py, rng):
     "How bright the bare wall is: bricks, slabs of slate, or lines in the plaster; darker at its foot."
     if s.style in ('brick', 'slate'):
@@ -260,7 +260,7 @@ def _masonry(s, u, y, pu, py, rng):
     else: shade = 1 - 0.16 * _bars(y, 0.48, 0.04, py)
     return shade * np.minimum(0.8 + 0.17 * y, 1) * (1 - 0.25 * _edge(y - s.height + 0.45, py))
 
-# %% ../../nbs/03_data.toy.ipynb #c053
+# %% ../../nbs/03_data.toy.ipynb #c057
 def _windows(s, u, y, pu, py, rng, night):
     "Shares of each pixel that are window (frame and all), dark glass, and lit glass."
     gap, numbers = rng.uniform(2.1, 2.9), rng.random(256).astype(np.float32)
@@ -272,7 +272,7 @@ def _windows(s, u, y, pu, py, rng, night):
     lit = glass * (number < night)
     return frame, (glass - lit) * (0.7 + 0.6 * number), lit, frame - glass
 
-# %% ../../nbs/03_data.toy.ipynb #c054
+# %% ../../nbs/03_data.toy.ipynb #c058
 def _wall(s, u, y, pu, py, night):
     "The paints of a building's wall: masonry, frames, glass, lamplight, and often awnings over the ground floor."
     rng, base = np.random.default_rng(s.seed), _rgb(STYLES['building'][s.style])
@@ -284,7 +284,7 @@ def _wall(s, u, y, pu, py, night):
     stripe = awning * _bars(u, 0.8, 0.4, pu)
     return [(c, a * (1 - awning)) for c, a in paints] + [(0.6 * base, awning - stripe), (0.5 * base + 0.45, stripe)]
 
-# %% ../../nbs/03_data.toy.ipynb #c056
+# %% ../../nbs/03_data.toy.ipynb #c060
 def _lumps(u, v, size, pixel, rng):
     "Smooth noise (-1 to 1) with lumps of `size` metres, fixed to the surface that u and v measure."
     u, v = np.broadcast_arrays(u / size, v / size)
@@ -294,22 +294,22 @@ def _lumps(u, v, size, pixel, rng):
     smooth = (corner(0, 0) * (1 - u) + corner(1, 0) * u) * (1 - v) + (corner(0, 1) * (1 - u) + corner(1, 1) * u) * v
     return smooth * _unit(1.5 - pixel / size)
 
-# %% ../../nbs/03_data.toy.ipynb #c057
+# %% ../../nbs/03_data.toy.ipynb #c062
 def _hedge(s, u, y, pu, py, night):
     "The paint of a hedge: leaves in clumps, lighter towards the top."
     rng = np.random.default_rng(s.seed)
     leaves = 0.3 * _lumps(u, y, 0.5, pu, rng) + 0.3 * _lumps(u, y, 0.2, pu, rng)
     return [(_rgb(STYLES['vegetation'][s.style]), (1 + leaves) * (0.82 + 0.26 * y / s.height))]
 
-# %% ../../nbs/03_data.toy.ipynb #c059
+# %% ../../nbs/03_data.toy.ipynb #c064
 def _span(lo, hi, n):
     "The pixels whose centres lie between `lo` and `hi`, as a slice of 0 to n."
     return slice(*(min(max(round(float(v)), 0), n) for v in sorted((lo, hi))))
 
-# %% ../../nbs/03_data.toy.ipynb #c060
+# %% ../../nbs/03_data.toy.ipynb #c066
 def _haze(z): return 1 - np.exp(-z / 400)
 
-# %% ../../nbs/03_data.toy.ipynb #c061
+# %% ../../nbs/03_data.toy.ipynb #c068
 def _put_face(canvas, face):
     "Paint one upright face of a stretch of houses, in pixel columns at a depth `z` each."
     s, cols, z, rows = face.s, face.cols, face.z, face.rows
@@ -323,7 +323,7 @@ def _put_face(canvas, face):
     ink = _mix([(c, a * amount) for c, a in paints] + [(canvas.haze, alpha * _haze(z))])
     _paint(canvas, rows, cols, ink, alpha, face.id, s.style)
 
-# %% ../../nbs/03_data.toy.ipynb #c063
+# %% ../../nbs/03_data.toy.ipynb #c070
 def _face(canvas, covered, s, instance, start, end, light):
     "The visible part of the face that runs from `start` to `end`, each (x, z) on the ground; None if hidden."
     (x0, z0), (x1, z1), (h, wide), right = start, end, canvas.size, canvas.rays()[0]
@@ -336,7 +336,7 @@ def _face(canvas, covered, s, instance, start, end, light):
     covered[cols] = np.minimum(covered[cols], np.ceil(canvas.at(0, s.height - 0.3, z)[1] + 1))
     return SimpleNamespace(s=s, id=instance, cols=cols, rows=rows, z=z, u=u, pu=pu, light=light) if rows.start < rows.stop else None
 
-# %% ../../nbs/03_data.toy.ipynb #c064
+# %% ../../nbs/03_data.toy.ipynb #c071
 def _faces(canvas):
     "The visible faces of all stretches, near to far: the front along the street, then the end that faces us."
     w, faces, covered = canvas.world, [], np.full(canvas.size[1], canvas.size[0])
@@ -347,12 +347,12 @@ def _faces(canvas):
     for s in w.far: faces.append(_face(canvas, covered, s, canvas.new_id(s.kind), (s.x - 7, s.z0), (s.x + 7, s.z0), 1.))
     return [f for f in faces if f]
 
-# %% ../../nbs/03_data.toy.ipynb #c065
+# %% ../../nbs/03_data.toy.ipynb #c073
 def _houses(canvas):
     "Both sides of the street and what closes it, painted from far to near."
     for face in reversed(_faces(canvas)): _put_face(canvas, face)
 
-# %% ../../nbs/03_data.toy.ipynb #c068
+# %% ../../nbs/03_data.toy.ipynb #c076
 def _stamp(canvas, t, shapes, rough=0.05):
     "Paint a thing made of (points in metres, colour), first shape first, over what is there."
     points = np.stack(canvas.at(*np.concatenate([np.asarray(p, float) for p, _ in shapes]).T), 1)
@@ -371,17 +371,17 @@ def _stamp(canvas, t, shapes, rough=0.05):
     alpha = ink[3]
     _paint(canvas, rows, cols, ink[:3] * (1 + rough * canvas.rough[rows, cols]), alpha, canvas.new_id(t.kind), t.style)
 
-# %% ../../nbs/03_data.toy.ipynb #c069
+# %% ../../nbs/03_data.toy.ipynb #c077
 _DISC = np.array([(np.cos(a), np.sin(a), 0) for a in np.linspace(0, 2 * np.pi, 12, endpoint=False)])
 
-# %% ../../nbs/03_data.toy.ipynb #c070
+# %% ../../nbs/03_data.toy.ipynb #c078
 class _Cutout:
     "Shapes for a thing that stands facing us, in metres from its foot."
     def __init__(self, t): self.t, self.shapes = t, []
     def shape(self, points, colour): self.shapes.append(([(self.t.x + x, y, self.t.z) for x, y in points], colour))
     def disc(self, x, y, rx, colour, ry=None): self.shapes.append((_DISC * (rx, ry or rx, 0) + (self.t.x + x, y, self.t.z), colour))
 
-# %% ../../nbs/03_data.toy.ipynb #c072
+# %% ../../nbs/03_data.toy.ipynb #c080
 def _tree(canvas, t):
     "A trunk and fifty clumps of leaves."
     rng, base, h, n = np.random.default_rng(t.seed), np.array(STYLES['vegetation'][t.style]), t.height, 50
@@ -397,7 +397,7 @@ def _tree(canvas, t):
     cut.shapes += zip(clumps, base * light[order, None])
     _stamp(canvas, t, cut.shapes, 0.2)
 
-# %% ../../nbs/03_data.toy.ipynb #c075
+# %% ../../nbs/03_data.toy.ipynb #c083
 def _person(canvas, t):
     "Legs, coat, arms, head and hair."
     rng, coat, cut = np.random.default_rng(t.seed), np.array(STYLES['person'][t.style]), _Cutout(t)
@@ -415,7 +415,7 @@ def _person(canvas, t):
     cut.disc(0.02, 0.9 * h, 0.115, skin, 0.125)
     _stamp(canvas, t, cut.shapes)
 
-# %% ../../nbs/03_data.toy.ipynb #c078
+# %% ../../nbs/03_data.toy.ipynb #c086
 def _pole(canvas, t):
     "A lamp post, a sign or a traffic light."
     base, cut, d = np.array(STYLES['pole'][t.style]), _Cutout(t), -1 if t.x > 0 else 1
@@ -437,7 +437,7 @@ def _pole(canvas, t):
         cut.shape([(-0.27, h - 0.2), (0.27, h - 0.2), (0, h + 0.3)], (240, 244, 250))
     _stamp(canvas, t, cut.shapes, 0.04)
 
-# %% ../../nbs/03_data.toy.ipynb #c081
+# %% ../../nbs/03_data.toy.ipynb #c089
 class _Solid:
     "Shapes of a thing with depth: metres from the middle of its near end; `s` is the side we see."
     def __init__(self, t): self.t, self.s, self.shapes = t, -1 if t.x > 0 else 1, []
@@ -447,7 +447,7 @@ class _Solid:
     def flank(self, x, y, z, colour): # as plate; z: the lower edge's two ends, the upper edge's two ends
         self.polygon([(self.s * x[0], y[0], z[0]), (self.s * x[0], y[0], z[1]), (self.s * x[1], y[1], z[3]), (self.s * x[1], y[1], z[2])], colour)
 
-# %% ../../nbs/03_data.toy.ipynb #c082
+# %% ../../nbs/03_data.toy.ipynb #c090
 def _car_body(car, base, ahead):
     "Everything below the windows: body, wheels, lamps, bumper and number plate."
     half, long, lamp = 0.92, 4.2, (200, 24, 30) if ahead else (255, 246, 206)
@@ -463,7 +463,7 @@ def _car_body(car, base, ahead):
     car.plate((0.26, 0.26), (0.46, 0.6), (0, 0), (240, 238, 220))
     for side in (-1, 1): car.polygon([(side * x, y, 0) for x, y in ((0.5, 0.62), (0.86, 0.62), (0.86, 0.8), (0.5, 0.8))], lamp)
 
-# %% ../../nbs/03_data.toy.ipynb #c083
+# %% ../../nbs/03_data.toy.ipynb #c092
 def _car_cabin(car, base, h):
     "Roof, pillars and glass with a glint; `h` is the height of the roof."
     glass, body, roof = base * 0.15 + np.array((46, 58, 74)), 0.92, 0.74
@@ -477,7 +477,7 @@ def _car_cabin(car, base, h):
     car.plate((body - 0.1, roof - 0.08), (0.95, h - 0.09), (a + 0.04, c - 0.06), glass)
     car.polygon([(-0.5, 0.95, a + 0.04), (-0.2, 0.95, a + 0.04), (-0.1, h - 0.09, c - 0.06), (-0.35, h - 0.09, c - 0.06)], glass * 1.4 + 30)
 
-# %% ../../nbs/03_data.toy.ipynb #c084
+# %% ../../nbs/03_data.toy.ipynb #c094
 def _car(canvas, t):
     "A car in perspective, seen from one end, from above and from the middle of the street."
     base, h = np.array(STYLES['car'][t.style], float), (1.45, 1.5, 1.75)[t.seed % 3]
@@ -486,13 +486,13 @@ def _car(canvas, t):
     _car_cabin(car, base, h)
     _stamp(canvas, t, car.shapes, 0.03)
 
-# %% ../../nbs/03_data.toy.ipynb #c086
+# %% ../../nbs/03_data.toy.ipynb #c096
 def _things(canvas):
     "Everything that stands in the street, from far to near."
     draw = {'car': _car, 'person': _person, 'pole': _pole, 'vegetation': _tree}
     for t in canvas.world.things: draw[t.kind](canvas, t)
 
-# %% ../../nbs/03_data.toy.ipynb #c089
+# %% ../../nbs/03_data.toy.ipynb #c099
 def _bonnet(canvas):
     "The bonnet of our own car, bottom centre: class void, as in driving data sets."
     w, (h, wide) = canvas.world, canvas.size
@@ -504,7 +504,7 @@ def _bonnet(canvas):
     alpha = _edge(1 - x ** 4 - y, 10 / h)
     _paint(canvas, rows, slice(0, wide), _rgb(STYLES['void'][w.style['void']]) * (shine * alpha), alpha, canvas.new_id('void'), w.style['void'])
 
-# %% ../../nbs/03_data.toy.ipynb #c090
+# %% ../../nbs/03_data.toy.ipynb #c101
 def _light(canvas):
     "The light of the day over the whole picture, darker corners, and the camera's grain."
     h, wide = canvas.size
@@ -514,7 +514,7 @@ def _light(canvas):
     canvas.rgb += 0.04 * (canvas.rng.random((h, wide), dtype=np.float32) - 0.5)
     np.clip(canvas.rgb, 0, 1, out=canvas.rgb)
 
-# %% ../../nbs/03_data.toy.ipynb #c093
+# %% ../../nbs/03_data.toy.ipynb #c104
 def draw_scene(seed, # the same seed draws the same street, at any size and on any machine
                size=(128, 256), # height and width in pixels, 32 to 2048 each
               ): # Scene with label map, instance map, image and styles
@@ -529,7 +529,7 @@ def draw_scene(seed, # the same seed draws the same street, at any size and on a
     label_map, instance_map = (torch.from_numpy(m)[None] for m in (class_of[canvas.ids], canvas.ids))
     return Scene(label_map, instance_map, torch.from_numpy(canvas.rgb) * 2 - 1, f'toy_{seed:06d}', {i: canvas.styles[i] for i in seen.tolist()})
 
-# %% ../../nbs/03_data.toy.ipynb #c100
+# %% ../../nbs/03_data.toy.ipynb #c111
 class ToyScenes:
     "`n` drawn scenes as a data set: scene `i` has the seed `seed + i`, drawn when asked for."
     def __init__(self, n, # how many scenes
