@@ -8,13 +8,11 @@ import sys
 import warnings
 import zlib
 from collections import Counter
-from pathlib import Path
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from pix2pixhd_nb.core import LabelSpace, Scene
-from pix2pixhd_nb.data import datasets
 from pix2pixhd_nb.data.datasets import (CamVid, Cityscapes, DatasetError, NYUv2, Pix2PixHDFolder, PlainFolder, connected_components,
     open_dataset, read_ids, read_image, save_scenes, unpack_nyuv2)
 from pix2pixhd_nb.data.doctor import examine
@@ -294,6 +292,14 @@ def test_doctor_of_a_missing_and_of_an_empty_folder(tmp_path):
     with pytest.raises(FileNotFoundError, match='is not a folder'): examine(tmp_path / 'nowhere')
     report = examine(tmp_path)
     assert 'has none of the known layouts' in report.verdict and str(report) and report.contact_sheet()
+
+
+@pytest.mark.parametrize('top', [1000, 26003, 2**31 - 1])
+def test_doctor_takes_large_ids_for_objects_and_proposes_nothing(tmp_path, top):
+    (tmp_path / 'test/label').mkdir(parents=True)
+    Image.fromarray(np.array([[0, 7, top]], np.int32)).save(tmp_path / 'test/label/a.tif')
+    report = examine(tmp_path)
+    assert report.label_space is None and f'ids up to {top}' in report.verdict and str(report) and report.contact_sheet()
 
 
 def test_doctor_is_quick(tmp_path):

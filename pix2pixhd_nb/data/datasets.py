@@ -9,7 +9,7 @@ __all__ = ['MAX_PIXELS', 'LAYOUTS', 'Problem', 'DatasetError', 'open_picture', '
            'Pix2PixHDFolder', 'Cityscapes', 'CamVid', 'shifted', 'ADE20K', 'NYUv2', 'unpack_nyuv2', 'HelenFaces',
            'recognise', 'open_dataset']
 
-# %% ../../nbs/04_data.datasets.ipynb #c002
+# %% ../../nbs/04_data.datasets.ipynb #c003
 import copy, json, re, struct, warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,10 +19,10 @@ from fastcore.basics import patch
 from PIL import Image, UnidentifiedImageError
 from ..core import LabelSpace, Scene, from_pil, to_pil
 
-# %% ../../nbs/04_data.datasets.ipynb #c007
+# %% ../../nbs/04_data.datasets.ipynb #c008
 MAX_PIXELS = 2**26 # 8192 x 8192: a picture that claims more is refused before it is decoded
 
-# %% ../../nbs/04_data.datasets.ipynb #c009
+# %% ../../nbs/04_data.datasets.ipynb #c010
 @dataclass(frozen=True)
 class Problem:
     "What is wrong with a file or folder, in one sentence."
@@ -36,7 +36,7 @@ class DatasetError(ValueError):
 
 def _fail(kind, file, sentence): raise DatasetError(Problem(kind, str(file), sentence))
 
-# %% ../../nbs/04_data.datasets.ipynb #c010
+# %% ../../nbs/04_data.datasets.ipynb #c011
 def open_picture(path, # a picture file
                  load=True, # decode the pixels; False reads the header alone, 'skim' no more than shows that the file is whole
                 ): # a PIL picture
@@ -54,7 +54,7 @@ def open_picture(path, # a picture file
         reason = 'no known picture format' if isinstance(e, UnidentifiedImageError) else str(e).splitlines()[0]
         _fail('undecodable', path, f'{path} cannot be decoded ({reason}), expected a whole picture: copy or export it again.')
 
-# %% ../../nbs/04_data.datasets.ipynb #c012
+# %% ../../nbs/04_data.datasets.ipynb #c013
 def _skim(picture, path):
     "Fail where decoding would: by the checksums of a PNG, at an eighth of the size for a JPEG."
     if picture.format == 'PNG':
@@ -65,7 +65,7 @@ def _skim(picture, path):
         picture.draft(None, (picture.width // 8, picture.height // 8))
         picture.load()
 
-# %% ../../nbs/04_data.datasets.ipynb #c018
+# %% ../../nbs/04_data.datasets.ipynb #c019
 def read_ids(path): # a label or instance map: grey of 1 to 16 bits, palette, or 32-bit TIFF
     # (H, W) integer array in the file's own depth: uint8, uint16 or int32
     "The ids that a file stores, unscaled."
@@ -81,7 +81,7 @@ def read_ids(path): # a label or instance map: grey of 1 to 16 bits, palette, or
     if array.dtype.kind == 'f': _fail('mode', path, f'{path} stores fractions (mode {picture.mode}), expected whole ids: export it as an 8- or 16-bit PNG.')
     return array
 
-# %% ../../nbs/04_data.datasets.ipynb #c020
+# %% ../../nbs/04_data.datasets.ipynb #c021
 def _equal_channels(array, mode, path):
     "The one channel of a grey map that was saved as colours."
     colors = array[..., :3] if array.shape[2] >= 3 else array[..., :1]
@@ -89,7 +89,7 @@ def _equal_channels(array, mode, path):
         _fail('mode', path, f'{path} holds colours (mode {mode}), expected one class id per pixel: export the ids, not the drawing of them, as a grey PNG.')
     return colors[..., 0]
 
-# %% ../../nbs/04_data.datasets.ipynb #c028
+# %% ../../nbs/04_data.datasets.ipynb #c029
 def read_image(path, # a picture file
                mode='RGB', # bring every picture to these channels; None keeps the file's own
               ): # (C, H, W) float in [-1, 1]
@@ -99,12 +99,12 @@ def read_image(path, # a picture file
     image = from_pil(picture)
     return image.expand(3, -1, -1).contiguous() if mode == 'RGB' else image
 
-# %% ../../nbs/04_data.datasets.ipynb #c034
+# %% ../../nbs/04_data.datasets.ipynb #c035
 _PICTURES = {'.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp', '.pgm', '.ppm'}
 _KIND_OF_FILE = re.compile(r'\.(png|jpe?g)$', re.I)
 _KIND_OF_MAP = re.compile(r'_(gt(Fine|Coarse)_(labelIds|instanceIds|labelTrainIds)|leftImg8bit)$')
 
-# %% ../../nbs/04_data.datasets.ipynb #c036
+# %% ../../nbs/04_data.datasets.ipynb #c037
 def pictures_in(folder, # looked through without its subfolders
                 suffix=None, # take only stems that end so, and take the ending off: '_P'
                ): # dict {stem: path}, sorted
@@ -119,7 +119,7 @@ def pictures_in(folder, # looked through without its subfolders
         found[stem] = p
     return found
 
-# %% ../../nbs/04_data.datasets.ipynb #c038
+# %% ../../nbs/04_data.datasets.ipynb #c039
 def some(items, n=5): # 'a, b, c, d, e and 7 more'
     "The first few of many, in words."
     items = [str(i) for i in items]
@@ -130,7 +130,7 @@ def _without(a, b, what): # what: 'label maps without a photo'
     stems = sorted(set(a) - set(b))
     return [f'{what}: {len(stems)} ({some(stems)})'] if stems else []
 
-# %% ../../nbs/04_data.datasets.ipynb #c039
+# %% ../../nbs/04_data.datasets.ipynb #c040
 def pairing_problems(files, # dict of {stem: path} dicts: 'label', 'inst', 'image'
                      where, # what to call the folder in the sentence
                      need_images=True, # must every label map have a photo? Not where one only wants to draw
@@ -147,7 +147,7 @@ def pairing_problems(files, # dict of {stem: path} dicts: 'label', 'inst', 'imag
     if not lacks: return []
     return [Problem('pairing', str(where), f'{where} does not pair: {"; ".join(lacks)}; files are paired by stem: add what is missing or move the rest away.')]
 
-# %% ../../nbs/04_data.datasets.ipynb #c043
+# %% ../../nbs/04_data.datasets.ipynb #c044
 def size_problem(path, size, # the file in question, its (height, width)
                  label_path, label_size, # the label map it belongs to
                 ): # `Problem` or None
@@ -156,7 +156,7 @@ def size_problem(path, size, # the file in question, its (height, width)
     (h, w), (label_h, label_w) = size, label_size
     return Problem('size', str(path), f'{path} is {w}x{h} but its label map {label_path} is {label_w}x{label_h} (width x height): they show the same pixels, so export both at one size.')
 
-# %% ../../nbs/04_data.datasets.ipynb #c045
+# %% ../../nbs/04_data.datasets.ipynb #c046
 def id_problem(label_map, # (H, W) integer array
                label_space, # the classes it should hold
                path, # its file
@@ -166,7 +166,7 @@ def id_problem(label_map, # (H, W) integer array
     try: label_space.check(label_map, str(path))
     except ValueError as e: return Problem('ids', str(path), str(e))
 
-# %% ../../nbs/04_data.datasets.ipynb #c047
+# %% ../../nbs/04_data.datasets.ipynb #c048
 def cut_problem(instances, # (H, W) array as `read_ids` gives it: its depth is that of the file
                 label_map, # (H, W) integer array
                 label_space, # whose things are looked for; None takes what differs from the label map for things
@@ -177,7 +177,7 @@ def cut_problem(instances, # (H, W) array as `read_ids` gives it: its depth is t
     if not (np.isin(label_map, things) if len(things) else instances != label_map).any(): return
     return Problem('cut', str(path), f"{path} is an 8-bit instance map with ids up to {instances.max()}, expected 16 bits for ids of the form class * 1000 + k: export it again as 16-bit PNG, or pass instances='any' if these are plain object numbers, or instances='components' to do without the file.")
 
-# %% ../../nbs/04_data.datasets.ipynb #c053
+# %% ../../nbs/04_data.datasets.ipynb #c054
 def disagreement(instances, label_map): # two (H, W) integer arrays
     # share of pixels, 0 to 1; the instance ids that span several classes
     "How many pixels carry another class than most of their instance."
@@ -185,7 +185,7 @@ def disagreement(instances, label_map): # two (H, W) integer arrays
     ids, first, n = np.unique(pairs // 2**16, return_index=True, return_counts=True)
     return 1 - np.maximum.reduceat(counts, first).sum() / counts.sum(), ids[n > 1]
 
-# %% ../../nbs/04_data.datasets.ipynb #c055
+# %% ../../nbs/04_data.datasets.ipynb #c056
 def disagreement_problem(instances, label_map, path, most=0.02): # `Problem` or None
     "Instances that span several classes on more than a share `most` of the pixels."
     if (np.where(instances >= 1000, instances // 1000, instances) != label_map).mean() <= most: return
@@ -193,7 +193,7 @@ def disagreement_problem(instances, label_map, path, most=0.02): # `Problem` or 
     if share <= most: return
     return Problem('disagreement', str(path), f'{path} disagrees with its label map on {share:.1%} of the pixels, where an instance (id {some(ids)}) spans several classes, expected one class per instance: check that both files show the same scene.')
 
-# %% ../../nbs/04_data.datasets.ipynb #c061
+# %% ../../nbs/04_data.datasets.ipynb #c062
 def connected_components(label_map, # (1, H, W) or (H, W) int tensor
                          label_space, # its `things` are split into components
                         ): # instance map of the same shape: class * 1000 + k for things, the class id for stuff
@@ -207,7 +207,7 @@ def connected_components(label_map, # (1, H, W) or (H, W) int tensor
         instances = np.where(patches > 0, c * 1000 + np.minimum(first + patches - 1, 999), instances) # specks beyond the thousandth share its id
     return torch.from_numpy(instances).reshape(label_map.shape)
 
-# %% ../../nbs/04_data.datasets.ipynb #c069
+# %% ../../nbs/04_data.datasets.ipynb #c070
 def _folder(folder):
     "The folder as a path, if it is one."
     if not Path(folder).is_dir(): raise FileNotFoundError(f'{folder} is not a folder: expected the folder of a dataset, check the path.')
@@ -223,7 +223,7 @@ def _inside(folder, name): # name: a split or phase
         _fail('split', folder, f'{name!r} is no name of a split of {folder}: expected a plain word such as train, without a path in it.')
     return str(name)
 
-# %% ../../nbs/04_data.datasets.ipynb #c070
+# %% ../../nbs/04_data.datasets.ipynb #c071
 class SceneFolder:
     "A sequence of scenes read from a folder; the classes below it know one layout each."
     layout = '' # what `recognises` looks for, in words
@@ -262,7 +262,7 @@ class SceneFolder:
 
     def __repr__(self): return f'{type(self).__name__}({str(self.folder)!r}, {self.split!r}): {len(self)} scenes, {self.label_space.n_classes if self.label_space else "no"} classes'
 
-# %% ../../nbs/04_data.datasets.ipynb #c072
+# %% ../../nbs/04_data.datasets.ipynb #c073
 @patch
 def read(self:SceneFolder, name): # the stem of a scene
     "The scene called `name`."
@@ -277,7 +277,7 @@ def read(self:SceneFolder, name): # the stem of a scene
 def _raise(problem):
     if problem: raise DatasetError(problem)
 
-# %% ../../nbs/04_data.datasets.ipynb #c074
+# %% ../../nbs/04_data.datasets.ipynb #c075
 @patch
 def _read_instances(self:SceneFolder, paths, label): # label: (H, W) array
     "The instance map of a scene: read, or made of connected components."
@@ -291,7 +291,7 @@ def _read_instances(self:SceneFolder, paths, label): # label: (H, W) array
         self._warn_once(disagreement_problem(instances, label, path))
     return torch.from_numpy(instances.astype(np.int64))[None]
 
-# %% ../../nbs/04_data.datasets.ipynb #c076
+# %% ../../nbs/04_data.datasets.ipynb #c077
 @patch
 def _warn_once(self:SceneFolder, problem):
     "Say what is odd but can be trained on, once for each kind."
@@ -306,7 +306,7 @@ def _announce_components(self:SceneFolder):
     things = some(n for n, t in zip(self.label_space.names, self.label_space.things) if t)
     self._warn_once(Problem('components', str(self.folder), f'{self.folder} ({self.split}) has no instance maps: connected components of its thing classes ({things}) stand in, so objects that touch count as one.'))
 
-# %% ../../nbs/04_data.datasets.ipynb #c078
+# %% ../../nbs/04_data.datasets.ipynb #c079
 def read_meta(folder): # the `LabelSpace` of `folder`/meta.json, or None where there is none
     "The classes that a folder's meta.json describes."
     path = Path(folder) / 'meta.json'
@@ -318,7 +318,7 @@ def read_meta(folder): # the `LabelSpace` of `folder`/meta.json, or None where t
     except (ValueError, KeyError, TypeError, AttributeError) as e:
         _fail('meta', path, f'{path} does not describe a label space ({type(e).__name__}: {e}), expected JSON with classes: a list of {{id, name, color, thing}}.')
 
-# %% ../../nbs/04_data.datasets.ipynb #c080
+# %% ../../nbs/04_data.datasets.ipynb #c081
 class PlainFolder(SceneFolder):
     "{train,val,test}/{label,inst,image}/STEM.* with meta.json."
     layout = '{split}/label folders (plain layout)'
@@ -338,7 +338,7 @@ class PlainFolder(SceneFolder):
         if space is None: raise FileNotFoundError(f'{folder} has no meta.json, which names the classes: write one, or pass label_space (pix2pixhd_nb.data.doctor.examine proposes one from the ids it finds).')
         return space
 
-# %% ../../nbs/04_data.datasets.ipynb #c082
+# %% ../../nbs/04_data.datasets.ipynb #c083
 def save_scenes(scenes, # any iterable of `Scene`
                 folder, # made if it does not exist
                 label_space, # written to meta.json
@@ -351,7 +351,7 @@ def save_scenes(scenes, # any iterable of `Scene`
     (folder / 'meta.json').write_text(json.dumps(label_space.to_dict(), indent=1), encoding='utf-8')
     return folder
 
-# %% ../../nbs/04_data.datasets.ipynb #c084
+# %% ../../nbs/04_data.datasets.ipynb #c085
 def _save_scene(scene, folder, ignore_id):
     "The three files of one scene."
     def save(kind, ids, dtype):
@@ -363,7 +363,7 @@ def _save_scene(scene, folder, ignore_id):
     if scene.instance_map is not None: save('inst', scene.instance_map, np.uint16)
     if scene.image is not None: to_pil(scene.image).save(folder / 'image' / f'{scene.name}.png')
 
-# %% ../../nbs/04_data.datasets.ipynb #c092
+# %% ../../nbs/04_data.datasets.ipynb #c093
 class Pix2PixHDFolder(SceneFolder):
     "{phase}_label, {phase}_inst, {phase}_img; or {phase}_A, {phase}_B for image to image."
     layout = '{phase}_label or {phase}_A folders (pix2pixHD)'
@@ -387,7 +387,7 @@ class Pix2PixHDFolder(SceneFolder):
         if not any(p.is_dir() for p in Path(folder).glob('*_label')): return None
         return read_meta(folder) or LabelSpace.cityscapes()
 
-# %% ../../nbs/04_data.datasets.ipynb #c094
+# %% ../../nbs/04_data.datasets.ipynb #c095
 @patch
 def read(self:Pix2PixHDFolder, name): # the stem of a scene
     "The scene called `name`; its label map is a float image where the input is one."
@@ -398,7 +398,7 @@ def read(self:Pix2PixHDFolder, name): # the stem of a scene
     if image is not None: _raise(size_problem(target, image.shape[-2:], source, source_image.shape[-2:]))
     return Scene(source_image, None, image, name)
 
-# %% ../../nbs/04_data.datasets.ipynb #c102
+# %% ../../nbs/04_data.datasets.ipynb #c103
 class Cityscapes(SceneFolder):
     "Cityscapes as distributed: gtFine/{split}/{city} and leftImg8bit/{split}/{city} (Sec. 4)."
     layout = 'a gtFine folder (Cityscapes)'
@@ -422,13 +422,13 @@ class Cityscapes(SceneFolder):
         ids = read_ids(path)
         return np.where((ids == 255) | (ids < 0), 34, ids)
 
-# %% ../../nbs/04_data.datasets.ipynb #c108
+# %% ../../nbs/04_data.datasets.ipynb #c109
 _CAMVID_NAMES = 'sky building pole road pavement tree sign_symbol fence car pedestrian bicyclist void'.split()
 _CAMVID_COLORS = [(128, 128, 128), (128, 0, 0), (192, 192, 128), (128, 64, 128), (60, 40, 222), (128, 128, 0),
                   (192, 128, 128), (64, 64, 128), (64, 0, 128), (64, 64, 0), (0, 128, 192), (0, 0, 0)]
 _CAMVID_THINGS = set('car pedestrian bicyclist animal cartluggagepram child motorcyclescooter othermoving suvpickuptruck train truck_bus'.split())
 
-# %% ../../nbs/04_data.datasets.ipynb #c109
+# %% ../../nbs/04_data.datasets.ipynb #c110
 class CamVid(SceneFolder):
     "CamVid in fastai's layout or in SegNet's."
     layout = 'codes.txt beside images and labels, or trainannot (CamVid)'
@@ -459,13 +459,13 @@ class CamVid(SceneFolder):
 
 def _lines(path): return [l.strip() for l in Path(path).read_text().splitlines() if l.strip()] if Path(path).is_file() else []
 
-# %% ../../nbs/04_data.datasets.ipynb #c116
+# %% ../../nbs/04_data.datasets.ipynb #c117
 def shifted(path): # (H, W) integer array
     "A label map whose 0 means unlabelled: class 1 becomes 0, unlabelled becomes 255."
     ids = read_ids(path).astype(np.int64)
     return np.where(ids == 0, 255, ids - 1)
 
-# %% ../../nbs/04_data.datasets.ipynb #c117
+# %% ../../nbs/04_data.datasets.ipynb #c118
 class ADE20K(SceneFolder):
     "ADE20K in the release for scene parsing: images and annotations, training and validation."
     layout = 'annotations/training or annotations/validation (ADE20K)'
@@ -493,7 +493,7 @@ def _table(path): # rows as dicts; none where the file is missing
     rows = [[cell.strip() for cell in re.split('\t' if '\t' in line else ',', line)] for line in _lines(path)]
     return [dict(zip(rows[0], row)) for row in rows[1:]]
 
-# %% ../../nbs/04_data.datasets.ipynb #c122
+# %% ../../nbs/04_data.datasets.ipynb #c123
 _NYU_NAMES = '''wall,floor,cabinet,bed,chair,sofa,table,door,window,bookshelf,picture,counter,blinds,desk,shelves,curtain,dresser,pillow,mirror,floor mat,
 clothes,ceiling,books,refrigerator,television,paper,towel,shower curtain,box,whiteboard,person,night stand,toilet,sink,lamp,bathtub,bag,
 other structure,other furniture,other prop'''.replace('\n', '').split(',')
@@ -501,7 +501,7 @@ _NYU_STUFF = {'wall', 'floor', 'ceiling', 'floor mat', 'other structure', 'other
 
 def _first_folder(folder, *names): return next((Path(folder) / n for n in names if (Path(folder) / n).is_dir()), Path(folder) / names[0])
 
-# %% ../../nbs/04_data.datasets.ipynb #c123
+# %% ../../nbs/04_data.datasets.ipynb #c124
 class NYUv2(SceneFolder):
     "NYU v2 exported as PNG folders with the 40 classes (Sec. 4)."
     layout = 'label40 beside image, or nyu_depth_v2_labeled.mat (NYU v2)'
@@ -524,7 +524,7 @@ class NYUv2(SceneFolder):
     @staticmethod
     def default_space(folder): return LabelSpace(_NYU_NAMES, things=[n not in _NYU_STUFF for n in _NYU_NAMES], ignore_id=255)
 
-# %% ../../nbs/04_data.datasets.ipynb #c125
+# %% ../../nbs/04_data.datasets.ipynb #c126
 def _listed(files, # dict of {stem: path} dicts
             folder, split, # `folder`/`split`.txt lists stems or file names, after a comma if there is one
             splits, # the splits that may have a list; without any list, all files are in every split
@@ -534,7 +534,7 @@ def _listed(files, # dict of {stem: path} dicts
     stems = {_KIND_OF_FILE.sub('', line.split(',')[-1].strip()) for line in _lines(folder / f'{split}.txt')}
     return {k: {s: p for s, p in v.items() if s in stems} for k, v in files.items()}
 
-# %% ../../nbs/04_data.datasets.ipynb #c128
+# %% ../../nbs/04_data.datasets.ipynb #c129
 def unpack_nyuv2(mat, # nyu_depth_v2_labeled.mat
                  folder, # where the plain layout goes
                  splits=None, # splits.mat, with the official training and test scenes
@@ -550,7 +550,7 @@ def unpack_nyuv2(mat, # nyu_depth_v2_labeled.mat
     (Path(folder) / 'meta.json').write_text(json.dumps(space.to_dict()), encoding='utf-8')
     return Path(folder)
 
-# %% ../../nbs/04_data.datasets.ipynb #c130
+# %% ../../nbs/04_data.datasets.ipynb #c131
 def _test_numbers(splits):
     "The numbers, from 1, of the scenes in the official test set."
     if splits is None: return set()
@@ -567,7 +567,7 @@ def _save_room(f, i, folder):
     Image.fromarray(instances.astype(np.int32)).save(folder / 'inst' / f'{i + 1:04d}.tif')
     Image.fromarray(f['images'][i].transpose(2, 1, 0)).save(folder / 'image' / f'{i + 1:04d}.png')
 
-# %% ../../nbs/04_data.datasets.ipynb #c132
+# %% ../../nbs/04_data.datasets.ipynb #c133
 _HELEN_NAMES = ['background', 'skin', 'left eyebrow', 'right eyebrow', 'left eye', 'right eye', 'nose', 'upper lip', 'inner mouth', 'lower lip', 'hair']
 
 class HelenFaces(SceneFolder):
@@ -596,7 +596,7 @@ class HelenFaces(SceneFolder):
         for k, m in enumerate(masks): _raise(size_problem(f'{path.parent} mask {k}', m.shape, path, masks[0].shape))
         return np.argmax(masks, axis=0)
 
-# %% ../../nbs/04_data.datasets.ipynb #c139
+# %% ../../nbs/04_data.datasets.ipynb #c140
 LAYOUTS = [Cityscapes, ADE20K, HelenFaces, CamVid, Pix2PixHDFolder, NYUv2, PlainFolder]
 
 def recognise(folder): # a reader's class
@@ -606,7 +606,7 @@ def recognise(folder): # a reader's class
     found = some(sorted(p.name for p in Path(folder).iterdir())) or 'nothing in it'
     _fail('layout', folder, f'{folder} has none of the known layouts: found {found}, expected one of {"; ".join(r.layout for r in LAYOUTS)}: check the path, or arrange the files in the plain layout.')
 
-# %% ../../nbs/04_data.datasets.ipynb #c140
+# %% ../../nbs/04_data.datasets.ipynb #c141
 def open_dataset(folder, # a dataset in any layout of this chapter
                  split='train', # which part of it
                  label_space=None, # its classes; by default what the dataset itself says

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['MAX_CLASSES', 'Finding', 'look', 'Report', 'propose_label_space', 'examine']
 
-# %% ../../nbs/06_data.doctor.ipynb #c002
+# %% ../../nbs/06_data.doctor.ipynb #c003
 import os, time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +19,7 @@ from ..core import LabelSpace, colorize, to_pil
 from .datasets import (DatasetError, Problem, cut_problem, disagreement, disagreement_problem, id_problem, needs_images,
     open_picture, pairing_problems, read_ids, read_image, recognise, size_problem, some)
 
-# %% ../../nbs/06_data.doctor.ipynb #c007
+# %% ../../nbs/06_data.doctor.ipynb #c008
 @dataclass
 class Finding:
     "What was seen of one scene."
@@ -33,7 +33,7 @@ class Finding:
     astray: float = 0. # share of pixels of another class than most of their instance
     problems: list = field(default_factory=list)
 
-# %% ../../nbs/06_data.doctor.ipynb #c008
+# %% ../../nbs/06_data.doctor.ipynb #c009
 @patch
 def note(self:Finding, check, *args):
     "Run a check that returns or raises a problem; keep the problem, return anything else."
@@ -43,7 +43,7 @@ def note(self:Finding, check, *args):
     if isinstance(found, Problem): self.problems.append(found)
     return None if isinstance(found, Problem) else found
 
-# %% ../../nbs/06_data.doctor.ipynb #c011
+# %% ../../nbs/06_data.doctor.ipynb #c012
 _DEPTHS = {'1': '1-bit', 'I;16': '16-bit', 'I;16B': '16-bit', 'I': '32-bit', 'F': 'float'}
 
 def _describe(path): # 'L 8-bit', its (height, width)
@@ -53,7 +53,7 @@ def _describe(path): # 'L 8-bit', its (height, width)
 
 def _skim(path): open_picture(path, load='skim')
 
-# %% ../../nbs/06_data.doctor.ipynb #c013
+# %% ../../nbs/06_data.doctor.ipynb #c014
 def look(split, name, paths, read_label, # the scene, and how its layout reads label maps (None: they are pictures)
          label_space=None, # classes to hold the ids against; None where they are not known yet
          instances='coded', # as in the readers
@@ -83,7 +83,7 @@ def _count(ids): # {id: pixels}
     if ids.dtype == np.uint8: return Counter({i: n for i, n in enumerate(Image.fromarray(ids).histogram()) if n})
     return Counter(dict(zip(*(a.tolist() for a in np.unique(ids, return_counts=True)))))
 
-# %% ../../nbs/06_data.doctor.ipynb #c015
+# %% ../../nbs/06_data.doctor.ipynb #c016
 def _look_at_instances(f, label, label_space, convention):
     "Instance map: size, depth, and whether it agrees with the label map."
     path = f.paths['inst']
@@ -100,7 +100,7 @@ def _look_at_instances(f, label, label_space, convention):
         f.astray = disagreement(ids, label)[0]
         f.note(disagreement_problem, ids, label, path)
 
-# %% ../../nbs/06_data.doctor.ipynb #c021
+# %% ../../nbs/06_data.doctor.ipynb #c022
 @dataclass(repr=False)
 class Report:
     "What the doctor found in a folder."
@@ -116,7 +116,7 @@ class Report:
 
     def __repr__(self): return f'{self.table()}\n\n{self.verdict}'
 
-# %% ../../nbs/06_data.doctor.ipynb #c023
+# %% ../../nbs/06_data.doctor.ipynb #c024
 MAX_CLASSES = 1000 # larger ids in a label map are taken for object ids
 
 def propose_label_space(findings): # `LabelSpace`, or None where no ids were read or they are no class ids
@@ -129,7 +129,7 @@ def propose_label_space(findings): # `LabelSpace`, or None where no ids were rea
     n = max(classes) + 1
     return LabelSpace([f'class {i}' for i in range(n)], things=[i in things for i in range(n)], ignore_id=ignore)
 
-# %% ../../nbs/06_data.doctor.ipynb #c027
+# %% ../../nbs/06_data.doctor.ipynb #c028
 def _object_ids(findings): # list of `Problem`
     "Label maps whose ids are too large for classes."
     first = next((f for f in findings if f.ids and not propose_label_space([f])), None)
@@ -137,7 +137,7 @@ def _object_ids(findings): # list of `Problem`
     path = first.paths['label']
     return [Problem('ids', str(path), f'{path} has ids up to {max(first.ids)}, expected class ids below {MAX_CLASSES}: it looks like an instance map, so put label maps in its place.')]
 
-# %% ../../nbs/06_data.doctor.ipynb #c029
+# %% ../../nbs/06_data.doctor.ipynb #c030
 def _gather(folder, split): # the reader, {split: files}, problems
     "The layout of a folder and the files of its splits."
     try: reader = recognise(folder)
@@ -150,7 +150,7 @@ def _gather(folder, split): # the reader, {split: files}, problems
         problems += pairing_problems(files[s], f'{folder} ({s})', needs_images(s), splits)
     return reader, files, problems
 
-# %% ../../nbs/06_data.doctor.ipynb #c031
+# %% ../../nbs/06_data.doctor.ipynb #c032
 def _choose_space(reader, folder): # LabelSpace or None, where it comes from, problems
     "The label space that the folder itself names."
     try: space = reader.default_space(folder)
@@ -158,7 +158,7 @@ def _choose_space(reader, folder): # LabelSpace or None, where it comes from, pr
     except FileNotFoundError: return None, 'proposed from the ids found', []
     return space, f'named by the folder ({reader.__name__})' if space else 'none: image to image', []
 
-# %% ../../nbs/06_data.doctor.ipynb #c033
+# %% ../../nbs/06_data.doctor.ipynb #c034
 def examine(folder, # a dataset in any layout that `open_dataset` knows
             split=None, # one part of it; all by default
             label_space=None, # its classes; by default those it names, or else a proposal
@@ -178,7 +178,7 @@ def examine(folder, # a dataset in any layout that `open_dataset` knows
     report.notes = list(_notes(report))
     return report
 
-# %% ../../nbs/06_data.doctor.ipynb #c035
+# %% ../../nbs/06_data.doctor.ipynb #c036
 def _notes(report): # sentences
     "What is no problem but changes how one trains."
     if not report.findings: return
@@ -193,7 +193,7 @@ def _notes(report): # sentences
     if len(modes) > 1 or any(not m.startswith('RGB ') for m in modes): yield f'Photos are {", ".join(f"{n} {m}" for m, n in modes.most_common())}: they are read as RGB.'
     if report.label_space: yield from _notes_on_classes(report)
 
-# %% ../../nbs/06_data.doctor.ipynb #c037
+# %% ../../nbs/06_data.doctor.ipynb #c038
 def _notes_on_classes(report): # sentences
     "Classes that never occur, ids that are ignored, a label space that would fit."
     ids, space = report.ids, report.label_space
@@ -209,14 +209,14 @@ def ids(self:Report): # Counter {class id: pixels}
     "How many pixels of each id the whole folder has."
     return sum((f.ids for f in self.findings), Counter())
 
-# %% ../../nbs/06_data.doctor.ipynb #c039
+# %% ../../nbs/06_data.doctor.ipynb #c040
 _MEND = dict(layout='arrange the folder in a known layout', empty='fill the empty splits', split='give the right split', meta='mend meta.json',
              missing='bring back the missing files', pairing='complete the pairs', undecodable='replace the pictures that cannot be decoded',
              lossy='export the maps saved as JPEG again', mode='export the maps that hold no ids again', size='bring maps and photos to one size',
              ids='mend the ids outside the label space', cut='export the 8-bit instance maps again')
 _MEND['too large'] = 'scale down the pictures that are too large'
 
-# %% ../../nbs/06_data.doctor.ipynb #c041
+# %% ../../nbs/06_data.doctor.ipynb #c042
 @patch(as_prop=True)
 def verdict(self:Report): # one or two sentences
     "Fit to train on, or what to mend first."
@@ -231,7 +231,7 @@ def verdict(self:Report): # one or two sentences
     doubt = f', with a doubt about {len(doubts)} of them: {doubts[0].sentence}' if doubts else '.'
     return f'Fit to train on: {scenes}{doubt}'
 
-# %% ../../nbs/06_data.doctor.ipynb #c044
+# %% ../../nbs/06_data.doctor.ipynb #c045
 def _aligned(rows): # rows: tuples of anything
     "Columns under one another: the first to the left, numbers to the right."
     rows = [[str(c) for c in row] for row in rows]
@@ -244,7 +244,7 @@ def _most(counter): # '12 L 8-bit, 1 RGB 8-bit'
     many = f' and {len(counter) - 3} more' if len(counter) > 3 else ''
     return (', '.join(f'{n} {k}' for k, n in counter.most_common(3)) + many) or '-'
 
-# %% ../../nbs/06_data.doctor.ipynb #c045
+# %% ../../nbs/06_data.doctor.ipynb #c046
 @patch
 def _split_rows(self:Report):
     "One row per split: how many files, and of which size and depth."
@@ -254,7 +254,7 @@ def _split_rows(self:Report):
         modes = [_most(Counter(f.modes[k] for f in found if k in f.modes)) for k in ('label', 'inst', 'image')]
         yield split, *modes, _most(Counter(f'{f.size[1]}x{f.size[0]}' for f in found if f.size))
 
-# %% ../../nbs/06_data.doctor.ipynb #c047
+# %% ../../nbs/06_data.doctor.ipynb #c048
 @patch
 def _class_rows(self:Report):
     "One row per id that occurs: its share of the pixels and of the scenes."
@@ -266,7 +266,7 @@ def _class_rows(self:Report):
         kind = ('thing' if space.things[i] else 'stuff') if inside else 'ignored' if i == space.ignore_id else '-'
         yield i, name, kind, f'{ids[i] / ids.total():.2%}', sum(i in f.ids for f in self.findings)
 
-# %% ../../nbs/06_data.doctor.ipynb #c049
+# %% ../../nbs/06_data.doctor.ipynb #c050
 @patch
 def table(self:Report): # text of several lines
     "The figures of the folder, one problem and one note a line."
@@ -278,7 +278,7 @@ def table(self:Report): # text of several lines
     if self.notes: parts.append('\n'.join(['Notes', *(f'  {n}' for n in self.notes)]))
     return '\n\n'.join(parts)
 
-# %% ../../nbs/06_data.doctor.ipynb #c055
+# %% ../../nbs/06_data.doctor.ipynb #c056
 @patch
 def _thumbnails(self:Report, f, size): # three PIL pictures
     "Label map, instances and photo of a finding; a dark tile where one is missing or broken."
@@ -296,7 +296,7 @@ def _tile(size, text):
     ImageDraw.Draw(picture).text((6, size[1] // 2 - 6), text, fill=(255, 160, 140))
     return picture
 
-# %% ../../nbs/06_data.doctor.ipynb #c057
+# %% ../../nbs/06_data.doctor.ipynb #c058
 @patch
 def contact_sheet(self:Report,
                   n=8, # scenes at most
