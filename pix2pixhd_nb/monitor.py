@@ -37,11 +37,11 @@ def loss_meaning(name, # 'gan', 'feature_matching', 'perceptual', 'd_real' or 'd
                 ): # one line
     "What a named loss should do in a healthy run."
     d, even, lost = (n_scales * x for x in LEVELS[kind])
-    if name == 'gan': return f'hovers above {even:.2f}; near {lost:.2f}, every drawn picture is seen through'
-    if name in ('d_real', 'd_fake'): return f'hovers below {d:.2f}, where D cannot tell real from drawn; near 0, D has won'
+    if name == 'gan': return f'hovers above {even:.2f}; if it stays near {lost:.2f}, every drawn picture is seen through'
+    if name in ('d_real', 'd_fake'): return f'hovers below {d:.2f}, where D cannot tell real from drawn; if both stay near 0, D has won'
     return {'feature_matching': 'rises while D learns to see, then falls slowly', 'perceptual': 'falls, fast at first'}.get(name, 'should fall')
 
-# %% ../nbs/14_monitor.ipynb #c013
+# %% ../nbs/14_monitor.ipynb #c014
 def smoothed(values, # one number per batch
              smooth=0.9, # s: the weight of each batch next to the one after it
             ): # list of the same length
@@ -53,7 +53,7 @@ def smoothed(values, # one number per batch
         out.append(total / weight if weight else math.nan)
     return out
 
-# %% ../nbs/14_monitor.ipynb #c016
+# %% ../nbs/14_monitor.ipynb #c018
 def _plot_losses(fig, history, smooth, kind, n_scales):
     "A panel per loss, on a matplotlib figure."
     names = list(history[0])
@@ -69,7 +69,7 @@ def _plot_losses(fig, history, smooth, kind, n_scales):
         ax.set_ylim(min(0, *finite), 1.1 * max(finite))
     fig.subplots_adjust(left=0.04, right=0.99, bottom=0.38, top=0.88, wspace=0.22)
 
-# %% ../nbs/14_monitor.ipynb #c017
+# %% ../nbs/14_monitor.ipynb #c019
 def plot_history(history, # list of {loss name: float}, one per batch: `learn.gan_training.history`
                  smooth=0.9, # of the running mean; 0 shows the batches as they are
                  kind='lsgan', # of the GAN loss
@@ -82,20 +82,20 @@ def plot_history(history, # list of {loss name: float}, one per batch: `learn.ga
     _plot_losses(fig, history, smooth, kind, n_scales)
     return fig
 
-# %% ../nbs/14_monitor.ipynb #c026
+# %% ../nbs/14_monitor.ipynb #c028
 def not_finite(history, # list of {loss name: float}
               ): # a sentence, or None
     "Which loss was the first to become nan or infinite, and when."
     for batch, losses in enumerate(history):
         bad = [name for name, v in losses.items() if not math.isfinite(v)]
-        if bad: return f'{" and ".join(bad)} became {losses[bad[0]]} at batch {batch}, the first to do so: go back to a checkpoint from before it, and lower the learning rate or train in fp32.'
+        if bad: return f'{", ".join(bad)} became {losses[bad[0]]} at batch {batch}, the first to do so: go back to a checkpoint from before it, and lower the learning rate or train in fp32.'
 
-# %% ../nbs/14_monitor.ipynb #c029
+# %% ../nbs/14_monitor.ipynb #c033
 def _means(history, names):
     "The mean of each named loss."
     return [sum(h[name] for h in history) / len(history) for name in names]
 
-# %% ../nbs/14_monitor.ipynb #c030
+# %% ../nbs/14_monitor.ipynb #c034
 def discriminator_won(history, # list of {loss name: float}
                       n_scales=3, # of the discriminator
                       window=100, # batches that are looked at, the last ones
@@ -108,7 +108,7 @@ def discriminator_won(history, # list of {loss name: float}
     if max(d_real, d_fake) < 0.1 * d and gan > even + 0.8 * (lost - even):
         return f'The discriminator wins outright: over the last {window} batches d_real is {d_real:.3f} and d_fake {d_fake:.3f}, while gan is {gan:.2f}, as for pictures that are always seen through; lower its learning rate, as with lr=[2e-4, 5e-5], and check that real and drawn images have the same range.'
 
-# %% ../nbs/14_monitor.ipynb #c033
+# %% ../nbs/14_monitor.ipynb #c038
 def discriminator_blind(history, # list of {loss name: float}
                         n_scales=3, # of the discriminator
                         window=100, # batches that are looked at, the last ones
@@ -121,7 +121,7 @@ def discriminator_blind(history, # list of {loss name: float}
     if ((values.mean(0) - level).abs() < 0.05 * level).all() and (values.std(0) < 0.01 * level).all():
         return f'The discriminator is blind: over the last {window} batches d_real and d_fake have not moved from {level:.2f}, the loss of the same answer to every picture; check that its weights are trained and its learning rate is not 0, or start it afresh.'
 
-# %% ../nbs/14_monitor.ipynb #c036
+# %% ../nbs/14_monitor.ipynb #c041
 def saturated_share(image, # (C, H, W) or (N, C, H, W) float in [-1, 1]
                     limit=0.999, # from here on a channel counts as stuck
                     blob=3, # side of the smallest patch that counts, pixels
@@ -131,7 +131,7 @@ def saturated_share(image, # (C, H, W) or (N, C, H, W) float in [-1, 1]
     whole = 1 - F.max_pool2d(1 - stuck, blob, stride=1)
     return F.max_pool2d(F.pad(whole, [blob - 1] * 4), blob, stride=1).mean().item()
 
-# %% ../nbs/14_monitor.ipynb #c038
+# %% ../nbs/14_monitor.ipynb #c043
 def bright_spots(drawn, # list of images (C, H, W) in [-1, 1]
                  real, # the photos of the same scenes
                  excess=0.01, # share of pixels that is put up with
@@ -141,7 +141,7 @@ def bright_spots(drawn, # list of images (C, H, W) in [-1, 1]
     if ours > 2 * theirs + excess:
         return f'{ours:.1%} of the drawn pixels lie in saturated spots, against {theirs:.1%} of the real ones: such spots have no gradient and stay; go back to a checkpoint from before them and lower the learning rate.'
 
-# %% ../nbs/14_monitor.ipynb #c041
+# %% ../nbs/14_monitor.ipynb #c047
 def _spread(images):
     "The mean distance between any two of the images, seen coarsely."
     small = [F.adaptive_avg_pool2d(x.float(), (16, 32)) for x in images]
@@ -155,7 +155,7 @@ def look_alike(drawn, # list of images (C, H, W) in [-1, 1], of different scenes
     if ours < 0.05 * theirs:
         return f'The drawn pictures differ from one another by {ours / theirs:.1%} of what the real ones do: the generator has collapsed to one picture; go back to an earlier checkpoint, and keep the feature matching loss on.'
 
-# %% ../nbs/14_monitor.ipynb #c044
+# %% ../nbs/14_monitor.ipynb #c051
 def _thinned(epochs, most=5):
     "At most so many epochs: the first, the last and some in between."
     if len(epochs) <= most: return list(epochs)
@@ -164,16 +164,18 @@ def _thinned(epochs, most=5):
 def _preview_sheet(rows, titles, width=190):
     "Rows of images under titles, each image `width` pixels wide."
     heights = [round(width * row[0].shape[-2] / row[0].shape[-1]) for row in rows]
+    import matplotlib
+    font = ImageFont.truetype(str(Path(matplotlib.get_data_path())/'fonts/ttf/DejaVuSans.ttf'), 12)
     sheet = Image.new('RGB', (len(titles) * (width + 6), 18 + sum(heights) + 6 * len(rows)), 'white')
     for column, title in enumerate(titles):
-        ImageDraw.Draw(sheet).text((column * (width + 6) + 2, 3), title, fill='black', font=ImageFont.load_default())
+        ImageDraw.Draw(sheet).text((column * (width + 6) + 2, 3), title, fill='black', font=font)
         for i, row in enumerate(rows):
             picture = to_pil(row[column]).convert('RGB')
             picture = picture.resize((width, heights[i]), Image.NEAREST if picture.width <= width else Image.LANCZOS)
             sheet.paste(picture, (column * (width + 6), 18 + sum(heights[:i]) + 6 * i))
     return sheet
 
-# %% ../nbs/14_monitor.ipynb #c048
+# %% ../nbs/14_monitor.ipynb #c057
 def _losses_picture(history, **terms):
     "The panels of `plot_history` as a PIL picture."
     from matplotlib.figure import Figure
@@ -188,16 +190,16 @@ def _write(picture, path):
     picture.save(partial, format='png')
     partial.replace(path)
 
-# %% ../nbs/14_monitor.ipynb #c050
+# %% ../nbs/14_monitor.ipynb #c059
 @dataclass(frozen=True)
 class Alarm:
     "Something went wrong in training."
-    batch: int # how many batches had been trained
+    batch: int # counted from 0, as in the history of losses
     cause: str # the rule that spoke
     sentence: str # what was seen and what to do
     def __str__(self): return f'Alarm at batch {self.batch}: {self.sentence}'
 
-# %% ../nbs/14_monitor.ipynb #c051
+# %% ../nbs/14_monitor.ipynb #c060
 class GANMonitor(Callback):
     "Shows how a GAN trains: losses, previews of fixed scenes and alarms; a live picture in a notebook, sentences in a terminal."
     order = 61 # after the Recorder and the progress bar
@@ -211,10 +213,11 @@ class GANMonitor(Callback):
         self.scenes, self.every, self.window, self.again = scenes, every, window, again
         self.folder = None if folder is None else Path(folder)
         self.live = in_notebook() if live is None else live
-        self.alarms, self.previews, self.epochs_seen = [], {}, 0
+        self.alarms, self.previews, self.epochs_seen, self.batches_seen = [], {}, 0, 0
 
     def after_batch(self):
         if not self.training: return
+        self.batches_seen += 1
         self.check_losses()
         if self.live and perf_counter() > self.next_picture: self.refresh()
 
@@ -225,7 +228,7 @@ class GANMonitor(Callback):
         if self.live and (last or perf_counter() > self.next_picture): self.refresh()
         if not self.live and self.losses: print('\n'.join([f'Epoch {self.epochs_seen}', *self.loss_lines()]))
 
-# %% ../nbs/14_monitor.ipynb #c053
+# %% ../nbs/14_monitor.ipynb #c062
 @patch
 def before_fit(self:GANMonitor):
     "Scenes of the size that the generator needs, and an empty picture to fill."
@@ -237,7 +240,7 @@ def before_fit(self:GANMonitor):
     self.next_picture, self.display = perf_counter() + 2, None
     if self.folder: self.folder.mkdir(parents=True, exist_ok=True)
 
-# %% ../nbs/14_monitor.ipynb #c054
+# %% ../nbs/14_monitor.ipynb #c063
 @patch(as_prop=True)
 def network(self:GANMonitor):
     "The GAN itself, out of what several processes wrap around it."
@@ -251,15 +254,15 @@ def terms(self:GANMonitor):
     "What the ends of the losses depend on."
     return dict(kind=self.gan_training.gan_loss.kind, n_scales=self.network.discriminator.config['n_scales'])
 
-# %% ../nbs/14_monitor.ipynb #c056
+# %% ../nbs/14_monitor.ipynb #c065
 @patch
 def raise_alarm(self:GANMonitor, cause, # name of the rule
                 sentence, # what it said; None: nothing
                ):
     "Keep and print an alarm, unless the same cause was raised a short while ago."
-    recent = any(a.cause == cause and len(self.losses) - a.batch < self.again for a in self.alarms)
+    recent = any(a.cause == cause and self.batches_seen - a.batch < self.again for a in self.alarms)
     if sentence is None or recent: return
-    self.alarms.append(Alarm(len(self.losses), cause, sentence))
+    self.alarms.append(Alarm(self.batches_seen - 1, cause, sentence))
     print(self.alarms[-1])
 
 @patch
@@ -269,7 +272,7 @@ def check_losses(self:GANMonitor):
     if len(self.losses) % max(1, self.window // 4): return
     for rule in (discriminator_won, discriminator_blind): self.raise_alarm(rule.__name__, rule(self.losses, window=self.window, **self.terms))
 
-# %% ../nbs/14_monitor.ipynb #c058
+# %% ../nbs/14_monitor.ipynb #c067
 @patch
 def preview(self:GANMonitor):
     "Draw the fixed scenes and look at them."
@@ -283,7 +286,7 @@ def preview(self:GANMonitor):
     for rule in (bright_spots, look_alike): self.raise_alarm(rule.__name__, rule(drawn, real))
     if self.folder: self.write_pictures()
 
-# %% ../nbs/14_monitor.ipynb #c060
+# %% ../nbs/14_monitor.ipynb #c069
 @patch
 def preview_sheet(self:GANMonitor, previews, # {epoch: drawn images}
                   width=190, # pixels per image
@@ -304,7 +307,7 @@ def picture(self:GANMonitor): # PIL picture
     for p, top in zip(parts, (0, parts[0].height)): both.paste(p, (0, top))
     return both
 
-# %% ../nbs/14_monitor.ipynb #c061
+# %% ../nbs/14_monitor.ipynb #c070
 @patch
 def refresh(self:GANMonitor):
     "Put a new picture in the place of the old one."
@@ -323,9 +326,9 @@ def write_pictures(self:GANMonitor):
     if self.losses: _write(_losses_picture(self.losses, **self.terms), self.folder/'losses.png')
     _write(self.preview_sheet(self.previews), self.folder/'previews.png')
     newest = {self.epochs_seen: self.previews[self.epochs_seen]}
-    _write(self.preview_sheet(newest, self.items[0][2].shape[-1]), self.folder/f'epoch_{self.epochs_seen:04d}.png')
+    _write(self.preview_sheet(newest, max(190, self.items[0][2].shape[-1])), self.folder/f'epoch_{self.epochs_seen:04d}.png')
 
-# %% ../nbs/14_monitor.ipynb #c062
+# %% ../nbs/14_monitor.ipynb #c072
 @patch
 def loss_lines(self:GANMonitor): # list of str
     "What each loss did in the last epoch and what it should do."
