@@ -7,7 +7,6 @@ __all__ = ['stem', 'downsample', 'upsample', 'ResidualBlock', 'head', 'half_size
            'nearest_sizes', 'check_size', 'check_input']
 
 # %% ../../nbs/07_models.blocks.ipynb #c002
-import torch
 import torch.nn.functional as F
 from torch import nn
 

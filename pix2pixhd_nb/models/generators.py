@@ -9,6 +9,7 @@ __all__ = ['global_trunk', 'GlobalGenerator', 'LocalEnhancer', 'CoarseToFineGene
 from collections import OrderedDict
 
 import torch
+from fastcore.basics import patch
 from torch import nn
 
 from .blocks import stem, head, downsample, upsample, ResidualBlock, half_size, init_weights, check_input
@@ -96,15 +97,19 @@ class CoarseToFineGenerator(nn.Module):
         for enhancer in self.enhancers: features = enhancer(pyramid.pop(), features)
         return self.head(features)
 
-    def newest_parameters(self): # list of parameters
-        "The newest enhancer and the head: what trains first, while the rest is frozen (Sec. 3.2)."
-        return [*self.enhancers[-1].parameters(), *self.head.parameters()]
+# %% ../../nbs/08_models.generators.ipynb #c028
+@patch
+def newest_parameters(self:CoarseToFineGenerator): # list of parameters
+    "The newest enhancer and the head: what trains first, while the rest is frozen (Sec. 3.2)."
+    return [*self.enhancers[-1].parameters(), *self.head.parameters()]
 
-    def coarse_parameters(self): # list of parameters
-        "Everything below the newest enhancer: what was trained before it was added (Sec. 3.2)."
-        return [p for part in (self.trunk, *self.enhancers[:-1]) for p in part.parameters()]
+# %% ../../nbs/08_models.generators.ipynb #c029
+@patch
+def coarse_parameters(self:CoarseToFineGenerator): # list of parameters
+    "Everything below the newest enhancer: what was trained before it was added (Sec. 3.2)."
+    return [p for part in (self.trunk, *self.enhancers[:-1]) for p in part.parameters()]
 
-# %% ../../nbs/08_models.generators.ipynb #c030
+# %% ../../nbs/08_models.generators.ipynb #c033
 def grow(generator, # GlobalGenerator or CoarseToFineGenerator, trained
          n_enhancer_blocks=None, # residual blocks of the new enhancer; None: as the enhancers below it, else 3
         ): # CoarseToFineGenerator for twice the size
