@@ -23,7 +23,7 @@ def nearest_index(n_in, # pixels along a side before
     "The old pixel under the centre of each new one."
     return (2 * torch.arange(n_out) + 1) * n_in // (2 * n_out)
 
-# %% ../../nbs/05_data.loaders.ipynb #c016
+# %% ../../nbs/05_data.loaders.ipynb #c017
 def resize(x, # (C, H, W): an integer map of ids, or a float image
            size, # (height, width), pixels
           ): # (C, height, width) of the same type
@@ -35,10 +35,10 @@ def resize(x, # (C, H, W): an integer map of ids, or a float image
     smooth = F.interpolate(x[None], tuple(size), mode='bicubic', antialias=True, align_corners=False)[0]
     return smooth.clamp(float(x.min()), float(x.max()))
 
-# %% ../../nbs/05_data.loaders.ipynb #c022
+# %% ../../nbs/05_data.loaders.ipynb #c025
 POLICIES = ('none', 'resize', 'scale_width', 'crop', 'resize_and_crop', 'scale_width_and_crop')
 
-# %% ../../nbs/05_data.loaders.ipynb #c024
+# %% ../../nbs/05_data.loaders.ipynb #c027
 def _pair(size, # a number, or (height, width)
          ): # (height, width)
     "A lone number means a square, as in the 2018 options."
@@ -50,7 +50,7 @@ def _round_down(size, multiple_of, name):
     if 0 in rounded: raise ValueError(f'scene {name!r} would be {size[1]}x{size[0]} (width x height), but both sides must be a multiple of {multiple_of}: use a larger size, or a generator with fewer downsamplings.')
     return rounded
 
-# %% ../../nbs/05_data.loaders.ipynb #c026
+# %% ../../nbs/05_data.loaders.ipynb #c029
 def _resized(scene_size, policy, size, load_size):
     "Where the resize of a policy leads, before any rounding."
     if policy in ('none', 'crop'): return tuple(scene_size)
@@ -59,7 +59,7 @@ def _resized(scene_size, policy, size, load_size):
     if 'scale_width' in policy: return round(scene_size[0] * target[1] / scene_size[1]), target[1]
     return target
 
-# %% ../../nbs/05_data.loaders.ipynb #c027
+# %% ../../nbs/05_data.loaders.ipynb #c030
 def plan_sizes(scene_size, # (height, width) of the scene, pixels
                policy='none', # one of `POLICIES`
                size=None, # (height, width) that comes out; its width alone counts for scale_width
@@ -78,7 +78,7 @@ def plan_sizes(scene_size, # (height, width) of the scene, pixels
         raise ValueError(f'scene {name!r} is {resized[1]}x{resized[0]} (width x height) before the crop, smaller than the crop of {cropped[1]}x{cropped[0]}: choose a smaller size, a larger load_size, or policy="resize".')
     return resized, cropped
 
-# %% ../../nbs/05_data.loaders.ipynb #c032
+# %% ../../nbs/05_data.loaders.ipynb #c036
 @dataclass(frozen=True)
 class Geometry:
     "A resize, a crop and a flip, to be done alike to everything of a scene."
@@ -92,7 +92,7 @@ class Geometry:
         x = resize(x, self.resized)[..., row:row + height, column:column + width]
         return (x.flip(-1) if self.flip else x).contiguous()
 
-# %% ../../nbs/05_data.loaders.ipynb #c033
+# %% ../../nbs/05_data.loaders.ipynb #c037
 def draw_geometry(resized, # (height, width) after resizing
                   cropped, # (height, width) after cropping
                   flip=True, # flip half of the scenes
@@ -103,7 +103,7 @@ def draw_geometry(resized, # (height, width) after resizing
     if rng is None: return Geometry(resized, cropped, tuple(r // 2 for r in room), False)
     return Geometry(resized, cropped, tuple(rng.randint(0, r) for r in room), flip and rng.random() < 0.5)
 
-# %% ../../nbs/05_data.loaders.ipynb #c038
+# %% ../../nbs/05_data.loaders.ipynb #c043
 class SceneItem(tuple):
     "Label map, instance map and image of one scene, and the scene's `name`."
     def __new__(cls, parts, name=''):
@@ -111,7 +111,7 @@ class SceneItem(tuple):
         item.name = name
         return item
 
-# %% ../../nbs/05_data.loaders.ipynb #c040
+# %% ../../nbs/05_data.loaders.ipynb #c045
 def scene_item(scene, # a Scene with an image
                geometry, # what to do to all of it
               ): # SceneItem: label map, instance map, image
@@ -122,7 +122,7 @@ def scene_item(scene, # a Scene with an image
     if instance_map is None: instance_map = torch.zeros_like(label_map[:1], dtype=torch.long) if label_map.is_floating_point() else label_map
     return SceneItem([geometry(label_map), geometry(instance_map.long()), geometry(scene.image)], scene.name)
 
-# %% ../../nbs/05_data.loaders.ipynb #c044
+# %% ../../nbs/05_data.loaders.ipynb #c049
 class SceneItems:
     "Scenes as items of one size policy, for a DataLoader; the same item for the same seed, epoch and index."
     n_inp = 2
@@ -148,7 +148,7 @@ class SceneItems:
         if space is None or ids.is_floating_point(): return
         if ids.min() < 0 or ids.max() >= space.n_classes: space.check(ids, f'the label map of scene {scene.name!r}')
 
-# %% ../../nbs/05_data.loaders.ipynb #c049
+# %% ../../nbs/05_data.loaders.ipynb #c055
 def _pictures(batch, label_space, max_n, drawn=None): # batch of three, colours, rows, (N, C, H, W) drawn images
     "The pictures of a batch, row by row, and their titles."
     label_map, instance_map, image = (x[:max_n].cpu() for x in batch)
@@ -158,7 +158,7 @@ def _pictures(batch, label_space, max_n, drawn=None): # batch of three, colours,
     columns = {k: v for k, v in columns.items() if v is not None}
     return [p for row in zip(*columns.values()) for p in row], list(columns)
 
-# %% ../../nbs/05_data.loaders.ipynb #c050
+# %% ../../nbs/05_data.loaders.ipynb #c056
 class SceneDL(TfmdDL):
     "fastai's loader for `SceneItems`: seeded order, a sentence for sizes that differ, pictures."
     def randomize(self):
@@ -184,7 +184,7 @@ class SceneDL(TfmdDL):
         "The same with the drawn images beside the real ones."
         self.show_batch(b, max_n, width, drawn=out)
 
-# %% ../../nbs/05_data.loaders.ipynb #c052
+# %% ../../nbs/05_data.loaders.ipynb #c058
 def _held_out(n): # number of scenes
     "Indices for training and validation: the last tenth, at least one scene, is held out."
     if n < 2: raise ValueError(f'train has {n} scenes, and valid=None holds out the last tenth of them: pass at least 2 scenes, or a valid of your own.')
@@ -192,7 +192,7 @@ def _held_out(n): # number of scenes
     print(f'No validation scenes were given: the last {n_valid} of {n} training scenes are held out.')
     return range(n - n_valid), range(n - n_valid, n)
 
-# %% ../../nbs/05_data.loaders.ipynb #c053
+# %% ../../nbs/05_data.loaders.ipynb #c059
 def scene_dataloaders(train, # a sequence of Scene with images; its `label_space` is passed on
                       valid=None, # another; None holds out the last tenth of `train`
                       size=None, # (height, width) of what comes out, pixels
