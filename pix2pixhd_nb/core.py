@@ -6,9 +6,7 @@
 __all__ = ['LabelSpace', 'from_pil', 'to_pil', 'colorize', 'show_images', 'Scene', 'one_hot']
 
 # %% ../nbs/00_core.ipynb #c002
-import json
 from dataclasses import dataclass
-from pathlib import Path
 import numpy as np
 import torch
 from fastcore.basics import patch
