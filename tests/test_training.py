@@ -1,0 +1,262 @@
+"Training through the Learner: golden figures, who moves, fastai's callbacks, losses and inputs of every kind."
+from copy import deepcopy
+from functools import partial
+from pathlib import Path
+import numpy as np
+import pytest
+import torch
+from fastai.callback.core import Callback
+from fastai.callback.progress import CSVLogger
+from fastai.callback.tracker import SaveModelCallback
+from fastai.callback.training import GradientAccumulation
+from PIL import Image
+from pix2pixhd_nb.core import LabelSpace, Scene
+from pix2pixhd_nb.data.datasets import open_dataset, save_scenes
+from pix2pixhd_nb.data.loaders import scene_dataloaders
+from pix2pixhd_nb.data.toy import LABEL_SPACE, ToyScenes
+from pix2pixhd_nb.interop import read_2018_discriminator, read_2018_encoder, read_2018_generator
+from pix2pixhd_nb.losses import PerceptualLoss
+from pix2pixhd_nb.training import grow_learner, pix2pixhd_learner
+
+TINY = dict(width=4, n_downsample=2, n_blocks=1, discriminator_width=4, n_scales=2)
+SPACE = LabelSpace(['a', 'b', 'c'], ignore_id=255)
+
+
+class Scenes(list):
+    "Scenes in memory."
+    def __init__(self, scenes, label_space=SPACE):
+        super().__init__(scenes)
+        self.label_space = label_space
+
+
+def toy(n=4, size=(32, 64)): return Scenes(ToyScenes(n, size=size), LABEL_SPACE)
+
+def loaders(scenes=None, bs=2, **kwargs):
+    scenes = toy() if scenes is None else scenes
+    return scene_dataloaders(scenes, Scenes(scenes[:2], scenes.label_space), bs=bs, seed=0, device='cpu', **kwargs)
+
+def learner(dls=None, seed=0, **kwargs):
+    torch.manual_seed(seed)
+    return pix2pixhd_learner(dls or loaders(), **TINY | kwargs)
+
+def fit(learn, n=1, *args, method='fit', **kwargs):
+    with learn.no_bar(), learn.no_logging(): getattr(learn, method)(n, *args, **kwargs)
+    return learn
+
+def is_finite(learn): return learn.gan_training.history and all(np.isfinite(list(h.values())).all() for h in learn.gan_training.history)
+
+def weights(module): return [p.detach().clone() for p in module.parameters()]
+
+def moved(before, after): return any((a != b).any().item() for a, b in zip(before, after, strict=True))
+
+
+# the golden figures
+
+def test_learner_repeats_the_golden_steps():
+    golden = torch.load(Path(__file__).parent/'golden.pt', weights_only=True)
+    t, state, c = golden['tensors'], golden['state'], golden['config']
+    scenes = Scenes([Scene(*x) for x in zip(t['label'], t['inst'], t['image'])], LabelSpace([str(i) for i in range(c['n_classes'])]))
+    learn = pix2pixhd_learner(loaders(scenes, flip=False), width=8, n_downsample=2, n_blocks=2, n_enhancers=1, n_enhancer_blocks=1,
+                              feature_channels=3, encoder_width=4, discriminator_width=4)
+    networks = learn.model.synthesizer
+    networks.encode_at = 'full'
+    networks.generator.load_state_dict(read_2018_generator(state['one_enhancer']).state_dict())
+    networks.encoder.load_state_dict(read_2018_encoder(state['encoder']).state_dict())
+    learn.model.discriminator.load_state_dict(read_2018_discriminator(state['discriminator']).state_dict())
+    fit(learn, len(golden['steps']))
+    names = dict(g_gan='gan', g_fm='feature_matching', d_real='d_real', d_fake='d_fake')
+    assert len(learn.gan_training.history) == len(golden['steps'])
+    for found, expected in zip(learn.gan_training.history, golden['steps']):
+        for old, new in names.items(): assert found[new] == pytest.approx(expected[old], rel=1e-4)
+
+
+# who moves
+
+def after_one_step(lr):
+    learn = learner(loaders(toy(2)), feature_channels=2, encoder_width=4)
+    start = deepcopy(learn.model)
+    fit(learn, 1, lr=np.array(lr))
+    assert len(learn.gan_training.history) == 1
+    return start, learn.model
+
+
+def test_each_optimiser_moves_its_own_network():
+    "A rate of 0 for one network leaves it as it is; the other takes the very step it takes when both move."
+    _, both = after_one_step((2e-4, 2e-4))
+    for lr, resting, moving in (((2e-4, 0.), 'discriminator', 'synthesizer'), ((0., 2e-4), 'synthesizer', 'discriminator')):
+        start, end = after_one_step(lr)
+        part = lambda model, name: weights(getattr(model, name))
+        assert not moved(part(start, resting), part(end, resting))
+        assert moved(part(start, moving), part(end, moving))
+        assert not moved(part(both, moving), part(end, moving))
+    assert moved(weights(start.synthesizer.encoder), weights(both.synthesizer.encoder))
+
+
+def test_frozen_coarse_part_rests_then_moves():
+    small = fit(learner(loaders(bs=4), feature_channels=2, encoder_width=4, n_downsample=1))
+    learn = grow_learner(small, loaders(toy(4, (64, 128)), bs=4))
+    generator, encoder = learn.model.synthesizer.generator, learn.model.synthesizer.encoder
+    def parts(): return [[p.detach().clone() for p in ps] for ps in (generator.coarse_parameters(), generator.newest_parameters(), encoder.parameters())]
+    def who_moves():
+        before = parts()
+        fit(learn)
+        return [moved(*pair) for pair in zip(before, parts())]
+    learn.freeze_coarse()
+    assert who_moves() == [False, True, True]
+    learn.unfreeze_coarse()
+    assert who_moves() == [True, True, True]
+    before = weights(learn.model)
+    fit(learn, 0, 2, method='fit_flat_linear')
+    assert all(h['lr'] < 2e-4 for h in learn.opt.hypers) and moved(before, weights(learn.model))
+
+
+def test_every_weight_moves():
+    learn = learner(feature_channels=2, encoder_width=4)
+    before = {k: v.clone() for k, v in learn.model.state_dict().items()}
+    fit(learn)
+    assert not [k for k, v in learn.model.state_dict().items() if k.endswith('weight') and torch.equal(v, before[k])]
+
+
+# fastai's callbacks
+
+def test_tensorboard_csv_and_best_model(tmp_path):
+    pytest.importorskip('tensorboard')
+    from fastai.callback.tensorboard import TensorBoardCallback
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    learn = learner(learner=dict(path=tmp_path))
+    board = TensorBoardCallback(tmp_path/'runs', log_preds=False, trace_model=False, projector=False)
+    fit(learn, 2, cbs=[board, CSVLogger(), SaveModelCallback(monitor='feature_matching')])
+    events = EventAccumulator(str(tmp_path/'runs')).Reload()
+    logged = [e.value for e in events.Scalars('feature_matching')]
+    table = [line.split(',') for line in (tmp_path/'history.csv').read_text().splitlines()]
+    assert [float(row[table[0].index('feature_matching')]) for row in table[1:]] == pytest.approx(logged, rel=1e-4) and len(logged) == 2
+    assert (tmp_path/'models/model.pth').is_file()
+
+
+def test_one_cycle_reaches_both_networks():
+    seen = []
+    class Rates(Callback):
+        def before_step(self): seen.append([h['lr'] for h in self.opt.hypers])
+    fit(learner(), 2, method='fit_one_cycle', lr_max=1e-3, cbs=Rates())
+    assert len(seen) == 4 and all(g == d for g, d in seen) and len({g for g, _ in seen}) == 4
+
+
+class GradientLog(Callback):
+    "Keeps the gradients of every step that is taken."
+    order = 100
+    def __init__(self): self.steps = []
+    def before_step(self): self.steps.append([p.grad.clone() for p in self.model.parameters()])
+
+
+def test_two_accumulated_batches_are_one_of_twice_the_size():
+    logs = GradientLog(), GradientLog()
+    scenes = toy(2)
+    fit(learner(loaders(scenes, bs=1, flip=False)), cbs=[GradientAccumulation(2), logs[0]])
+    fit(learner(loaders(scenes, bs=2, flip=False)), cbs=logs[1])
+    assert len(logs[0].steps) == len(logs[1].steps) == 1
+    largest = max(g.abs().max() for g in logs[1].steps[0])
+    for accumulated, whole in zip(logs[0].steps[0], logs[1].steps[0]): assert (accumulated - whole).abs().max() < 1e-5 * largest
+
+
+def test_a_saved_learner_keeps_both_optimisers(tmp_path):
+    learn = fit(learner(learner=dict(path=tmp_path)))
+    learn.save('run')
+    again = learner(seed=1, learner=dict(path=tmp_path)).load('run')
+    for old, new in zip(learn.opt.both, again.opt.both):
+        old, new = (o.opt.state_dict()['state'] for o in (old, new))
+        assert old.keys() == new.keys() and old
+        for k in old:
+            for name in ('exp_avg', 'exp_avg_sq', 'step'): assert torch.equal(old[k][name], new[k][name])
+    assert not moved(weights(learn.model), weights(again.model))
+
+
+def test_a_saved_learner_keeps_both_scalers(tmp_path):
+    learn = learner(learner=dict(path=tmp_path), precision='fp16')
+    learn.create_opt()
+    for scale, scaler in zip((64., 256.), learn.opt.scalers): scaler.load_state_dict(scaler.state_dict() | dict(scale=scale))
+    fit(learn)
+    learn.save('run')
+    again = learner(learner=dict(path=tmp_path), precision='fp16').load('run')
+    assert [s.state_dict() for s in again.opt.scalers] == [s.state_dict() for s in learn.opt.scalers]
+    assert [s.get_scale() for s in again.opt.scalers] == [64., 256.] and is_finite(learn)
+
+
+# losses
+
+@pytest.mark.parametrize('choice', [dict(pool_size=3), dict(gan='hinge'), dict(gan='vanilla'), dict(feature_weight=0), dict(precision='bf16')], ids=str)
+def test_choices_train(choice):
+    learn = fit(learner(**choice), 2)
+    assert is_finite(learn) and ('feature_matching' in learn.gan_training.history[0]) == (choice != dict(feature_weight=0))
+    if 'pool_size' in choice: assert len(learn.gan_training.pool.kept) == 3
+
+
+def test_perceptual_loss_trains(shared_data):
+    path = shared_data/'weights/vgg19_imagenet_to_relu3_4.pth'
+    if not path.is_file(): pytest.skip(f'{path} is not there')
+    learn = fit(learner(loaders(toy(2)), perceptual=PerceptualLoss(path, layers=3)))
+    assert is_finite(learn) and learn.gan_training.history[0]['perceptual'] > 0
+    assert not any(p.requires_grad for p in learn.gan_training.perceptual.parameters())
+
+
+# inputs
+
+def picture(channels, seed=0, size=(32, 64)): return torch.rand(channels, *size, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+
+
+@pytest.mark.parametrize('given, drawn', [(3, 3), (3, 1), (4, 3), (1, 4), (6, 5)])
+def test_image_to_image(given, drawn):
+    scenes = Scenes([Scene(picture(given, i), None, picture(drawn, i + 9), str(i)) for i in range(2)], None)
+    learn = fit(learner(loaders(scenes), boundary=False))
+    assert is_finite(learn)
+    with torch.no_grad(): assert learn.model(picture(given)[None]).shape == (1, drawn, 32, 64)
+
+
+@pytest.mark.parametrize('channels', [1, 4])
+def test_label_maps_to_grey_or_rgba(channels):
+    scenes = Scenes([Scene(s.label_map, s.instance_map, picture(channels, i), str(i)) for i, s in enumerate(toy(2))], LABEL_SPACE)
+    assert is_finite(fit(learner(loaders(scenes), feature_channels=2, encoder_width=4)))
+
+
+def labels(*ids):
+    "A label map of vertical stripes."
+    return torch.tensor(ids).repeat_interleave(64 // len(ids)).expand(1, 32, -1).contiguous()
+
+
+def test_ignored_pixels_have_no_channel():
+    scenes = Scenes([Scene(labels(0, 1, 2, 255), None, picture(3, i), str(i)) for i in range(2)])
+    learn = fit(learner(loaders(scenes)))
+    one_hot = learn.model.synthesizer.condition(scenes[0].label_map[None])[:, :SPACE.n_classes]
+    assert is_finite(learn) and torch.equal(one_hot.sum(1), (scenes[0].label_map != 255).float())
+
+
+def test_an_id_outside_is_refused_by_its_file(tmp_path):
+    save_scenes([Scene(labels(0, 1, 2, 0), labels(1, 2, 3, 4), picture(3, i), f'scene_{i}') for i in range(3)], tmp_path, SPACE)
+    file = tmp_path/'train/label/scene_1.png'
+    ids = np.array(Image.open(file))
+    ids[:2, :3] = 77
+    Image.fromarray(ids).save(file)
+    with pytest.raises(ValueError, match=r'scene_1\.png has id 77 \(6 pixels\)'): fit(learner(loaders(open_dataset(tmp_path), bs=1)))
+
+
+def test_255_without_an_ignore_id_tells_what_to_pass():
+    scenes = Scenes([Scene(labels(0, 255), None, picture(3), 'one')] * 2, LabelSpace(['a', 'b']))
+    with pytest.raises(ValueError, match="'one' has id 255 .* pass ignore_id=255"): loaders(scenes)
+
+
+@pytest.mark.parametrize('make, says', [
+    (partial(learner, precision='int8'), 'precision is'),
+    (partial(learner, gan='wasserstein'), 'wasserstein'),
+    (partial(learner, perceptual='no/such.pth'), 'No VGG19 weights at no/such.pth'),
+])
+def test_wrong_arguments_are_refused_in_a_sentence(make, says):
+    with pytest.raises((ValueError, FileNotFoundError), match=says) as e: make()
+    assert '\n' not in str(e.value)
+
+
+def test_a_size_too_small_for_the_generator_is_refused():
+    with pytest.raises(ValueError, match='multiples of 16'): fit(learner(loaders(toy(2, (32, 40))), n_downsample=4))
+
+
+def test_scenes_without_a_label_space_are_refused():
+    scenes = Scenes([Scene(labels(0, 1), None, picture(3))] * 2, None)
+    with pytest.raises(ValueError, match='label_space'): learner(loaders(scenes))
