@@ -41,7 +41,7 @@ def test_three_slices_on_purpose_are_silent(recwarn):
     assert not recwarn.list
 
 
-@pytest.mark.parametrize('slice_, weight', enumerate([1/32, 1/16, 1/8, 1/4, 1]))
+@pytest.mark.parametrize('slice_, weight', list(enumerate([1/32, 1/16, 1/8, 1/4, 1])))
 def test_weight_of_each_slice(slice_, weight):
     "Feature maps that differ by 1 in one slice alone."
     numbers = [n for ns in VGG_SLICES.values() for n in ns]

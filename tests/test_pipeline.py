@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import load_file, save_file
 from pix2pixhd_nb.core import LabelSpace, Scene, to_pil
 from pix2pixhd_nb.data.loaders import scene_dataloaders
 from pix2pixhd_nb.data.toy import LABEL_SPACE, ToyScenes
