@@ -4,12 +4,14 @@
 
 # %% auto #0
 __all__ = ['PRECISIONS', 'GANOptimizer', 'GAN', 'LossPair', 'ImagePool', 'GANTraining', 'TrainingLoss', 'pix2pixhd_networks',
-           'pix2pixhd_learner', 'grow_learner', 'fit_coarse_to_fine']
+           'pix2pixhd_learner', 'Checkpoint', 'read_checkpoint', 'load_checkpoint', 'fastest_precision', 'grow_learner',
+           'fit_coarse_to_fine']
 
 # %% ../nbs/13_training.ipynb #c002
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
+from time import perf_counter
 import random
 import numpy as np
 import torch
@@ -27,7 +29,7 @@ from .models.encoder import FeatureEncoder
 from .models.generators import CoarseToFineGenerator, GlobalGenerator, grow
 from .models.synthesis import Synthesizer
 
-# %% ../nbs/13_training.ipynb #c018
+# %% ../nbs/13_training.ipynb #c019
 class GANOptimizer:
     "One optimiser for the generator and one for the discriminator, as the single optimiser that a Learner expects."
     def __init__(self, params, # two lists: the generator's (with the encoder's) and the discriminator's parameters
@@ -59,7 +61,7 @@ class GANOptimizer:
         if len(v) not in (1, 2): raise ValueError(f'{k} got {len(v)} values: give one for both networks, or two (generator, discriminator).')
         for o, value in zip(self.both, v * (2 // len(v))): o.set_hyper(k, value)
 
-# %% ../nbs/13_training.ipynb #c020
+# %% ../nbs/13_training.ipynb #c021
 @patch
 def step(self:GANOptimizer):
     "Step each network by itself; in fp16 an overflow in one skips only that one."
@@ -87,19 +89,21 @@ def load_state_dict(self:GANOptimizer, state):
     for scaler, s in zip(self.scalers, state['scalers']):
         if s: scaler.load_state_dict(s)
 
-# %% ../nbs/13_training.ipynb #c023
+# %% ../nbs/13_training.ipynb #c024
 PRECISIONS = {'fp32': None, 'bf16': torch.bfloat16, 'fp16': torch.float16}
 
-# %% ../nbs/13_training.ipynb #c024
+# %% ../nbs/13_training.ipynb #c025
 class GAN(nn.Module):
     "The synthesizer (generator and encoder) and the discriminator as one model; calling it draws."
     def __init__(self, synthesizer, # Synthesizer
                  discriminator, # MultiscaleDiscriminator on condition and image
                  precision='fp32', # 'fp32', 'bf16' or 'fp16'
+                 channels_last=False, # keep a pixel's channels together in memory: faster in 16 bits
                 ):
         super().__init__()
         if precision not in PRECISIONS: raise ValueError(f'precision is {precision!r}, expected one of {", ".join(PRECISIONS)}.')
-        self.synthesizer, self.discriminator, self.precision = synthesizer, discriminator, precision
+        self.synthesizer, self.discriminator, self.precision, self.channels_last = synthesizer, discriminator, precision, channels_last
+        if channels_last: self.to(memory_format=torch.channels_last)
 
     def autocast(self):
         "The context in which this model's passes run."
@@ -122,7 +126,7 @@ class GAN(nn.Module):
         "The generator's (with the encoder's) and the discriminator's parameters: the optimiser's two groups."
         return L(list(self.synthesizer.parameters()), list(self.discriminator.parameters()))
 
-# %% ../nbs/13_training.ipynb #c026
+# %% ../nbs/13_training.ipynb #c027
 class LossPair:
     "The generator's and the discriminator's loss; `backward` gives each network the gradients of its own."
     def __init__(self, generator, discriminator, opt): store_attr()
@@ -135,7 +139,7 @@ class LossPair:
 
     def __truediv__(self, k): return LossPair(self.generator / k, self.discriminator / k, self.opt)
 
-# %% ../nbs/13_training.ipynb #c028
+# %% ../nbs/13_training.ipynb #c029
 class ImagePool:
     "The last fakes; half of those asked for are older ones (Shrivastava et al., 2017; `pool_size` of the 2018 code)."
     def __init__(self, size): # fakes kept; 0 gives every fake back as it is
@@ -151,7 +155,7 @@ class ImagePool:
             out.append(pair)
         return torch.stack(out) if out else pairs
 
-# %% ../nbs/13_training.ipynb #c030
+# %% ../nbs/13_training.ipynb #c031
 class GANTraining(Callback):
     "The two-network training step of pix2pixHD inside a fastai Learner (Sec. 3.2, Eq. 5)."
     order = -5
@@ -194,7 +198,7 @@ class GANTraining(Callback):
         values = torch.stack([v.detach().float() for v in named.values()]).tolist()
         self.history.append(dict(zip(named, values)))
 
-# %% ../nbs/13_training.ipynb #c032
+# %% ../nbs/13_training.ipynb #c033
 class TrainingLoss(Metric):
     "The mean of a named training loss over the epoch, as a column of the recorder."
     def __init__(self, loss_name): self.loss_name, self.learn = loss_name, None
@@ -208,7 +212,7 @@ class TrainingLoss(Metric):
         recent = self.learn.gan_training.history[-len(self.learn.dls.train):]
         return sum(h[self.loss_name] for h in recent) / len(recent) if recent else None
 
-# %% ../nbs/13_training.ipynb #c034
+# %% ../nbs/13_training.ipynb #c035
 def pix2pixhd_networks(n_classes, # one-hot channels
                        image_channels=3, # of the photo
                        width=64, # of the global generator
@@ -230,7 +234,7 @@ def pix2pixhd_networks(n_classes, # one-hot channels
     discriminator = MultiscaleDiscriminator(condition + image_channels, discriminator_width, n_layers, n_scales)
     return Synthesizer(generator, n_classes, encoder, boundary, ignore_id), discriminator
 
-# %% ../nbs/13_training.ipynb #c035
+# %% ../nbs/13_training.ipynb #c036
 def _learner(dls, gan, training, lr, betas, metrics, cbs, kwargs):
     "The Learner of a GAN whose losses are those of `training`."
     names = [TrainingLoss(k) for k in training.loss_names]
@@ -238,13 +242,14 @@ def _learner(dls, gan, training, lr, betas, metrics, cbs, kwargs):
     return Learner(dls, gan, loss_func=training.losses, opt_func=opt_func, splitter=GAN.parts, lr=lr,
                    metrics=names + list(L(metrics)), cbs=[training, *L(cbs)], **kwargs)
 
-# %% ../nbs/13_training.ipynb #c036
+# %% ../nbs/13_training.ipynb #c037
 def pix2pixhd_learner(dls, # DataLoaders of scenes, from `scene_dataloaders`
                       gan='lsgan', # 'lsgan', 'vanilla' or 'hinge'
                       feature_weight=10., # of the feature matching loss; 0: leave it out
                       perceptual=None, # PerceptualLoss, or the path of VGG19 weights
                       pool_size=0, # older fakes shown to the discriminator
                       precision='fp32', # 'fp32', 'bf16' or 'fp16'
+                      channels_last=False, # keep a pixel's channels together in memory: faster in 16 bits
                       lr=2e-4, betas=(0.5, 0.999), # Adam's, of both networks
                       metrics=None, cbs=None, # fastai metrics and callbacks
                       learner=None, # further arguments of Learner, as a dict
@@ -255,12 +260,12 @@ def pix2pixhd_learner(dls, # DataLoaders of scenes, from `scene_dataloaders`
     space, is_image = getattr(dls, 'label_space', None), label_map.is_floating_point()
     channels = label_map.shape[0] if is_image else space.n_classes
     networks = dict(image_channels=image.shape[0], ignore_id=None if is_image else space.ignore_id) | networks
-    gan_model = GAN(*pix2pixhd_networks(channels, **networks), precision)
+    gan_model = GAN(*pix2pixhd_networks(channels, **networks), precision, channels_last)
     if isinstance(perceptual, (str, Path)): perceptual = PerceptualLoss(perceptual)
     training = GANTraining(GANLoss(gan), FeatureMatchingLoss(feature_weight) if feature_weight else None, perceptual, pool_size)
     return _learner(dls, gan_model, training, lr, betas, metrics, cbs, learner or {})
 
-# %% ../nbs/13_training.ipynb #c046
+# %% ../nbs/13_training.ipynb #c047
 @patch
 def fit_flat_linear(self:Learner,
                     n_flat, # epochs at the full rate
@@ -276,7 +281,57 @@ def fit_flat_linear(self:Learner,
     parts = [(share, schedule) for share, schedule in parts if share]
     self.fit(total, lr, cbs=L(cbs) + ParamScheduler({'lr': combine_scheds(*zip(*parts))}), start_epoch=start_epoch)
 
-# %% ../nbs/13_training.ipynb #c063
+# %% ../nbs/13_training.ipynb #c051
+class Checkpoint(Callback):
+    "Writes everything that training needs to go on, after every epoch."
+    order = 65
+    def __init__(self, path, # file to write
+                 stage=0, # which stage of a coarse-to-fine run this is
+                 start_epoch=0, # epochs before this one are only skipped over
+                ):
+        self.path, self.stage, self.start_epoch = Path(path), stage, start_epoch
+
+    def after_epoch(self):
+        if self.epoch < self.start_epoch: return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        part = self.path.with_name(self.path.name + '.part')
+        torch.save(dict(model=self.model.state_dict(), opt=self.opt.state_dict(), stage=self.stage, epoch=self.epoch + 1), part)
+        part.replace(self.path)
+
+# %% ../nbs/13_training.ipynb #c052
+def read_checkpoint(path): # written by `Checkpoint`
+    "The contents of a checkpoint; only numbers are read, never code."
+    if not Path(path).is_file(): raise FileNotFoundError(f'{path} is not there: expected a training checkpoint to go on from.')
+    try: return torch.load(path, map_location='cpu', weights_only=True)
+    except Exception as e: raise ValueError(f'{path} cannot be read as a checkpoint ({type(e).__name__}): it is cut short or was not written by this package; start again without it.') from None
+
+# %% ../nbs/13_training.ipynb #c053
+def load_checkpoint(learn, # Learner with networks of the same shape
+                    state, # from `read_checkpoint`
+                   ): # epochs already done
+    "Bring weights, optimisers and scalers back."
+    learn.create_opt()
+    try: learn.model.load_state_dict(state['model'])
+    except RuntimeError as e: raise ValueError(f"The checkpoint is of another architecture: {str(e).splitlines()[1].strip()} Train on with the options that it was made with.") from None
+    learn.opt.load_state_dict(state['opt'])
+    return state['epoch']
+
+# %% ../nbs/13_training.ipynb #c068
+def fastest_precision(device='cpu'): # 'cpu' or 'cuda'
+    "'bf16' where a convolution and its gradient run faster in it than in 32 bits on this machine, else 'fp32'."
+    def seconds(dtype):
+        x = torch.randn(2, 64, 64, 64, device=device, dtype=dtype, requires_grad=True).contiguous(memory_format=torch.channels_last)
+        conv = nn.Conv2d(64, 64, 3, padding=1, device=device, dtype=dtype).to(memory_format=torch.channels_last)
+        times = []
+        for _ in range(6):
+            start = perf_counter()
+            conv(x).sum().backward()
+            if device != 'cpu': torch.cuda.synchronize()
+            times.append(perf_counter() - start)
+        return min(times)
+    return 'bf16' if seconds(torch.bfloat16) < 0.9 * seconds(torch.float32) else 'fp32'
+
+# %% ../nbs/13_training.ipynb #c074
 @patch
 def freeze_coarse(self:Learner):
     "Freeze all of the generator but its newest enhancer (Sec. 3.2)."
@@ -289,7 +344,7 @@ def unfreeze_coarse(self:Learner):
     "Let every parameter of the generator learn again."
     self.model.synthesizer.generator.requires_grad_(True)
 
-# %% ../nbs/13_training.ipynb #c064
+# %% ../nbs/13_training.ipynb #c075
 def grow_learner(learn, # trained Learner, from `pix2pixhd_learner`
                  dls, # DataLoaders of the same scenes at twice the size
                  n_enhancer_blocks=None, # residual blocks of the new enhancer, 3 by default
@@ -300,11 +355,11 @@ def grow_learner(learn, # trained Learner, from `pix2pixhd_learner`
     "A Learner for twice the size: an enhancer on top of what was trained (Sec. 3.2)."
     old, training = learn.model.synthesizer, learn.gan_training
     synthesizer = Synthesizer(grow(old.generator, n_enhancer_blocks), old.n_classes, old.encoder, old.boundary, old.ignore_id, old.encode_at)
-    gan_model = GAN(synthesizer, learn.model.discriminator, learn.model.precision)
+    gan_model = GAN(synthesizer, learn.model.discriminator, learn.model.precision, learn.model.channels_last)
     training = GANTraining(training.gan_loss, training.feature_matching, training.perceptual, training.pool.size)
     return _learner(dls, gan_model, training, learn.lr if lr is None else lr, betas, metrics, cbs, learner or {})
 
-# %% ../nbs/13_training.ipynb #c072
+# %% ../nbs/13_training.ipynb #c083
 def fit_coarse_to_fine(dls_by_size, # DataLoaders of the same scenes, smallest size first, each twice the one before
                        n_flat, n_decay, # epochs of each size: flat rate, falling rate
                        n_frozen=1, # epochs for a new enhancer alone
