@@ -8,6 +8,9 @@ from pix2pixhd_nb.boundaries import instance_boundaries
 from pix2pixhd_nb.core import one_hot
 from pix2pixhd_nb.interop import read_2018_discriminator, read_2018_encoder, read_2018_generator
 from pix2pixhd_nb.losses import FeatureMatchingLoss, GANLoss, discriminator_losses, generator_losses
+from pix2pixhd_nb.models.discriminators import MultiscaleDiscriminator
+from pix2pixhd_nb.models.encoder import FeatureEncoder
+from pix2pixhd_nb.models.generators import CoarseToFineGenerator, GlobalGenerator
 from pix2pixhd_nb.pooling import instance_mean
 
 GENERATORS = 'global_generator', 'one_enhancer', 'two_enhancers'
@@ -62,6 +65,15 @@ def test_discriminator_features(kind):
     assert [len(o) for o in outputs] == [CONFIG['discriminator']['n_layers'] + 2] * CONFIG['discriminator']['n_scales']
     for i, features in enumerate(outputs):
         for j, feature in enumerate(features): assert_same(feature, TENSORS[f'd_{kind}_{i}_{j}'])
+
+
+@pytest.mark.parametrize('build, n', [
+    (lambda: GlobalGenerator(39), 182_556_163), (lambda: GlobalGenerator(36), 182_546_755), (lambda: CoarseToFineGenerator(36), 182_857_059),
+    (FeatureEncoder, 788_803), (lambda: MultiscaleDiscriminator(39), 8_404_803), (lambda: MultiscaleDiscriminator(39, n_scales=2), 5_603_202)])
+def test_parameter_counts(build, n):
+    "At full size, of Cityscapes: 35 classes and the boundary, 3 features in 39 channels."
+    with torch.device('meta'): network = build()
+    assert sum(p.numel() for p in network.parameters()) == n
 
 
 def test_three_steps_of_training():
