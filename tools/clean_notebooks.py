@@ -1,4 +1,4 @@
-"""Cleans the notebooks: what nbdev_clean removes, widget state, and prose in the title's cell, which the site would lose."""
+"""Cleans the notebooks: what nbdev_clean removes, widget state, photos that are not ours, and prose in the title's cell, which the site would lose."""
 import re
 from pathlib import Path
 from execnb.nbio import mk_cell, nb2str, read_nb
@@ -8,6 +8,7 @@ from nbdev.doclinks import nbglob
 
 TITLE = re.compile(r'(# [^\n]+(?:\n+> [^\n]+)*)\n\s*([^>\s].*)', re.DOTALL)
 WIDGET_VIEW = 'application/vnd.jupyter.widget-view+json'
+PHOTOS = '# shows photos' # opens a cell whose output is not ours to publish
 
 
 def notebooks():
@@ -29,6 +30,7 @@ def cleaned(path):
     clean_nb(nb, cfg.clear_all, cfg.allowed_metadata_keys.split(), cfg.allowed_cell_metadata_keys.split(), cfg.clean_ids)
     nb.metadata.pop('widgets', None)
     for cell in nb.cells:
+        if cell.source.startswith(PHOTOS): cell.outputs = []
         for output in cell.get('outputs', []): output.get('data', {}).pop(WIDGET_VIEW, None)
     split_title(nb)
     return nb2str(nb)
