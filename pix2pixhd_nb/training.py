@@ -43,7 +43,7 @@ class GANOptimizer:
         self.set_hyper('lr', lr)
 
     @property
-    def hypers(self): return [h for o in self.both for h in o.hypers]
+    def hypers(self): return [{k: v for k, v in h.items() if v is not None} for o in self.both for h in o.hypers]
     @property
     def param_lists(self): return [p for o in self.both for p in o.param_lists]
     @property
@@ -137,7 +137,8 @@ class LossPair:
             inputs = [p for ps in o.param_lists for p in ps if p.requires_grad]
             if inputs: torch.autograd.backward(scaler.scale(loss), inputs=inputs, retain_graph=i == 0)
 
-    def __truediv__(self, k): return LossPair(self.generator / k, self.discriminator / k, self.opt)
+    def __mul__(self, k): return LossPair(self.generator * k, self.discriminator * k, self.opt)
+    def __truediv__(self, k): return self * (1 / k)
 
 # %% ../nbs/13_training.ipynb #c029
 class ImagePool:
@@ -258,6 +259,7 @@ def pix2pixhd_learner(dls, # DataLoaders of scenes, from `scene_dataloaders`
     "A fastai Learner that trains pix2pixHD on scenes (Sec. 3 and 4)."
     label_map, _, image = dls.train.dataset[0]
     space, is_image = getattr(dls, 'label_space', None), label_map.is_floating_point()
+    if space is None and not is_image: raise ValueError('The scenes have no label_space, so nothing says how many classes there are: give the sequence of training scenes a label_space attribute, a LabelSpace.')
     channels = label_map.shape[0] if is_image else space.n_classes
     networks = dict(image_channels=image.shape[0], ignore_id=None if is_image else space.ignore_id) | networks
     gan_model = GAN(*pix2pixhd_networks(channels, **networks), precision, channels_last)
