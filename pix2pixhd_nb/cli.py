@@ -107,6 +107,7 @@ def train(folder, # the dataset, in any layout that `pix2pixhd doctor` knows
     networks = dict(width=width, n_downsample=downsample, n_blocks=blocks, feature_channels=features, n_scales=discriminators,
                     discriminator_width=discriminator_width, perceptual=perceptual, precision=precision, channels_last=precision != 'fp32')
     torch.manual_seed(seed)
+    learn = None
     for stage, (level, is_frozen) in enumerate(stages_of(enhancers)):
         if level == 0 or is_frozen:
             small = tuple(s // 2 ** (enhancers - level) for s in size)
