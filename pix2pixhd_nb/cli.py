@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['DEMO', 'QUICK_DEMO', 'PAGE', 'size_of', 'add_command', 'doctor', 'stages_of', 'train', 'synthesize', 'ScenesInMemory',
-           'train_demo', 'figures_table', 'write_page', 'results_sheet', 'demo', 'report_demo', 'build_parser', 'main']
+           'epochs_within', 'train_demo', 'figures_table', 'write_page', 'results_sheet', 'demo', 'report_demo',
+           'build_parser', 'main']
 
 # %% ../nbs/22_cli.ipynb #c002
 import argparse
@@ -139,9 +140,9 @@ def synthesize(model, # folder of a saved pipeline
     print(f'wrote {len(files)} pictures to {out}')
 
 # %% ../nbs/22_cli.ipynb #c020
-DEMO = dict(size=(96, 192), n_train=200, n_held_out=40, segmenter_steps=350, coarse=(1, 2), frozen=1, fine=(2, 6), lr=(1e-3, 2e-4),
+DEMO = dict(size=(96, 192), n_train=200, n_held_out=40, segmenter_steps=350, coarse=(1, 2), frozen=1, fine=(2, 6), minutes=5.9, lr=(1e-3, 2e-4),
             networks=dict(width=40, n_downsample=2, n_blocks=3, feature_channels=3, encoder_width=8, discriminator_width=24, n_scales=2))
-QUICK_DEMO = DEMO | dict(size=(64, 128), n_train=8, n_held_out=4, segmenter_steps=5, coarse=(1, 0), frozen=1, fine=(1, 0))
+QUICK_DEMO = DEMO | dict(size=(64, 128), n_train=8, n_held_out=4, segmenter_steps=5, coarse=(1, 0), frozen=1, fine=(0, 1))
 
 # %% ../nbs/22_cli.ipynb #c021
 class ScenesInMemory(list):
@@ -151,8 +152,20 @@ class ScenesInMemory(list):
         self.label_space, self.names = scenes.label_space, [s.name for s in self]
 
 # %% ../nbs/22_cli.ipynb #c023
+def epochs_within(seconds, # left for the stage
+                  epoch_seconds, # one epoch takes, about
+                  fine, # (flat, falling) epochs wanted
+                 ): # (flat, falling) epochs that fit, at least (1, 2) of a longer wish
+    "Shorten a stage to the time that is left, keeping the share of the falling rate."
+    wanted = sum(fine)
+    fits = min(wanted, max(min(wanted, 3), int(seconds / epoch_seconds)))
+    flat = round(fits * fine[0] / wanted)
+    return flat, fits - flat
+
+# %% ../nbs/22_cli.ipynb #c025
 def train_demo(scenes, # ScenesInMemory
                recipe, # like `DEMO`
+               start, # when the demo started, as time.time() gives it
               ): # Learner
     "The global generator at half size, then an enhancer alone, then all together."
     half = tuple(s // 2 for s in recipe['size'])
@@ -162,13 +175,15 @@ def train_demo(scenes, # ScenesInMemory
     learn.fit_flat_linear(*recipe['coarse'], lr=recipe['lr'])
     print(f"Training an enhancer on top at {half[1] * 2}x{half[0] * 2}: alone, then with the rest")
     learn = grow_learner(learn, load(), n_enhancer_blocks=2)
+    began = time.time()
     learn.freeze_coarse()
     learn.fit(recipe['frozen'], lr=recipe['lr'])
     learn.unfreeze_coarse()
-    learn.fit_flat_linear(*recipe['fine'], lr=recipe['lr'])
+    epoch = 1.2 * (time.time() - began) / recipe['frozen'] # the coarse part's gradients come on top
+    learn.fit_flat_linear(*epochs_within(start + 60 * recipe['minutes'] - time.time() - 15, epoch, recipe['fine']), lr=recipe['lr'])
     return learn
 
-# %% ../nbs/22_cli.ipynb #c025
+# %% ../nbs/22_cli.ipynb #c027
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>pix2pixhd_nb: streets drawn from label maps</title>
 <style>body{{font:16px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}}
@@ -184,7 +199,7 @@ one with the looks of each object measured on the photo, one with looks chosen a
 {rows}</div></html>
 """
 
-# %% ../nbs/22_cli.ipynb #c026
+# %% ../nbs/22_cli.ipynb #c028
 def figures_table(graded, # from `compare_to_oracle`
                  ): # HTML
     "Scores of drawn and real pictures, as a table."
@@ -194,7 +209,7 @@ def figures_table(graded, # from `compare_to_oracle`
     body = ''.join(f'<tr><td>{escape(n)}</td><td>{d:.3f}</td><td>{r:.3f}</td><td>{s:.2f}</td></tr>' for n, d, r, s in cells)
     return f'<table><tr><th>read by a segmenter</th><th>drawn</th><th>real (oracle)</th><th>share</th></tr>{body}</table>'
 
-# %% ../nbs/22_cli.ipynb #c027
+# %% ../nbs/22_cli.ipynb #c029
 def write_page(folder, # where index.html and its pictures go
                scenes, # held-out scenes
                drawings, # dict: 'photo' and 'random' to a list of PIL images
@@ -215,7 +230,7 @@ def write_page(folder, # where index.html and its pictures go
     page.write_text(PAGE.format(story=escape(story), figures=figures_table(graded), rows=chr(10).join(rows)))
     return page
 
-# %% ../nbs/22_cli.ipynb #c029
+# %% ../nbs/22_cli.ipynb #c031
 def results_sheet(folder, # of a finished demo
                   n=4, # streets
                   kinds=('label', 'boundary', 'drawn', 'real'), # pictures of each, top to bottom
@@ -229,7 +244,7 @@ def results_sheet(folder, # of a finished demo
         for column, p in enumerate(pictures): sheet.paste(p.resize((w, h), Image.NEAREST), (column * (w + 6), row * (h + 6)))
     return sheet
 
-# %% ../nbs/22_cli.ipynb #c030
+# %% ../nbs/22_cli.ipynb #c032
 def demo(folder='demo', # where the page, the model and the figures go
          quick=False, # a few steps only, to see that everything runs
         ):
@@ -240,7 +255,7 @@ def demo(folder='demo', # where the page, the model and the figures go
     scenes, held_out = load(recipe['n_train'], 0), load(recipe['n_held_out'], 1)
     print('Training a segmenter on the real ones')
     segmenter = train_segmenter(scenes, recipe['segmenter_steps'])
-    pipe = Pix2PixHD.from_learner(train_demo(scenes, recipe))
+    pipe = Pix2PixHD.from_learner(train_demo(scenes, recipe, start))
     pipe.save(Path(folder) / 'model')
     print('Drawing held-out streets')
     drawings = dict(photo=[pipe.predict(s.label_map, s.instance_map, reference=to_pil(s.image)) for s in held_out],
@@ -253,7 +268,7 @@ def demo(folder='demo', # where the page, the model and the figures go
     (Path(folder) / 'figures.json').write_text(json.dumps(dict(graded, minutes=minutes, recipe=recipe), indent=1))
     report_demo(graded, page, minutes)
 
-# %% ../nbs/22_cli.ipynb #c031
+# %% ../nbs/22_cli.ipynb #c033
 def report_demo(graded, # dict of results of `compare_to_oracle`: 'photo' and 'random' looks
                 page, # path of the page
                 minutes, # it took
@@ -267,7 +282,7 @@ def report_demo(graded, # dict of results of `compare_to_oracle`: 'photo' and 'r
         print(f"  worst class     {g['worst_class']}, ratio {g['share']['iou'][g['worst_class']]:.3f}")
     print(f'{minutes:.1f} minutes; open {page}')
 
-# %% ../nbs/22_cli.ipynb #c035
+# %% ../nbs/22_cli.ipynb #c037
 def build_parser():
     "All commands as one argparse parser."
     parser = argparse.ArgumentParser(prog='pix2pixhd', description='pix2pixHD: label maps to photos.')
@@ -276,7 +291,7 @@ def build_parser():
     for f in (demo, doctor, train, synthesize): add_command(commands, f)
     return parser
 
-# %% ../nbs/22_cli.ipynb #c036
+# %% ../nbs/22_cli.ipynb #c038
 def main(argv=None): # arguments, without the program's name; those of the command line by default
     "The `pix2pixhd` program: 0 when all went well, 1 when the doctor found something, 2 when it cannot go on."
     arguments = vars(build_parser().parse_args(argv))
@@ -289,5 +304,5 @@ def main(argv=None): # arguments, without the program's name; those of the comma
         print('pix2pixhd: stopped; go on with --resume if a checkpoint was written.', file=sys.stderr)
         return 130
 
-# %% ../nbs/22_cli.ipynb #c037
+# %% ../nbs/22_cli.ipynb #c039
 if __name__ == '__main__' and '__file__' in globals(): sys.exit(main())
