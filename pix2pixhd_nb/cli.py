@@ -200,20 +200,22 @@ one with the looks of each object measured on the photo, one with looks chosen a
 """
 
 # %% ../nbs/22_cli.ipynb #c028
-def figures_table(graded, # from `compare_to_oracle`
+def figures_table(graded, # dict of results of `compare_to_oracle`: 'photo' and 'random' looks
                  ): # HTML
     "Scores of drawn and real pictures, as a table."
-    rows = [('pixel accuracy', 'accuracy'), ('mean IoU', 'mean_iou')]
-    cells = [(n, *(graded[k][f] for k in ('drawn', 'real', 'share'))) for n, f in rows]
-    cells += [(f'IoU of {c}', *(graded[k]['iou'][c] for k in ('drawn', 'real', 'share'))) for c in graded['real']['iou']]
-    body = ''.join(f'<tr><td>{escape(n)}</td><td>{d:.3f}</td><td>{r:.3f}</td><td>{s:.2f}</td></tr>' for n, d, r, s in cells)
-    return f'<table><tr><th>read by a segmenter</th><th>drawn</th><th>real (oracle)</th><th>share</th></tr>{body}</table>'
+    photo, random = graded['photo'], graded['random']
+    sources = (photo['drawn'], random['drawn'], photo['real'], photo['share'], random['share'])
+    rows = [(name, [x[k] for x in sources]) for name, k in (('pixel accuracy', 'accuracy'), ('mean IoU', 'mean_iou'))]
+    rows += [(f'IoU of {c}', [x['iou'][c] for x in sources]) for c in photo['real']['iou']]
+    body = ''.join(f'<tr><td>{escape(name)}</td>' + ''.join(f'<td>{v:.3f}</td>' for v in values) + '</tr>' for name, values in rows)
+    heads = ('read by a segmenter', 'drawn, looks of the photo', 'drawn, random looks', 'real (oracle)', 'share of the oracle, looks of the photo', 'share, random looks')
+    return f"<table><tr>{''.join(f'<th>{h}</th>' for h in heads)}</tr>{body}</table>"
 
 # %% ../nbs/22_cli.ipynb #c029
 def write_page(folder, # where index.html and its pictures go
                scenes, # held-out scenes
                drawings, # dict: 'photo' and 'random' to a list of PIL images
-               graded, # from `compare_to_oracle`
+               graded, # dict of results of `compare_to_oracle`: 'photo' and 'random' looks
                story, # a sentence on how it was made
                n=10, # scenes shown
               ): # path of the page
@@ -263,7 +265,7 @@ def demo(folder='demo', # where the page, the model and the figures go
     graded = {k: compare_to_oracle(segmenter, held_out, v) for k, v in drawings.items()}
     minutes = (time.time() - start) / 60
     story = f"{len(scenes)} streets were drawn by the package itself, and a model learned to paint them from their label maps in {minutes:.1f} minutes on {default_device().type.upper()}, all steps counted."
-    page = write_page(folder, held_out, drawings, graded['photo'], story)
+    page = write_page(folder, held_out, drawings, graded, story)
     results_sheet(folder, min(4, len(held_out))).save(Path(folder) / 'results.png')
     (Path(folder) / 'figures.json').write_text(json.dumps(dict(graded, minutes=minutes, recipe=recipe), indent=1))
     report_demo(graded, page, minutes)
