@@ -10,7 +10,7 @@ from fastai.callback.progress import CSVLogger
 from fastai.callback.tracker import SaveModelCallback
 from fastai.callback.training import GradientAccumulation
 from PIL import Image
-from pix2pixhd_nb.core import LabelSpace, Scene
+from pix2pixhd_nb.core import LabelSpace, Scene, one_hot
 from pix2pixhd_nb.data.datasets import open_dataset, save_scenes
 from pix2pixhd_nb.data.loaders import scene_dataloaders
 from pix2pixhd_nb.data.toy import LABEL_SPACE, ToyScenes
@@ -260,3 +260,9 @@ def test_a_size_too_small_for_the_generator_is_refused():
 def test_scenes_without_a_label_space_are_refused():
     scenes = Scenes([Scene(labels(0, 1), None, picture(3))] * 2, None)
     with pytest.raises(ValueError, match='label_space'): learner(loaders(scenes))
+
+
+def test_minus_one_as_ignore_id():
+    label_map = torch.tensor([[[[0, -1], [1, -1]]]])
+    assert one_hot(label_map, 2, ignore_id=-1).sum(1).tolist() == [[[1, 0], [1, 0]]]
+    with pytest.raises(ValueError, match='pass ignore_id=-1'): one_hot(label_map, 2)
