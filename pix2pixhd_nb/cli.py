@@ -140,7 +140,7 @@ def synthesize(model, # folder of a saved pipeline
     print(f'wrote {len(files)} pictures to {out}')
 
 # %% ../nbs/22_cli.ipynb #c020
-DEMO = dict(size=(96, 192), n_train=200, n_held_out=40, segmenter_steps=350, coarse=(1, 2), frozen=1, fine=(2, 6), minutes=5.9, lr=(1e-3, 2e-4),
+DEMO = dict(size=(96, 192), n_train=200, n_held_out=40, segmenter_steps=350, coarse=(1, 2), frozen=1, fine=(2, 9), minutes=5.9, lr=(1e-3, 2e-4),
             networks=dict(width=40, n_downsample=2, n_blocks=3, feature_channels=3, encoder_width=8, discriminator_width=24, n_scales=2))
 QUICK_DEMO = DEMO | dict(size=(64, 128), n_train=8, n_held_out=4, segmenter_steps=5, coarse=(1, 0), frozen=1, fine=(0, 1))
 

@@ -531,14 +531,15 @@ def draw_scene(seed, # the same seed draws the same street, at any size and on a
 
 # %% ../../nbs/03_data.toy.ipynb #c111
 class ToyScenes:
-    "`n` drawn scenes as a data set: scene `i` has the seed `seed + i`, drawn when asked for."
-    def __init__(self, n, # how many scenes
+    "`n` drawn scenes as a data set, drawn when asked for; data sets of different seeds share no scene."
+    def __init__(self, n, # how many scenes, up to a million
                  size=(128, 256), # height and width in pixels
-                 seed=0, # of the first scene
+                 seed=0, # of the data set: scene `i` is `draw_scene(1_000_000 * seed + i)`
                 ):
-        self.n, self.size, self.seed, self.label_space = n, size, seed, LABEL_SPACE
-        self.names = [f'toy_{seed + i:06d}' for i in range(n)]
+        if n > 1_000_000: raise ValueError(f'n={n} scenes were asked for, but a data set has at most 1000000: use several, each with its own seed.')
+        self.n, self.size, self.first, self.label_space = n, size, 1_000_000 * seed, LABEL_SPACE
+        self.names = [f'toy_{self.first + i:06d}' for i in range(n)]
     def __len__(self): return self.n
     def __getitem__(self, i):
         if not -self.n <= i < self.n: raise IndexError(f'Scene {i} was asked for, but there are {self.n}, numbered from 0.')
-        return draw_scene(self.seed + i % self.n, self.size)
+        return draw_scene(self.first + i % self.n, self.size)
