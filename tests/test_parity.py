@@ -76,24 +76,33 @@ def test_parameter_counts(build, n):
     assert sum(p.numel() for p in network.parameters()) == n
 
 
-def test_three_steps_of_training():
-    "The plain loop: three passes of the discriminator, both losses taken before either network moves."
-    generator, encoder = read_2018_generator(STATE['one_enhancer']), read_2018_encoder(STATE['encoder'])
-    discriminator = read_2018_discriminator(STATE['discriminator'])
+def plain_steps(dtype):
+    "The loss readings of the plain loop: three passes of the discriminator, both losses taken before either network moves."
+    networks = [read_2018_generator(STATE['one_enhancer']), read_2018_encoder(STATE['encoder']), read_2018_discriminator(STATE['discriminator'])]
+    generator, encoder, discriminator = (network.to(dtype) for network in networks)
     gan_loss, feature_matching = GANLoss('lsgan'), FeatureMatchingLoss(CONFIG['lambda_feat'])
     g_optimizer = torch.optim.Adam([*generator.parameters(), *encoder.parameters()], **CONFIG['adam'])
     d_optimizer = torch.optim.Adam(discriminator.parameters(), **CONFIG['adam'])
-    given, real = condition(), TENSORS['image']
-    for expected in STEPS:
-        fake = generator(torch.cat([given, encoder(real, TENSORS['inst'])], 1))
+    given, real, readings = condition().to(dtype), TENSORS['image'].to(dtype), []
+    for _ in STEPS:
+        fake = generator(torch.cat([given, encoder(real, TENSORS['inst']).to(dtype)], 1))
         real_outputs = discriminator(torch.cat([given, real], 1))
         d_losses = discriminator_losses(discriminator(torch.cat([given, fake.detach()], 1)), real_outputs, gan_loss)
         g_losses = generator_losses(discriminator(torch.cat([given, fake], 1)), real_outputs, gan_loss, feature_matching)
         found = dict(g_gan=g_losses['gan'], g_fm=g_losses['feature_matching'], **d_losses)
-        for name, value in expected.items(): assert_same(found[name].detach(), value)
+        readings.append({name: float(value.detach()) for name, value in found.items()})
         g_optimizer.zero_grad()
         sum(g_losses.values()).backward(retain_graph=True)
         d_optimizer.zero_grad()
         (sum(d_losses.values()) / 2).backward()
         g_optimizer.step()
         d_optimizer.step()
+    return readings
+
+
+def test_three_steps_of_training():
+    "In 64 bits; in 32 the first two readings. From the third on, how a processor rounds decides which ReLUs flip: they drift by some 1e-4."
+    for found, expected in zip(plain_steps(torch.float64), STEPS):
+        for name, value in expected.items(): assert found[name] == pytest.approx(float(value), rel=1e-5)
+    for found, expected in list(zip(plain_steps(torch.float32), STEPS))[:2]:
+        for name, value in expected.items(): assert found[name] == pytest.approx(float(value), rel=1e-4)

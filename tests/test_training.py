@@ -17,6 +17,7 @@ from pix2pixhd_nb.data.toy import LABEL_SPACE, ToyScenes
 from pix2pixhd_nb.interop import read_2018_discriminator, read_2018_encoder, read_2018_generator
 from pix2pixhd_nb.losses import PerceptualLoss
 from pix2pixhd_nb.training import grow_learner, pix2pixhd_learner
+from test_parity import plain_steps
 
 TINY = dict(width=4, n_downsample=2, n_blocks=1, discriminator_width=4, n_scales=2)
 SPACE = LabelSpace(['a', 'b', 'c'], ignore_id=255)
@@ -66,8 +67,11 @@ def test_learner_repeats_the_golden_steps():
     fit(learn, len(golden['steps']))
     names = dict(g_gan='gan', g_fm='feature_matching', d_real='d_real', d_fake='d_fake')
     assert len(learn.gan_training.history) == len(golden['steps'])
-    for found, expected in zip(learn.gan_training.history, golden['steps']):
-        for old, new in names.items(): assert found[new] == pytest.approx(expected[old], rel=1e-4)
+    plain = plain_steps(torch.float32) # rounds as this processor does, golden's readings as another did
+    for found, here, expected in zip(learn.gan_training.history, plain, golden['steps']):
+        for old, new in names.items():
+            assert found[new] == pytest.approx(here[old], rel=1e-5)
+            assert found[new] == pytest.approx(float(expected[old]), rel=1e-3)
 
 
 # who moves
