@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['DEMO', 'QUICK_DEMO', 'PAGE', 'size_of', 'add_command', 'doctor', 'stages_of', 'train', 'synthesize', 'ScenesInMemory',
-           'epochs_within', 'train_demo', 'figures_table', 'write_page', 'results_sheet', 'demo', 'report_demo',
-           'build_parser', 'main']
+           'epochs_within', 'train_demo', 'looks_of_classes', 'three_edits', 'figures_table', 'write_page',
+           'results_sheet', 'demo', 'report_demo', 'build_parser', 'main']
 
-# %% ../nbs/22_cli.ipynb #c002
+# %% ../nbs/22_cli.ipynb #c003
 import argparse
 import inspect
 import json
@@ -28,12 +28,13 @@ from .data.datasets import open_dataset
 from .data.doctor import examine
 from .data.loaders import scene_dataloaders
 from .data.toy import ToyScenes
+from .editing import SceneEditor, ShapeLibrary
 from .evaluation import compare_to_oracle, train_segmenter
 from .monitor import GANMonitor
 from .pipeline import Pix2PixHD
 from .training import Checkpoint, fastest_precision, grow_learner, load_checkpoint, pix2pixhd_learner, read_checkpoint
 
-# %% ../nbs/22_cli.ipynb #c005
+# %% ../nbs/22_cli.ipynb #c006
 def size_of(text): # '512x256' -> (256, 512)
     "A size as written, WIDTHxHEIGHT in pixels, as (height, width)."
     try:
@@ -42,7 +43,7 @@ def size_of(text): # '512x256' -> (256, 512)
     except ValueError: raise argparse.ArgumentTypeError(f'{text!r} is no size: write WIDTHxHEIGHT in pixels, for example 512x256') from None
     return height, width
 
-# %% ../nbs/22_cli.ipynb #c007
+# %% ../nbs/22_cli.ipynb #c008
 def add_command(commands, # subparsers of argparse
                 f, # the command: a function with commented parameters
                ):
@@ -58,7 +59,7 @@ def add_command(commands, # subparsers of argparse
             parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=default, help=f'{note} (default: {default})'.replace('%', '%%'))
     parser.set_defaults(command=f)
 
-# %% ../nbs/22_cli.ipynb #c009
+# %% ../nbs/22_cli.ipynb #c010
 def doctor(folder, # the dataset
            split=None, # which part of it; all parts by default
            sheet=None, # write a contact sheet of its first scenes to this PNG
@@ -70,13 +71,13 @@ def doctor(folder, # the dataset
     if sheet: report.contact_sheet().save(sheet)
     return 1 if report.verdict.startswith('Not fit') else 0
 
-# %% ../nbs/22_cli.ipynb #c012
+# %% ../nbs/22_cli.ipynb #c013
 def stages_of(enhancers, # how many
              ): # list of (enhancers so far, is the coarse part frozen?)
     "The stages of a coarse-to-fine training, in order."
     return [(0, False)] + [(k + 1, frozen) for k in range(enhancers) for frozen in (True, False)]
 
-# %% ../nbs/22_cli.ipynb #c014
+# %% ../nbs/22_cli.ipynb #c015
 def train(folder, # the dataset, in any layout that `pix2pixhd doctor` knows
           model, # folder for the trained pipeline and the checkpoint
           split='train', # which part to train on
@@ -124,7 +125,7 @@ def train(folder, # the dataset, in any layout that `pix2pixhd doctor` knows
         Pix2PixHD.from_learner(learn).save(model)
     print(f'saved {model}')
 
-# %% ../nbs/22_cli.ipynb #c017
+# %% ../nbs/22_cli.ipynb #c018
 def synthesize(model, # folder of a saved pipeline
                folder, # the dataset whose label maps are drawn
                out, # folder for the PNGs
@@ -139,19 +140,19 @@ def synthesize(model, # folder of a saved pipeline
     files = pipe.synthesize(scenes, out, seed, looks == 'photo')
     print(f'wrote {len(files)} pictures to {out}')
 
-# %% ../nbs/22_cli.ipynb #c020
+# %% ../nbs/22_cli.ipynb #c021
 DEMO = dict(size=(96, 192), n_train=200, n_held_out=40, segmenter_steps=350, coarse=(1, 2), frozen=1, fine=(2, 9), minutes=5.9, lr=(1e-3, 2e-4),
             networks=dict(width=40, n_downsample=2, n_blocks=3, feature_channels=3, encoder_width=8, discriminator_width=24, n_scales=2))
 QUICK_DEMO = DEMO | dict(size=(64, 128), n_train=8, n_held_out=4, segmenter_steps=5, coarse=(1, 0), frozen=1, fine=(0, 1))
 
-# %% ../nbs/22_cli.ipynb #c021
+# %% ../nbs/22_cli.ipynb #c022
 class ScenesInMemory(list):
     "Scenes that were drawn or read once, with their label space."
     def __init__(self, scenes): # any sequence of scenes
         super().__init__(scenes[i] for i in progress_bar(range(len(scenes))))
         self.label_space, self.names = scenes.label_space, [s.name for s in self]
 
-# %% ../nbs/22_cli.ipynb #c023
+# %% ../nbs/22_cli.ipynb #c024
 def epochs_within(seconds, # left for the stage
                   epoch_seconds, # one epoch takes, about
                   fine, # (flat, falling) epochs wanted
@@ -162,7 +163,7 @@ def epochs_within(seconds, # left for the stage
     flat = round(fits * fine[0] / wanted)
     return flat, fits - flat
 
-# %% ../nbs/22_cli.ipynb #c025
+# %% ../nbs/22_cli.ipynb #c026
 def train_demo(scenes, # ScenesInMemory
                recipe, # like `DEMO`
                start, # when the demo started, as time.time() gives it
@@ -180,26 +181,80 @@ def train_demo(scenes, # ScenesInMemory
     learn.fit(recipe['frozen'], lr=recipe['lr'])
     learn.unfreeze_coarse()
     epoch = 1.2 * (time.time() - began) / recipe['frozen'] # the coarse part's gradients come on top
-    learn.fit_flat_linear(*epochs_within(start + 60 * recipe['minutes'] - time.time() - 15, epoch, recipe['fine']), lr=recipe['lr'])
+    learn.fit_flat_linear(*epochs_within(start + 60 * recipe['minutes'] - time.time() - 25, epoch, recipe['fine']), lr=recipe['lr'])
     return learn
 
-# %% ../nbs/22_cli.ipynb #c027
+# %% ../nbs/22_cli.ipynb #c028
+def _largest(scenes, c):
+    "The scene and id of the largest object of a class; None where there is none."
+    sizes = [(int((s.instance_map == i).sum()), n, i) for n, s in enumerate(scenes) for i in s.instance_map[s.label_map == c].unique().tolist()]
+    return max(sizes)[1:] if sizes else None
+
+def _window(mask, margin=4):
+    "The box of a mask and a little around, as PIL takes it: left, upper, right, lower."
+    rows, cols = torch.where(mask)
+    (h, w), at = mask.shape, lambda v, n: max(0, min(n, v))
+    return (at(int(cols.min()) - margin, w), at(int(rows.min()) - margin, h), at(int(cols.max()) + 1 + margin, w), at(int(rows.max()) + 1 + margin, h))
+
+# %% ../nbs/22_cli.ipynb #c029
+def looks_of_classes(pipe, # Pix2PixHD with a style book
+                     scenes, # held-out scenes with photos
+                     height=72, # of each picture, pixels
+                    ): # dict of class name to PIL image: one object in all looks of its class
+    "One object of each class in every look of the style book (Sec. 3.4)."
+    sheets = {}
+    for c, centres in pipe.style_book.centres.items():
+        if (found := _largest(scenes, c)) is None: continue
+        s, i = scenes[found[0]], found[1]
+        looks, box = pipe.looks_of(to_pil(s.image), s.label_map, s.instance_map), _window(s.instance_map[0] == i)
+        crops = [pipe.predict(s.label_map, s.instance_map, looks=looks | {i: v}).crop(box) for v in centres]
+        width = max(1, min(2 * height, round(height * crops[0].width / crops[0].height)))
+        sheets[pipe.label_space.names[c]] = sheet = Image.new('RGB', (len(crops) * (width + 4), height), 'white')
+        for k, crop in enumerate(crops): sheet.paste(crop.resize((width, height)), (k * (width + 4), 0))
+    return sheets
+
+# %% ../nbs/22_cli.ipynb #c031
+def three_edits(pipe, # Pix2PixHD with a style book
+                scenes, # held-out scenes with photos; the one with the largest car is edited
+                shapes, # ShapeLibrary
+               ): # list of sentence, label map, drawing: PIL images
+    "A street before and after each of three edits (Sec. 3.4, Fig. 8)."
+    n, car = _largest(scenes, pipe.label_space.id('car'))
+    s, (h, w) = scenes[n], scenes[n].size
+    editor = SceneEditor(s.label_map, s.instance_map, pipe.label_space, pipe.looks_of(to_pil(s.image), s.label_map, s.instance_map), pipe.style_book, shapes)
+    far = torch.cdist(editor.looks[car][None], pipe.style_book.centres[pipe.label_space.id('car')]).argmax().item()
+    edits = [('as it was', lambda: None), (f'the largest car gets look {far}', lambda: editor.restyle(car, k=far)),
+             ('pavement is painted across the road', lambda: editor.paint([(0.3 * w, 0.8 * h), (0.7 * w, 0.8 * h)], 'pavement', h // 12)),
+             ('two people walk on it', lambda: [editor.add('person', x * w, 0.8 * h, seed=k) for k, x in enumerate((0.42, 0.5))])]
+    steps = []
+    for sentence, edit in edits:
+        edit()
+        steps.append((sentence, to_pil(colorize(torch.from_numpy(editor.label_map)[None], pipe.label_space)), editor.draw(pipe)))
+    return steps
+
+# %% ../nbs/22_cli.ipynb #c033
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>pix2pixhd_nb: streets drawn from label maps</title>
 <style>body{{font:16px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}}
 h1{{font-size:1.6rem}} table{{border-collapse:collapse;margin:1rem 0}} th,td{{padding:.3rem .8rem;text-align:right;border-bottom:1px solid #ddd}}
 th:first-child,td:first-child{{text-align:left}} .grid{{display:grid;grid-template-columns:repeat(5,1fr);gap:6px}}
-.grid b{{font-weight:600;font-size:.85rem}} img{{width:100%;image-rendering:pixelated;display:block;border-radius:3px}}
+.grid b{{font-weight:600;font-size:.85rem}} .looks{{display:grid;grid-template-columns:6rem 1fr;gap:6px;align-items:center}}
+.edits{{display:grid;grid-template-columns:repeat(4,1fr);gap:6px;align-items:end}} .edits p{{margin:.4rem 0}} img{{width:100%;image-rendering:pixelated;display:block;border-radius:3px}}
 @media (prefers-color-scheme:dark){{body{{background:#16181c;color:#ddd}}th,td{{border-color:#444}}}}</style>
 <h1>Streets drawn from label maps</h1>
 <p>{story}</p>{figures}
 <h2>Held-out streets</h2><p>The model has seen none of these. Left to right: the label map and the boundary, which the generator is given; two drawings,
 one with the looks of each object measured on the photo, one with looks chosen at random from those seen in training; and the photo.</p>
 <div class="grid"><b>label map</b><b>boundary</b><b>drawn, looks of the photo</b><b>drawn, random looks</b><b>real</b>
-{rows}</div></html>
+{rows}</div>
+<h2>The looks that were found</h2><p>The encoder gives every object three numbers; clustering those of the training streets, class by class, leaves up to ten looks.
+Here one held-out object of each class is drawn in all of them, while the rest of its street keeps the looks of the photo.</p>
+<div class="looks">{looks}</div>
+<h2>Three edits</h2><p>One street, edited step by step: what the label map became, and what was drawn from it.</p>
+<div class="edits">{edits}</div></html>
 """
 
-# %% ../nbs/22_cli.ipynb #c028
+# %% ../nbs/22_cli.ipynb #c034
 def figures_table(graded, # dict of results of `compare_to_oracle`: 'photo' and 'random' looks
                  ): # HTML
     "Scores of drawn and real pictures, as a table."
@@ -211,12 +266,14 @@ def figures_table(graded, # dict of results of `compare_to_oracle`: 'photo' and 
     heads = ('read by a segmenter', 'drawn, looks of the photo', 'drawn, random looks', 'real (oracle)', 'share of the oracle, looks of the photo', 'share, random looks')
     return f"<table><tr>{''.join(f'<th>{h}</th>' for h in heads)}</tr>{body}</table>"
 
-# %% ../nbs/22_cli.ipynb #c029
+# %% ../nbs/22_cli.ipynb #c035
 def write_page(folder, # where index.html and its pictures go
                scenes, # held-out scenes
                drawings, # dict: 'photo' and 'random' to a list of PIL images
                graded, # dict of results of `compare_to_oracle`: 'photo' and 'random' looks
                story, # a sentence on how it was made
+               looks, # dict of class name to PIL image, from `looks_of_classes`
+               edits, # list of sentence, label map, drawing, from `three_edits`
                n=10, # scenes shown
               ): # path of the page
     "The demo's page."
@@ -229,10 +286,24 @@ def write_page(folder, # where index.html and its pictures go
             picture.save(folder / 'pictures' / f'{i:02d}_{kind}.png')
             rows.append(f'<img src="pictures/{i:02d}_{kind}.png" alt="{kind} of street {i}">')
     page = folder / 'index.html'
-    page.write_text(PAGE.format(story=escape(story), figures=figures_table(graded), rows=chr(10).join(rows)))
+    page.write_text(PAGE.format(story=escape(story), figures=figures_table(graded), rows=chr(10).join(rows),
+                                looks=_looks_rows(folder, looks), edits=_edits_rows(folder, edits)))
     return page
 
-# %% ../nbs/22_cli.ipynb #c031
+def _looks_rows(folder, looks):
+    "HTML of a row per class; its pictures are written."
+    for name, sheet in looks.items(): sheet.save(folder / 'pictures' / f'looks_{name}.png')
+    return ''.join(f'<b>{escape(name)}</b><img src="pictures/looks_{name}.png" alt="one {escape(name)} in every look">' for name in looks)
+
+def _edits_rows(folder, edits):
+    "HTML of a column per edit; its pictures are written."
+    for i, (_, label, drawn) in enumerate(edits):
+        label.save(folder / 'pictures' / f'edit_{i}_label.png'); drawn.save(folder / 'pictures' / f'edit_{i}_drawn.png')
+    columns = range(len(edits))
+    return ''.join(f'<p>{escape(sentence)}</p>' for sentence, _, _ in edits) + ''.join(
+        f'<img src="pictures/edit_{i}_{kind}.png" alt="{kind} of edit {i}">' for kind in ('label', 'drawn') for i in columns)
+
+# %% ../nbs/22_cli.ipynb #c037
 def results_sheet(folder, # of a finished demo
                   n=4, # streets
                   kinds=('label', 'boundary', 'drawn', 'real'), # pictures of each, top to bottom
@@ -246,7 +317,7 @@ def results_sheet(folder, # of a finished demo
         for column, p in enumerate(pictures): sheet.paste(p.resize((w, h), Image.NEAREST), (column * (w + 6), row * (h + 6)))
     return sheet
 
-# %% ../nbs/22_cli.ipynb #c032
+# %% ../nbs/22_cli.ipynb #c038
 def demo(folder='demo', # where the page, the model and the figures go
          quick=False, # a few steps only, to see that everything runs
         ):
@@ -265,12 +336,13 @@ def demo(folder='demo', # where the page, the model and the figures go
     graded = {k: compare_to_oracle(segmenter, held_out, v) for k, v in drawings.items()}
     minutes = (time.time() - start) / 60
     story = f"{len(scenes)} streets were drawn by the package itself, and a model learned to paint them from their label maps in {minutes:.1f} minutes on {default_device().type.upper()}, all steps counted."
-    page = write_page(folder, held_out, drawings, graded, story)
+    looks, edits = looks_of_classes(pipe, held_out[:10]), three_edits(pipe, held_out[:10], ShapeLibrary.from_scenes(scenes[:40], pipe.label_space))
+    page = write_page(folder, held_out, drawings, graded, story, looks, edits)
     results_sheet(folder, min(4, len(held_out))).save(Path(folder) / 'results.png')
     (Path(folder) / 'figures.json').write_text(json.dumps(dict(graded, minutes=minutes, recipe=recipe), indent=1))
     report_demo(graded, page, minutes)
 
-# %% ../nbs/22_cli.ipynb #c033
+# %% ../nbs/22_cli.ipynb #c039
 def report_demo(graded, # dict of results of `compare_to_oracle`: 'photo' and 'random' looks
                 page, # path of the page
                 minutes, # it took
@@ -284,7 +356,7 @@ def report_demo(graded, # dict of results of `compare_to_oracle`: 'photo' and 'r
         print(f"  worst class     {g['worst_class']}, ratio {g['share']['iou'][g['worst_class']]:.3f}")
     print(f'{minutes:.1f} minutes; open {page}')
 
-# %% ../nbs/22_cli.ipynb #c037
+# %% ../nbs/22_cli.ipynb #c043
 def build_parser():
     "All commands as one argparse parser."
     parser = argparse.ArgumentParser(prog='pix2pixhd', description='pix2pixHD: label maps to photos.')
@@ -293,7 +365,7 @@ def build_parser():
     for f in (demo, doctor, train, synthesize): add_command(commands, f)
     return parser
 
-# %% ../nbs/22_cli.ipynb #c038
+# %% ../nbs/22_cli.ipynb #c044
 def main(argv=None): # arguments, without the program's name; those of the command line by default
     "The `pix2pixhd` program: 0 when all went well, 1 when the doctor found something, 2 when it cannot go on."
     arguments = vars(build_parser().parse_args(argv))
@@ -306,5 +378,5 @@ def main(argv=None): # arguments, without the program's name; those of the comma
         print('pix2pixhd: stopped; go on with --resume if a checkpoint was written.', file=sys.stderr)
         return 130
 
-# %% ../nbs/22_cli.ipynb #c039
+# %% ../nbs/22_cli.ipynb #c045
 if __name__ == '__main__' and '__file__' in globals(): sys.exit(main())

@@ -135,7 +135,7 @@ DAMAGE = {
     'not safetensors': (not_safetensors, 'cannot be read as safetensors'),
     'json missing': (lambda f: (f/'pipeline.json').unlink(), 'expected a folder written by Pix2PixHD.save'),
     'json cut': (lambda f: (f/'pipeline.json').write_text((f/'pipeline.json').read_text()[:-40]), 'is not JSON'),
-    'json of something else': (lambda f: (f/'pipeline.json').write_text('[1, 2]'), 'expected .pix2pixhd_nb pipeline 1'),
+    'json of something else': (lambda f: (f/'pipeline.json').write_text('[1, 2]'), 'expected .pix2pixhd_nb pipeline 2'),
     'another version': (edit(lambda d: d.update(format='pix2pixhd_nb pipeline 9')), "has format 'pix2pixhd_nb pipeline 9'"),
     'unknown generator': (edit(lambda d: d['generator'].update(kind='UNet')), "kind 'UNet'"),
     'wider generator': (edit(lambda d: d['generator'].update(width=5)), 'do not fit the architecture'),
