@@ -238,7 +238,7 @@ PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewp
 <style>body{{font:16px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}}
 h1{{font-size:1.6rem}} table{{border-collapse:collapse;margin:1rem 0}} th,td{{padding:.3rem .8rem;text-align:right;border-bottom:1px solid #ddd}}
 th:first-child,td:first-child{{text-align:left}} .grid{{display:grid;grid-template-columns:repeat(5,1fr);gap:6px}}
-.grid b{{font-weight:600;font-size:.85rem}} .looks{{display:grid;grid-template-columns:6rem 1fr;gap:6px;align-items:center}}
+.grid b{{font-weight:600;font-size:.85rem}} .looks{{display:grid;grid-template-columns:6rem 1fr;gap:6px;align-items:center}} .looks img{{width:auto;max-width:100%;height:72px}}
 .edits{{display:grid;grid-template-columns:repeat(4,1fr);gap:6px;align-items:end}} .edits p{{margin:.4rem 0}} img{{width:100%;image-rendering:pixelated;display:block;border-radius:3px}}
 @media (prefers-color-scheme:dark){{body{{background:#16181c;color:#ddd}}th,td{{border-color:#444}}}}</style>
 <h1>Streets drawn from label maps</h1>

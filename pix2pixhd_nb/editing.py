@@ -48,10 +48,10 @@ class SceneEditor:
                  shapes=None, # ShapeLibrary, for new objects and for their size
                 ):
         if label_space is None: raise ValueError('label_space is missing: the editor needs to know the classes.')
-        label = np.array(label_map).squeeze().astype(np.int64)
+        label = torch.as_tensor(label_map).numpy().squeeze().astype(np.int64)
         label_space.check(label, 'label_map')
         ids = connected_components(torch.from_numpy(label)[None], label_space) if instance_map is None else instance_map
-        ids = np.array(ids).squeeze().astype(np.int64)
+        ids = torch.as_tensor(ids).numpy().squeeze().astype(np.int64)
         if ids.shape != label.shape: raise ValueError(f'instance_map is {ids.shape[::-1]} but label_map is {label.shape[::-1]} (width, height): both must be of one size.')
         odd = class_of(ids) != label
         if odd.any(): raise ValueError(f'instance_map has id {ids[odd][0]} on class {label[odd][0]} at {int(odd.sum())} pixels: ids must be class * 1000 + k for things and the class id for stuff; leave instance_map out to have objects numbered.')
@@ -208,7 +208,7 @@ def stroke_mask(points, # list of (x, y), pixels
                ): # rows and columns of a window, (h, w) bool mask in it
     "The pixels of a stroke."
     p, r, (h, w) = np.asarray(points, float).reshape(-1, 2), max(brush, 1) / 2, size
-    (x0, y0), (x1, y1) = np.floor(p.min(0) - r).astype(int), np.ceil(p.max(0) + r).astype(int) + 1
+    (x0, y0), (x1, y1) = np.floor(p.min(0) - r).astype(int).tolist(), (np.ceil(p.max(0) + r).astype(int) + 1).tolist()
     rows, cols = slice(max(0, y0), min(h, y1)), slice(max(0, x0), min(w, x1))
     mask = np.zeros((max(0, rows.stop - rows.start), max(0, cols.stop - cols.start)), bool)
     if not mask.size: raise ValueError(f'The stroke from {tuple(points[0])} is outside the picture, which is {w} wide and {h} high.')
