@@ -223,15 +223,16 @@ def pix2pixhd_networks(n_classes, # one-hot channels
                        feature_channels=0, # features per instance; 3 in the paper's edits, 0: no encoder
                        encoder_width=16, # of the encoder
                        discriminator_width=64, n_layers=3, n_scales=3, # of each discriminator; how many
+                       norm='instance', # of generator and encoder; 'batch' keeps an edit to its place
                        boundary=True, # feed the instances' boundary?
                        ignore_id=None, # label id of pixels without a class
                       ): # Synthesizer, MultiscaleDiscriminator
     "Generator, encoder and discriminators that fit each other (Sec. 3)."
     condition = n_classes + boundary
-    shape = dict(out_channels=image_channels, n_downsample=n_downsample, n_blocks=n_blocks)
+    shape = dict(out_channels=image_channels, n_downsample=n_downsample, n_blocks=n_blocks, norm=norm)
     if n_enhancers: generator = CoarseToFineGenerator(condition + feature_channels, width=width // 2**n_enhancers, n_enhancers=n_enhancers, n_enhancer_blocks=n_enhancer_blocks, **shape)
     else: generator = GlobalGenerator(condition + feature_channels, width=width, **shape)
-    encoder = FeatureEncoder(image_channels, feature_channels, encoder_width, n_downsample) if feature_channels else None
+    encoder = FeatureEncoder(image_channels, feature_channels, encoder_width, n_downsample, norm) if feature_channels else None
     discriminator = MultiscaleDiscriminator(condition + image_channels, discriminator_width, n_layers, n_scales)
     return Synthesizer(generator, n_classes, encoder, boundary, ignore_id), discriminator
 

@@ -41,7 +41,7 @@ def test_pooling():
 def test_encoder():
     encoder = read_2018_encoder(STATE['encoder'])
     assert encoder.config == dict(in_channels=3, out_channels=CONFIG['feature_channels'], width=CONFIG['encoder']['base_width'],
-                                  n_downsample=CONFIG['encoder']['n_downsample'])
+                                  n_downsample=CONFIG['encoder']['n_downsample'], norm='instance')
     assert_same(encoder.raw(TENSORS['image']), TENSORS['encoder_raw'])
     assert_same(encoder(TENSORS['image'], TENSORS['inst']), TENSORS['encoder_pooled'])
 

@@ -18,13 +18,14 @@ class FeatureEncoder(nn.Module):
                  out_channels=3, # numbers per instance
                  width=16, # channels of the first feature map
                  n_downsample=4, # halvings, and as many doublings
+                 norm='instance', # or 'batch'
                 ):
         super().__init__()
-        self.config = dict(in_channels=in_channels, out_channels=out_channels, width=width, n_downsample=n_downsample)
+        self.config = dict(in_channels=in_channels, out_channels=out_channels, width=width, n_downsample=n_downsample, norm=norm)
         self.multiple_of = 2**n_downsample
         widths = [width * 2**i for i in range(n_downsample)]
-        self.front = nn.Sequential(stem(in_channels, width), *map(downsample, widths))
-        self.back = nn.Sequential(*(upsample(w*2) for w in reversed(widths)))
+        self.front = nn.Sequential(stem(in_channels, width, norm), *(downsample(w, norm) for w in widths))
+        self.back = nn.Sequential(*(upsample(w*2, norm) for w in reversed(widths)))
         self.head = head(width, out_channels)
         init_weights(self)
 

@@ -19,14 +19,15 @@ def global_trunk(in_channels, # channels of the condition
                  width, # channels of the first and the last feature map
                  n_downsample, # halvings before the residual blocks
                  n_blocks, # residual blocks
+                 norm='instance', # or 'batch'
                 ): # nn.Sequential, (N, in_channels, H, W) -> (N, width, H, W)
     "The global generator up to its last feature map: front end, residual blocks, back end (Sec. 3.2, Fig. 2)."
     widths = [width * 2**i for i in range(n_downsample)]
     bottleneck = width * 2**n_downsample
     return nn.Sequential(OrderedDict(
-        front=nn.Sequential(stem(in_channels, width), *map(downsample, widths)),
-        residual=nn.Sequential(*(ResidualBlock(bottleneck) for _ in range(n_blocks))),
-        back=nn.Sequential(*(upsample(w*2) for w in reversed(widths)))))
+        front=nn.Sequential(stem(in_channels, width, norm), *(downsample(w, norm) for w in widths)),
+        residual=nn.Sequential(*(ResidualBlock(bottleneck, norm) for _ in range(n_blocks))),
+        back=nn.Sequential(*(upsample(w*2, norm) for w in reversed(widths)))))
 
 # %% ../../nbs/08_models.generators.ipynb #c010
 class GlobalGenerator(nn.Module):
@@ -36,12 +37,13 @@ class GlobalGenerator(nn.Module):
                  width=64, # channels of the first feature map
                  n_downsample=4, # halvings before the residual blocks
                  n_blocks=9, # residual blocks
+                 norm='instance', # or 'batch'
                 ):
         super().__init__()
         self.config = dict(in_channels=in_channels, out_channels=out_channels, width=width,
-                           n_downsample=n_downsample, n_blocks=n_blocks)
+                           n_downsample=n_downsample, n_blocks=n_blocks, norm=norm)
         self.multiple_of = 2**n_downsample
-        self.trunk = global_trunk(in_channels, width, n_downsample, n_blocks)
+        self.trunk = global_trunk(in_channels, width, n_downsample, n_blocks, norm)
         self.head = head(width, out_channels)
         init_weights(self)
 
@@ -55,11 +57,12 @@ class LocalEnhancer(nn.Module):
     def __init__(self, in_channels, # channels of the condition
                  width=32, # channels given; the coarser generator must give twice as many
                  n_blocks=3, # residual blocks
+                 norm='instance', # or 'batch'
                 ):
         super().__init__()
-        self.front = nn.Sequential(stem(in_channels, width), downsample(width))
-        self.residual = nn.Sequential(*(ResidualBlock(width*2) for _ in range(n_blocks)))
-        self.back = upsample(width*2)
+        self.front = nn.Sequential(stem(in_channels, width, norm), downsample(width, norm))
+        self.residual = nn.Sequential(*(ResidualBlock(width*2, norm) for _ in range(n_blocks)))
+        self.back = upsample(width*2, norm)
         init_weights(self)
 
     def forward(self, x, # condition, (N, in_channels, H, W)
@@ -77,13 +80,14 @@ class CoarseToFineGenerator(nn.Module):
                  n_blocks=9, # residual blocks of the global generator
                  n_enhancers=1, # local enhancers, coarsest first
                  n_enhancer_blocks=3, # residual blocks of each enhancer
+                 norm='instance', # or 'batch'
                 ):
         super().__init__()
         self.config = dict(in_channels=in_channels, out_channels=out_channels, width=width, n_downsample=n_downsample,
-                           n_blocks=n_blocks, n_enhancers=n_enhancers, n_enhancer_blocks=n_enhancer_blocks)
+                           n_blocks=n_blocks, n_enhancers=n_enhancers, n_enhancer_blocks=n_enhancer_blocks, norm=norm)
         self.multiple_of = 2**(n_downsample + n_enhancers)
-        self.trunk = global_trunk(in_channels, width * 2**n_enhancers, n_downsample, n_blocks)
-        self.enhancers = nn.ModuleList(LocalEnhancer(in_channels, width * 2**i, n_enhancer_blocks)
+        self.trunk = global_trunk(in_channels, width * 2**n_enhancers, n_downsample, n_blocks, norm)
+        self.enhancers = nn.ModuleList(LocalEnhancer(in_channels, width * 2**i, n_enhancer_blocks, norm)
                                        for i in reversed(range(n_enhancers)))
         self.head = head(width, out_channels)
         init_weights(self)
@@ -123,7 +127,7 @@ def grow(generator, # GlobalGenerator or CoarseToFineGenerator, trained
     config |= dict(width=config['width']//2, n_enhancers=config['n_enhancers'] + 1)
     with torch.device('meta'): grown = CoarseToFineGenerator(**config)
     grown.trunk = generator.trunk
-    newest = LocalEnhancer(config['in_channels'], config['width'], config['n_enhancer_blocks'])
+    newest = LocalEnhancer(config['in_channels'], config['width'], config['n_enhancer_blocks'], config['norm'])
     grown.enhancers = nn.ModuleList([*getattr(generator, 'enhancers', ()), newest])
     grown.head = init_weights(head(config['width'], config['out_channels']))
     like = next(generator.parameters())
