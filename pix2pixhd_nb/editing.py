@@ -432,6 +432,23 @@ def move(self:SceneEditor,
 
 # %% ../nbs/18_editing.ipynb #c050
 @patch
+def restyle_all(self:SceneEditor,
+                looks, # {instance id: (F,) look}
+                blend=1., # 0 keeps the present looks, 1 takes the new ones whole
+               ): # rows and columns touched
+    "Give several objects other looks, as one step (Sec. 3.4)."
+    wanted = self.style_book.n_features if self.style_book else None
+    for i, look in looks.items():
+        self.mask_of(i)
+        if tuple(look.shape) != (wanted or look.numel(),): raise ValueError(f'The look for object {i} has shape {tuple(look.shape)}, expected a vector of {wanted or look.numel()} numbers: take it from the style book of this model.')
+    step = Step('restyle')
+    for i, look in looks.items():
+        now = self.looks.get(i)
+        self._set_look(step, i, look if now is None or blend == 1 else torch.lerp(now, look, float(blend)))
+    return self._commit(step)
+
+# %% ../nbs/18_editing.ipynb #c051
+@patch
 def restyle(self:SceneEditor,
             instance, # id of the object
             look=None, # (F,) look
@@ -451,11 +468,9 @@ def restyle(self:SceneEditor,
         self.mask_of(like)
         if like not in self.looks: raise ValueError(f'Object {like} has no look to take: give it one first.')
         look = self.looks[like]
-    now, step = self.looks.get(instance), Step('restyle')
-    self._set_look(step, instance, look if now is None or blend == 1 else torch.lerp(now, look, float(blend)))
-    return self._commit(step)
+    return self.restyle_all({instance: look}, blend)
 
-# %% ../nbs/18_editing.ipynb #c053
+# %% ../nbs/18_editing.ipynb #c054
 @patch
 def draw(self:SceneEditor, model): # Pix2PixHD
     "The picture of the scene as it is now, a PIL image."
@@ -466,7 +481,7 @@ def scene(self:SceneEditor, name='edited'): # of the scene
     "The scene as it is now."
     return Scene(torch.from_numpy(self.label_map)[None], torch.from_numpy(self.instance_map.copy())[None], name=name)
 
-# %% ../nbs/18_editing.ipynb #c057
+# %% ../nbs/18_editing.ipynb #c058
 def _runs(ids): # (H, W) int -> plain lists
     flat = ids.ravel()
     starts = np.flatnonzero(np.r_[True, flat[1:] != flat[:-1]]) if flat.size else np.array([], int)
@@ -480,7 +495,7 @@ def _unruns(d):
 def _plain(look): return None if look is None else [float(v) for v in look]
 def _look(values): return None if values is None else torch.tensor(values)
 
-# %% ../nbs/18_editing.ipynb #c058
+# %% ../nbs/18_editing.ipynb #c059
 @patch
 def to_json(self:SceneEditor):
     "The scene, its looks and its history as text."

@@ -19,7 +19,8 @@ OPERATIONS = st.one_of(
     st.tuples(st.just('paint'), st.lists(st.tuples(x, y), min_size=1, max_size=4), cls, st.integers(1, 9)),
     st.tuples(st.just('fill'), x, y, cls), st.tuples(st.just('add'), cls, x, y, st.none(), st.integers(0, 9)),
     st.tuples(st.just('copy'), which, x, y), st.tuples(st.just('move'), which, st.integers(-60, 60), st.integers(-30, 30)),
-    st.tuples(st.just('restyle'), which, st.none(), st.integers(0, 3)), st.tuples(st.just('undo')), st.tuples(st.just('redo')))
+    st.tuples(st.just('restyle'), which, st.none(), st.integers(0, 3)),
+    st.tuples(st.just('restyle_all'), st.lists(st.integers(0, 40), max_size=4), st.integers(2, 3)), st.tuples(st.just('undo')), st.tuples(st.just('redo')))
 
 
 def new_editor(seed=0):
@@ -38,6 +39,7 @@ def apply(editor, operation):
     "Do an operation; a refused one must leave everything as it was."
     name, *arguments = operation
     if name in ('set_class', 'remove', 'copy', 'move', 'restyle'): arguments[0] = (editor.objects + [9999])[arguments[0] % (len(editor.objects) + 1)]
+    if name == 'restyle_all': arguments = [{(editor.objects + [9999])[i % (len(editor.objects) + 1)]: torch.full((arguments[1],), float(i)) for i in arguments[0]}]
     before, steps = state(editor), len(editor.done)
     try: getattr(editor, name)(*arguments)
     except ValueError:
@@ -108,6 +110,7 @@ def test_a_stroke_is_every_pixel_near_its_line(points, brush):
     ('object outside', lambda e: e.add('person', 200, 10), 'outside the picture'),
     ('no such object', lambda e: e.remove(9999), 'There is no object 9999'),
     ('stuff cannot move', lambda e: e.move(3, 5, 5), 'which is stuff'),
+    ('look of another model', lambda e: e.restyle_all({1: torch.zeros(2), 3: torch.zeros(5)}), 'expected a vector of 2 numbers'),
     ('no such look', lambda e: e.restyle(1, k=7), "Look 7 of class 'sky'"),
     ('two sources', lambda e: e.restyle(1, k=1, seed=2), 'exactly one of'),
     ('class without looks', lambda e: e.restyle(0, k=0), "no looks of class 'void'")])
