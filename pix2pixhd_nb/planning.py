@@ -9,7 +9,6 @@ __all__ = ['LiveBytes', 'drawing_bytes', 'free_bytes', 'check_drawing']
 import weakref
 import psutil
 import torch
-from torch.func import functional_call
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 
@@ -43,10 +42,11 @@ def drawing_bytes(synthesizer, # Synthesizer
     "Memory of a drawing, counted on tensors without numbers."
     n = synthesizer.multiple_of
     h, w = (max(-(-s // n) * n, 2 * n) for s in size)
-    empty = {k: torch.empty_like(v, device='meta', dtype=torch.float32) for k, v in synthesizer.generator.state_dict().items()}
+    config = synthesizer.generator.config
+    with torch.device('meta'): alike = type(synthesizer.generator)(**config).eval() # the generator itself may be drawing in another thread
     with LiveBytes() as live, torch.no_grad():
         maps = torch.empty(2, 1, h, w, device='meta', dtype=torch.long)
-        functional_call(synthesizer.generator, empty, (torch.empty(1, synthesizer.generator.config['in_channels'], h, w, device='meta'),))
+        alike(torch.empty(1, config['in_channels'], h, w, device='meta'))
     return live.peak
 
 # %% ../nbs/13a_planning.ipynb #c019
