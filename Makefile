@@ -3,16 +3,17 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.installed
-# Two test processes on one thread each are faster than one process on two threads.
+# Two test processes on one thread each are faster than one process on two threads; those with a browser measure time, so they run alone.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: demo test test-latest docs readme lab clean export
+.PHONY: demo test test-latest docs readme lab app clean export
 
 demo: $(READY)
 	$(BIN)/pix2pixhd demo
 
 test: $(READY)
-	$(PYTEST) -n 2 --dist worksteal --durations 0 --durations-min 1
+	$(PYTEST) -n 2 --dist worksteal --durations 0 --durations-min 1 -m 'not browser'
+	$(BIN)/python -m pytest --durations 0 --durations-min 1 -m browser
 
 test-latest:
 	$(PYTHON) tests/latest.py
@@ -25,6 +26,9 @@ readme: $(READY)
 
 lab: $(READY)
 	$(BIN)/jupyter lab nbs
+
+app: $(READY)
+	cd nbs/apps && JUPYTER_PATH=$$PWD $(CURDIR)/$(BIN)/voila .
 
 clean: $(READY)
 	$(BIN)/python tools/clean_notebooks.py

@@ -4,6 +4,7 @@ import shutil
 import tempfile
 from pathlib import Path
 import pytest
+from browser import NoBrowser, launched, served
 
 
 def pytest_configure(config):
@@ -12,6 +13,27 @@ def pytest_configure(config):
     os.environ.setdefault('PIX2PIXHD_DATA', str(Path(__file__).parents[2]/'shared/data'))
     os.environ['HOME'] = tempfile.mkdtemp(prefix='pix2pixhd_nb-home-')
     config.add_cleanup(lambda: shutil.rmtree(os.environ['HOME'], ignore_errors=True))
+
+
+def pytest_collection_modifyitems(items):
+    "Marks the tests that ask for a browser."
+    for item in items:
+        if 'browser' in item.fixturenames: item.add_marker('browser')
+
+
+@pytest.fixture(scope='module')
+def browser():
+    "A browser. Where none can be had its tests are skipped; where $CI is set they fail."
+    context = launched()
+    try: yield context.__enter__()
+    except NoBrowser as e: (pytest.fail if os.environ.get('CI') else pytest.skip)(str(e))
+    context.__exit__(None, None, None)
+
+
+@pytest.fixture(scope='module')
+def voila(browser):
+    "Voila, serving nbs/apps."
+    with served() as voila: yield voila
 
 
 @pytest.fixture(scope='session')

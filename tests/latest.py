@@ -21,7 +21,7 @@ def main():
         for name in PACKAGING: shutil.copy(ROOT/name, source)
         subprocess.run([*pip, 'wheel', '-q', '--no-deps', '-w', tmp, source], check=True)
         wheel, = Path(tmp).glob('*.whl')
-        subprocess.run([*pip, 'install', '-q', '--upgrade', '--upgrade-strategy', 'eager', wheel], check=True)
+        subprocess.run([*pip, 'install', '-q', '--upgrade', '--upgrade-strategy', 'eager', f'{wheel}[widgets]'], check=True)
         subprocess.run([*pip, 'install', '-q', '--force-reinstall', '--no-deps', wheel], check=True)
         subprocess.run([python, ROOT/'tests/quick_path.py'], cwd=tmp, check=True)
 
