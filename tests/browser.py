@@ -42,25 +42,32 @@ def found():
     return str(own) if own.exists() else None
 
 
-def install():
-    "Install Debian's chromium where apt-get and the rights for it are at hand, else playwright's own."
+def ways_to_install():
+    "Lists of commands: Debian's chromium where apt-get and the rights for it are at hand, then playwright's own."
     apt = ['apt-get', '-qq', '-o', 'DPkg::Lock::Timeout=300']
-    as_root = shutil.which('apt-get') and os.geteuid() == 0
-    commands = [[*apt, 'update'], [*apt, 'install', '-y', '--no-install-recommends', 'chromium', 'fonts-dejavu-core']] if as_root else \
-               [[sys.executable, '-m', 'playwright', 'install', 'chromium']]
+    if shutil.which('apt-get') and os.geteuid() == 0:
+        yield [*apt, 'update'], [*apt, 'install', '-y', '--no-install-recommends', 'chromium', 'fonts-dejavu-core']
+    yield [sys.executable, '-m', 'playwright', 'install', 'chromium'],
+
+
+def problem(commands):
+    "Run commands in turn; what stopped one, in a line, or None."
     for command in commands:
-        subprocess.run(command, check=True, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60 * INSTALL_MINUTES,
-                       env=os.environ | {'DEBIAN_FRONTEND': 'noninteractive'})
+        try: subprocess.run(command, check=True, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60 * INSTALL_MINUTES,
+                            env=os.environ | {'DEBIAN_FRONTEND': 'noninteractive'})
+        except (OSError, subprocess.SubprocessError) as e:
+            said = [line for line in (getattr(e, 'stderr', None) or '').splitlines() if line.startswith('E: ') or 'Error' in line]
+            return f'`{" ".join(command)}` stopped: {said[-1] if said else e}'
 
 
 def chromium():
     "The path of a Chromium, installed if need be."
+    problems = []
     if path := found(): return path
-    try: install()
-    except (OSError, subprocess.SubprocessError) as e:
-        raise NoBrowser(f'no chromium here, and none could be installed: {e} {getattr(e, "stderr", "") or ""}'.strip()) from None
-    if path := found(): return path
-    raise NoBrowser(f'no chromium here, and none after its installation: looked for {", ".join(NAMES)}')
+    for commands in ways_to_install():
+        problems.append(problem(commands))
+        if path := found(): return path
+    raise NoBrowser(f'no {", ".join(NAMES)} here, and none could be installed: {"; ".join(p or "installed, but not found" for p in problems)}')
 
 
 @contextmanager
