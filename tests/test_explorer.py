@@ -1,0 +1,259 @@
+"The style explorer without a browser: what is shown is the state, whatever was done and however fast; a refusal changes nothing."
+import json
+import time
+from datetime import datetime
+from io import BytesIO
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings, strategies as st
+from PIL import Image
+from pix2pixhd_nb import planning
+from pix2pixhd_nb.core import Scene
+from pix2pixhd_nb.data.toy import LABEL_SPACE, ToyScenes
+from pix2pixhd_nb.explorer import StyleExplorer, draw_window, reach, window_around
+from pix2pixhd_nb.models.encoder import FeatureEncoder
+from pix2pixhd_nb.models.generators import GlobalGenerator
+from pix2pixhd_nb.models.synthesis import Synthesizer
+from pix2pixhd_nb.pipeline import Pix2PixHD
+from pix2pixhd_nb.styles import StyleBook, measure_features
+
+SCENES = list(ToyScenes(6, size=(64, 128)))
+
+
+def new_model(norm, seed=0, scenes=SCENES[:4]):
+    "A model that was never trained; its looks differ all the same."
+    torch.manual_seed(seed)
+    n = LABEL_SPACE.n_classes
+    net = Synthesizer(GlobalGenerator(n + 4, width=8, n_downsample=1, n_blocks=1, norm=norm), n, FeatureEncoder(width=4, n_downsample=1, norm=norm)).eval()
+    with torch.no_grad():
+        for p in net.generator.parameters(): p.mul_(3)  # enough contrast for eight bits
+    return Pix2PixHD(net, LABEL_SPACE, StyleBook.fit(measure_features(net, scenes), LABEL_SPACE, 3))
+
+
+MODELS = {norm: new_model(norm) for norm in ('batch', 'instance')}
+both_norms = pytest.mark.parametrize('norm', MODELS)
+
+
+def array(picture): return np.asarray(picture).astype(int)
+
+
+def drawn(explorer):
+    "What a model draws that knows nothing of windows and of earlier pictures."
+    e = explorer.editor
+    return array(explorer.model.predict(e.label_map, e.instance_map, looks=e.looks))
+
+
+def in_view(explorer):
+    "The picture that the browser was sent."
+    return array(Image.open(BytesIO(explorer.canvas.picture)))
+
+
+which = st.integers(0, 40)  # number of an object among those there
+OPERATIONS = st.one_of(
+    st.tuples(st.just('select'), which), st.tuples(st.just('choose'), st.integers(0, 3)), st.tuples(st.just('blend'), st.floats(-0.1, 1.1)),
+    st.tuples(st.just('apply'), st.sampled_from(['instance', 'class'])), st.tuples(st.just('shuffle'), st.integers(-1, 5)),
+    st.tuples(st.just('undo')), st.tuples(st.just('redo')), st.tuples(st.just('compare'), st.floats(-0.1, 1.1)), st.tuples(st.just('deselect')))
+
+
+def do(explorer, operation):
+    name, *arguments = operation
+    before, steps = explorer.recipe, len(explorer.editor.done)
+    try:
+        if name == 'select': explorer.select(instance=(explorer.editor.objects + [9999])[arguments[0] % (len(explorer.editor.objects) + 1)])
+        elif name == 'apply': explorer.apply_to = arguments[0]
+        else: getattr(explorer, name)(*arguments)
+    except ValueError: assert explorer.recipe == before
+    assert len(explorer.editor.done) - steps in {'undo': (-1, 0), 'choose': (0, 1), 'shuffle': (0, 1), 'redo': (0, 1)}.get(name, (0,))
+
+
+@both_norms
+@settings(deadline=None, derandomize=True, database=None, max_examples=25)
+@given(st.lists(OPERATIONS, max_size=10))
+def test_what_is_shown_is_the_state(norm, operations):
+    explorer = StyleExplorer(MODELS[norm], SCENES[0])
+    first = drawn(explorer)
+    for operation in operations: do(explorer, operation)
+    assert (array(explorer.picture) == drawn(explorer)).all() and (in_view(explorer) == drawn(explorer)).all()
+    if explorer.selected is not None:
+        rows, cols = window_around(*explorer.editor.mask_of(explorer.selected)[:2], explorer.editor.size)
+        thumbnails, book = explorer.thumbnails, explorer.model.style_book
+        assert len(thumbnails) == len(explorer._choices()) == len(explorer.strip.pictures)
+        assert explorer.strip.chosen == explorer._chosen()
+        if explorer.strip.chosen >= 0: assert np.abs(array(thumbnails[explorer.strip.chosen]) - drawn(explorer)[rows, cols]).max() <= 1
+    if explorer.comparing: assert (array(explorer.comparison)[:, :round(128 * explorer.canvas.split)] == first[:, :round(128 * explorer.canvas.split)]).all()
+    while explorer.editor.done: explorer.undo()
+    assert (array(explorer.picture) == first).all()
+
+
+@both_norms
+def test_a_window_is_the_picture_there(norm):
+    model, scene = MODELS[norm], SCENES[1]
+    scene = Scene(scene.label_map[:, :57, :101], scene.instance_map[:, :57, :101])  # a size that the generator has to pad
+    looks = model.random_looks(scene.label_map, scene.instance_map, 0)
+    whole = array(model.predict(scene.label_map, scene.instance_map, looks=looks))
+    for rows, cols in ((slice(0, 57), slice(0, 101)), (slice(20, 31), slice(43, 60)), (slice(50, 57), slice(90, 101)), (slice(0, 3), slice(99, 101))):
+        window = array(draw_window(model, scene.label_map[None], scene.instance_map[None], looks, rows, cols))
+        assert window.shape == whole[rows, cols].shape and np.abs(window - whole[rows, cols]).max() <= 1
+
+
+@pytest.mark.parametrize('n_downsample, n_blocks', [(1, 0), (1, 2), (2, 1), (3, 1)])
+def test_a_change_travels_as_far_as_counted(n_downsample, n_blocks):
+    torch.manual_seed(0)
+    net = GlobalGenerator(1, width=4, n_downsample=n_downsample, n_blocks=n_blocks, norm='batch').double().eval()
+    size, farthest = 128, 0
+    for at in range(56, 56 + 2 ** n_downsample):  # it depends on where in the coarse grid the change lies
+        x = torch.zeros(1, 1, size, size, dtype=torch.double)
+        changed = x.clone()
+        changed[..., at, at] = 1000.
+        with torch.no_grad(): moved = (net(x) - net(changed)).abs().amax((0, 1)) > 0
+        farthest = max(farthest, (torch.nonzero(moved) - at).abs().max().item())
+    assert reach(net) - 2 <= farthest <= reach(net)
+
+
+@both_norms
+def test_clicks_choices_and_keys_do_what_python_does(norm):
+    explorer = StyleExplorer(MODELS[norm], SCENES[0])
+    car = max((i for i in explorer.editor.objects if i // 1000 == 6), key=lambda i: explorer.editor._areas[i])
+    rows, cols, mask = explorer.editor.mask_of(car)
+    y, x = (np.argwhere(mask)[0] + (rows.start, cols.start)).tolist()
+    explorer.canvas._handle_custom_msg({'type': 'click', 'at': [x, y], 'shift': False}, [])
+    assert explorer.selected == car and explorer.canvas.outline
+    explorer.strip._handle_custom_msg({'type': 'chosen', 'index': 1}, [])
+    assert torch.equal(explorer.editor.looks[car], explorer.model.style_book.look(6, 1))
+    explorer._share.value = 0.25
+    expected = torch.lerp(explorer._first[car], explorer.model.style_book.look(6, 1), 0.25)
+    assert torch.equal(explorer.editor.looks[car], expected) and len(explorer.editor.done) == 1
+    explorer._target.value = 'class'
+    explorer.strip._handle_custom_msg({'type': 'chosen', 'index': 2}, [])
+    assert all(torch.equal(explorer.editor.looks[i], explorer.model.style_book.look(6, 2)) for i in explorer.editor.objects if i // 1000 == 6)
+    for key in ('undo', 'undo'): explorer.canvas._handle_custom_msg({'type': 'key', 'key': key}, [])
+    assert torch.equal(explorer.editor.looks[car], explorer._first[car]) and not explorer.editor.done
+    explorer._seed.value = 4
+    assert len(explorer.editor.done) == 1 and 'seed 4' in explorer.status.sentence
+    explorer._toggle.value = True
+    assert explorer.comparing and explorer.canvas.gesture == 'compare' and explorer.comparison.size == (128, 64)
+    explorer._toggle.value = False
+    assert not explorer.comparing and not explorer.canvas.before
+    explorer.canvas._handle_custom_msg({'type': 'key', 'key': 'escape'}, [])
+    assert explorer.selected is None and not explorer.canvas.outline and not explorer.strip.pictures
+    assert (array(explorer.picture) == drawn(explorer)).all()
+
+
+def test_a_refusal_on_the_page_is_a_sentence_and_changes_nothing():
+    explorer = StyleExplorer(MODELS['batch'], SCENES[0])
+    state = explorer.recipe
+    for message, sentence in (({'type': 'click', 'at': [500, 3], 'shift': False}, 'outside the picture'),):
+        explorer.canvas._handle_custom_msg(message, [])
+        assert sentence in explorer.status.sentence and explorer.status.refused
+    explorer.strip._handle_custom_msg({'type': 'chosen', 'index': 1}, [])
+    assert 'Nothing is selected' in explorer.status.sentence and explorer.status.refused
+    explorer.select(instance=explorer.editor.objects[-1])
+    assert not explorer.status.refused
+    explorer.strip.chosen = 7
+    explorer.strip._handle_custom_msg({'type': 'chosen', 'index': 7}, [])
+    assert 'Look 7' in explorer.status.sentence and explorer.status.refused and explorer.strip.chosen == explorer._chosen()
+    explorer._recipe.value = [dict(name='a.json', type='', size=3, content=memoryview(b'\xff{]'), last_modified=datetime.now())]
+    assert 'is no whole edit' in explorer.status.sentence and explorer.recipe == state and explorer._recipe.value == ()
+
+
+@both_norms
+def test_fast_hands_are_never_behind(norm):
+    explorer = StyleExplorer(MODELS[norm], SCENES[0])
+    objects, shown = explorer.editor.objects, explorer.canvas.version
+    for n in range(100):
+        explorer.select(instance=objects[n % len(objects)])
+        explorer.choose(n % min(3, len(explorer._choices())))
+    assert (array(explorer.picture) == drawn(explorer)).all() and len(explorer.thumbnails) == len(explorer._choices())
+    assert (in_view(explorer) == drawn(explorer)).all() and explorer.canvas.version - shown < 100
+
+
+def test_a_slow_model_draws_the_last_state_only():
+    explorer = StyleExplorer(new_model('batch'), SCENES[0])
+    explorer.picture
+    requests, predict = [], explorer.model.predict
+    def slow(*arguments, **more): requests.append(1); time.sleep(0.05); return predict(*arguments, **more)
+    explorer.model.predict = slow
+    for seed in range(30): explorer.shuffle(seed)
+    picture = explorer.picture
+    assert len(requests) <= 3 and (array(picture) == drawn(explorer)).all()
+
+
+def test_a_drawing_that_fails_is_told_and_the_next_one_is_drawn():
+    explorer = StyleExplorer(new_model('instance'), SCENES[0])
+    explorer.picture
+    predict = explorer.model.predict
+    def broken(*arguments, **more): raise RuntimeError('not enough memory')
+    explorer.model.predict = broken
+    explorer.shuffle(1)
+    with pytest.raises(ValueError, match='could not be drawn: not enough memory'): explorer.picture
+    assert explorer.status.refused
+    explorer.model.predict = predict
+    explorer.shuffle(2)
+    assert (array(explorer.picture) == drawn(explorer)).all()
+
+
+@both_norms
+def test_a_saved_recipe_is_opened_and_goes_on(norm, tmp_path):
+    explorer = StyleExplorer(MODELS[norm], SCENES[0])
+    explorer.select(instance=explorer.editor.objects[-1])
+    explorer.choose(0); explorer.shuffle(3)
+    png, recipe = explorer.save(tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([png.name, recipe.name])
+    again = StyleExplorer(MODELS[norm], SCENES[1])
+    again.open_recipe(recipe)
+    assert (array(again.picture) == array(Image.open(png))).all() and again.recipe == explorer.recipe
+    for e in (again, explorer): e.undo(); e.undo()
+    assert (array(again.picture) == array(explorer.picture)).all()
+    assert [p.name for p in explorer.save(tmp_path/'sub'/'a.b')] == ['a.b.png', 'a.b.json']
+    bare = json.loads(recipe.read_text())
+    del bare['model'], bare['looks']['3']
+    again.open_recipe(json.dumps(bare))  # as another editor may have written it
+    assert set(again.editor.looks) == set(again.editor.objects)
+    assert (array(again.picture) == drawn(again)).all()
+
+
+@pytest.mark.parametrize('change, sentence', [
+    (lambda d: d | dict(model='0123456789ab'), 'this model has encoder'),
+    (lambda d: {k: v for k, v in d.items() if k != 'model'} | dict(looks={i: v + [0.] for i, v in d['looks'].items()}), 'encoder unknown'),
+    (lambda d: d | dict(label_space=d['label_space'] | dict(classes=d['label_space']['classes'] + [dict(id=9, name='boat', color=[1, 2, 3], thing=True)])), 'not the classes of this model'),
+    (lambda d: d | dict(instance_map=d['instance_map'] | dict(size=[3, 3])), 'is no whole edit'),
+    (lambda d: {}, 'is no whole edit')])
+def test_a_recipe_of_something_else_is_refused(change, sentence):
+    explorer = StyleExplorer(MODELS['batch'], SCENES[0])
+    explorer.shuffle(1)
+    state, picture = explorer.recipe, array(explorer.picture)
+    with pytest.raises(ValueError, match=sentence): explorer.open_recipe(json.dumps(change(json.loads(state))))
+    assert explorer.recipe == state and (array(explorer.picture) == picture).all()
+
+
+def test_a_missing_recipe_is_named(tmp_path):
+    explorer = StyleExplorer(MODELS['batch'], SCENES[0])
+    with pytest.raises(OSError, match='nothing.json'): explorer.open_recipe(tmp_path/'nothing.json')
+
+
+def test_what_cannot_be_explored_is_refused(monkeypatch):
+    n, scene = LABEL_SPACE.n_classes, SCENES[0]
+    plain = Pix2PixHD(Synthesizer(GlobalGenerator(n + 1, width=4, n_downsample=1, n_blocks=1), n), LABEL_SPACE)
+    with pytest.raises(ValueError, match='has no encoder'): StyleExplorer(plain, scene)
+    model = new_model('batch')
+    book, model.style_book = model.style_book, None
+    with pytest.raises(ValueError, match='style book of this model is empty'): StyleExplorer(model, scene)
+    model.style_book = new_model('batch', seed=1).style_book
+    with pytest.raises(ValueError, match='belongs to another model'): StyleExplorer(model, scene)
+    model.style_book = book
+    with pytest.raises(ValueError, match='label_map has id 9'): StyleExplorer(model, Scene(torch.full((1, 64, 128), 9)))
+    monkeypatch.setattr(planning, 'free_bytes', lambda device: 1e6)
+    with pytest.raises(ValueError, match='use a smaller scene'): StyleExplorer(model, scene)
+
+
+def test_a_scene_without_a_photo_and_a_class_without_looks():
+    model = new_model('batch')
+    for kind in (model.style_book.centres, model.style_book.counts): kind.pop(6)
+    explorer = StyleExplorer(model, Scene(SCENES[0].label_map, SCENES[0].instance_map))
+    assert set(explorer.editor.looks) == set(explorer.editor.objects)
+    car = next(i for i in explorer.editor.objects if i // 1000 == 6)
+    explorer.select(instance=car)
+    assert 'has none of this class' in explorer.status.sentence and explorer.thumbnails == []
+    with pytest.raises(ValueError, match="no looks of class 'car'"): explorer.choose(0)
+    assert not explorer.editor.done
