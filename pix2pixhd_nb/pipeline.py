@@ -4,13 +4,14 @@
 
 # %% auto #0
 __all__ = ['GENERATORS', 'FORMAT', 'read_map', 'Pix2PixHD', 'read_reference', 'read_description', 'read_weights',
-           'build_synthesizer']
+           'build_synthesizer', 'street_model']
 
 # %% ../nbs/16_pipeline.ipynb #c003
 import hashlib
 import json
 import os
 from copy import deepcopy
+from importlib.resources import files
 from pathlib import Path
 import numpy as np
 import torch
@@ -174,12 +175,14 @@ def description(self:Pix2PixHD):
 @patch
 def save(self:Pix2PixHD,
          folder, # made if it does not exist
+         half=False, # keep convolutions and looks in 16 bits: half the file, nearly the same pictures
         ): # the folder
     "Write the pipeline: `pipeline.json` and the weights as safetensors."
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {k: v.contiguous().cpu() for k, v in self.synthesizer.state_dict().items()}
     if self.style_book: tensors |= self.style_book.to_parts()[1]
+    if half: tensors = {k: v.half() if v.is_floating_point() and v.ndim > 1 else v for k, v in tensors.items()}
     part = folder / f'.weights.{os.getpid()}'
     save_file(tensors, part)
     digest = hashlib.sha256(part.read_bytes()).hexdigest()
@@ -204,13 +207,13 @@ def read_description(folder): # of a saved pipeline
 # %% ../nbs/16_pipeline.ipynb #c037
 def read_weights(folder, # of a saved pipeline
                  d, # its description
-                ): # dict of tensors
+                ): # dict of tensors, 32 bits each
     "The weights that the description names, if they are whole."
     path = Path(folder) / Path(d['weights']['file']).name
     if not path.is_file(): raise FileNotFoundError(f'{path} is not there, though pipeline.json names it: copy the whole folder again.')
     if hashlib.sha256(path.read_bytes()).hexdigest() != d['weights']['sha256']:
         raise ValueError(f'{path} is damaged: its checksum is not the one in pipeline.json; copy the folder again.')
-    try: return load_file(path)
+    try: return {k: v.float() if v.is_floating_point() else v for k, v in load_file(path).items()}
     except SafetensorError as e: raise ValueError(f'{path} cannot be read as safetensors ({e}): copy the folder again.') from None
 
 # %% ../nbs/16_pipeline.ipynb #c038
@@ -241,6 +244,11 @@ def load(cls:Pix2PixHD,
     if odd: raise ValueError(f"The weights in {folder} do not fit the architecture in its pipeline.json: {len(odd)} tensors differ, the first is {odd[0]}; the files come from different models.")
     synthesizer.load_state_dict(tensors, assign=True)
     return cls(synthesizer, space, book).to(device)
+
+# %% ../nbs/16_pipeline.ipynb #c040b
+def street_model(device='cpu'): # where to draw
+    "The street model that ships with this package: trained on drawn scenes, best at 512x256."
+    return Pix2PixHD.load(Path(str(files('pix2pixhd_nb') / 'street')), device)
 
 # %% ../nbs/16_pipeline.ipynb #c046
 @patch
