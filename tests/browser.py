@@ -136,7 +136,7 @@ class Kernel:
 
     def __call__(self, expression, setup=''):
         "The value of an expression in the app's kernel, after running `setup` there."
-        packed = f"__import__('base64').b64encode(__import__('pickle').dumps({expression})).decode()"
+        packed = f"__import__('base64').b64encode(__import__('pickle').dumps(({expression}))).decode()"
         reply = self.client.execute(setup, user_expressions={'value': packed}, store_history=False, reply=True, timeout=60)['content']
         value = reply['user_expressions']['value'] if reply['status'] == 'ok' else reply
         if value['status'] != 'ok': raise RuntimeError(f"{expression}: {value['ename']}: {value['evalue']}")
@@ -147,7 +147,7 @@ class Kernel:
 
 class App:
     "A notebook opened in a browser; `outside` lists what the page asked of other machines (it gets nothing), `errors` what went wrong on it."
-    def __init__(self, browser, voila, notebook, wait_for='canvas', **options):
+    def __init__(self, browser, voila, notebook, wait_for, **options): # a selector of what the app shows once it runs; of the browser's page
         self.context = browser.new_context(**({'viewport': {'width': 1280, 'height': 900}} | options))
         self.outside, self.errors = [], []
         self.context.route(lambda url: urlsplit(url).hostname not in ('127.0.0.1', None), self._refuse)
@@ -161,6 +161,14 @@ class App:
     def _refuse(self, route):
         self.outside.append(route.request.url)
         route.abort()
+
+    def until(self, condition, seconds=20):
+        "Wait until `condition()` is true; whether that came within some seconds."
+        end_at = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > end_at: return False
+            self.page.wait_for_timeout(10)
+        return True
 
     def close(self):
         self.kernel.close()
@@ -177,29 +185,20 @@ def opened(browser, voila, notebook, **options):
 
 class Canvas:
     "A canvas on a page: its pixels, and a mouse that is told picture pixels."
-    def __init__(self, app, selector='canvas'):
-        self.app, self.page, self.element = app, app.page, app.page.locator(selector).first
+    def __init__(self, app, selector, number=0): # the canvas of that number among those of the selector
+        self.page, self.element = app.page, app.page.locator(selector).nth(number)
 
     @property
-    def pixels(self):
-        "What the canvas shows, (H, W, 3) uint8."
+    def rgba(self):
+        "What the canvas holds, (H, W, 4) uint8."
         width, height, data = self.element.evaluate("""c => {
             const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
             let s = ''; for (let i = 0; i < d.length; i += 8192) s += String.fromCharCode(...d.subarray(i, i + 8192));
             return [c.width, c.height, btoa(s)] }""")
-        return np.frombuffer(base64.b64decode(data), np.uint8).reshape(height, width, 4)[..., :3]
+        return np.frombuffer(base64.b64decode(data), np.uint8).reshape(height, width, 4)
 
-    def shows(self, expected, timeout=10):
-        "Whether the canvas comes to show `expected`, (H, W, 3) uint8, within `timeout` seconds."
-        return self.until(lambda: np.array_equal(self.pixels, expected), timeout)
-
-    def until(self, condition, timeout=10):
-        "Whether `condition()` comes true within `timeout` seconds."
-        end_at = time.monotonic() + timeout
-        while not condition():
-            if time.monotonic() > end_at: return False
-            self.page.wait_for_timeout(20)
-        return True
+    @property
+    def pixels(self): return self.rgba[..., :3] # (H, W, 3) uint8
 
     def client(self, x, y):
         "Where on the page the centre of a picture pixel is, scrolled into sight if need be."
