@@ -176,9 +176,9 @@ class App:
 
 
 @contextmanager
-def opened(browser, voila, notebook, **options):
+def opened(browser, voila, notebook, wait_for, **options):
     "An `App`, closed at the end."
-    app = App(browser, voila, notebook, **options)
+    app = App(browser, voila, notebook, wait_for, **options)
     try: yield app
     finally: app.close()
 

@@ -82,6 +82,7 @@ def show_at(app, zoom, dots=1):
     assert app.until(lambda: [round(n) for n in size_on_page(app.canvases[0])] == wanted), size_on_page(app.canvases[0])
 
 
+@pytest.mark.browser
 @pytest.mark.parametrize('zoom, dots', [(1, 1), (3, 1), (0.7, 2)])
 @pytest.mark.parametrize('name', ['explorer', 'studio'])
 def test_a_click_selects_the_object_under_it(name, zoom, dots, request):
