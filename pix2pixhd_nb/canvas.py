@@ -204,7 +204,7 @@ function render({model, el}) {
   const view = {model, canvas, over, images: {}, fingers: new Map(), points: null, at: null, byKey: false};
   const say = () => over.setAttribute('aria-label', model.get('label') + '. Arrow keys move the cross, Enter acts.');
   const point = () => { over.style.cursor = {compare: 'ew-resize', drag: 'move'}[model.get('gesture')] || 'crosshair'; mark(view); };
-  for (const k of ['picture', 'before', 'outline']) { model.on('change:' + k, () => load(view, k)); load(view, k); }
+  for (const [k, change] of [['picture', 'version'], ['before', 'before'], ['outline', 'outline']]) { model.on('change:' + change, () => load(view, k)); load(view, k); }
   for (const k of ['zoom', 'brush', 'color']) model.on('change:' + k, () => mark(view));
   model.on('change:split', () => show(view)); model.on('change:label', say); model.on('change:gesture', point);
   over.addEventListener('wheel', e => { if (e.ctrlKey) { e.preventDefault(); zoomTo(view, model.get('zoom') * (e.deltaY < 0 ? 1.1 : 0.9)); } }, {passive: false});
@@ -229,7 +229,7 @@ class PixelCanvas(anywidget.AnyWidget):
     "A picture that reports clicks, strokes, drags and keys in its own pixels."
     _esm = _PIXEL_JS + _SHOW_JS + _MARK_JS + _MARKS_JS + _POINTER_JS + _KEYS_JS + _FRAME_JS
     _css = _CANVAS_CSS
-    picture = traitlets.Bytes(b'').tag(sync=True) # a PNG
+    picture = traitlets.Bytes(b'').tag(sync=True) # a PNG, changed by `show`
     before = traitlets.Bytes(b'').tag(sync=True) # another, shown left of `split`
     outline = traitlets.Bytes(b'').tag(sync=True) # another, with transparency, shown on top
     split = traitlets.Float(0.).tag(sync=True) # share of the width that shows `before`

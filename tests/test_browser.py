@@ -113,7 +113,8 @@ def test_a_finger_selects_and_two_fingers_zoom(explorer):
     explorer.page.touchscreen.tap(*explorer.canvases[0].client(*point))
     assert explorer.until(lambda: explorer.kernel('app.selected') == car)
     x, y = explorer.canvases[0].client(256, 128)
-    touch = lambda kind, *apart: explorer.context.new_cdp_session(explorer.page).send(
+    session = explorer.context.new_cdp_session(explorer.page)
+    touch = lambda kind, *apart: session.send(
         'Input.dispatchTouchEvent', dict(type=kind, touchPoints=[dict(x=x + side * d, y=y, id=i) for d in apart for i, side in enumerate((-1, 1))]))
     touch('touchStart', 40)
     for apart in (45, 55, 70, 80): touch('touchMove', apart)
@@ -233,7 +234,7 @@ def test_before_and_after_are_compared(explorer):
     assert explorer.until(lambda: explorer.kernel('len(app.editor.done)') == 1)
     settle(explorer)
     after = canvas.pixels
-    explorer.page.get_by_role('button', name='Compare').click()
+    explorer.page.get_by_text('Compare with the first picture').click()
     assert explorer.until(lambda: np.array_equal(canvas.pixels[:, :256], first[:, :256])) and np.array_equal(canvas.pixels[:, 256:], after[:, 256:])
     canvas.drag([(300, 100), (100, 120)], steps=5)
     assert explorer.until(lambda: np.array_equal(canvas.pixels[:, 101:], after[:, 101:])) and np.array_equal(canvas.pixels[:, :100], first[:, :100])
