@@ -1,0 +1,42 @@
+"A preference study in a real browser: a pair is in view for as long as was asked, measured there, and keys answer."
+import pytest
+from browser import opened
+
+STUDY = '.p2p-study'
+
+
+@pytest.fixture(scope='module')
+def page(browser, voila):
+    with opened(browser, voila, 'preference.ipynb', STUDY) as app: yield app
+
+
+def start(app, times):
+    "A new timed study of two streets on the page, and begin it."
+    app.kernel('0', f'study = PreferenceStudy(pairs[:6], times={times}, check_every=0, seed=1); place.children = [study]')
+    app.page.wait_for_selector(f'{STUDY}[data-state=ready]')
+    app.page.locator('.p2p-go').first.click()
+
+
+def state(app): return app.page.locator(STUDY).first.get_attribute('data-state')
+
+
+def test_a_pair_is_in_view_for_its_time(page):
+    start(page, (1 / 8, 1 / 4, 1 / 2, 1, 2))
+    n = page.kernel('len(study.trials)')
+    for k in range(n):
+        assert page.until(lambda: state(page) == 'covered' and page.kernel('len(study.rows)') == k, 30)
+        page.page.keyboard.press('ArrowLeft' if k % 2 else '2')
+        assert page.until(lambda: page.kernel('len(study.rows)') == k + 1) and page.until(lambda: state(page) != 'covered')
+    rows = page.kernel('study.rows')
+    assert len({r['time'] for r in rows}) >= 4
+    assert all(abs(r['shown'] - r['time']) <= 0.020 and r['in_time'] for r in rows), [(r['time'], r['shown']) for r in rows]
+    assert [r['side'] for r in rows] == ['left' if k % 2 else 'right' for k in range(n)]
+    assert page.until(lambda: state(page) == 'done') and not page.errors and not page.outside
+
+
+def test_no_answer_counts_before_the_pair_was_in_view(page):
+    start(page, (1,))
+    assert page.until(lambda: state(page) == 'shown')
+    page.page.keyboard.press('1')
+    page.page.locator('.p2p-side').first.dispatch_event('click')
+    assert page.until(lambda: state(page) == 'covered') and page.kernel('len(study.rows)') == 0
