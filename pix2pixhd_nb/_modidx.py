@@ -1063,4 +1063,5 @@ d = { 'settings': { 'branch': 'main',
                                        'pix2pixhd_nb.training.pix2pixhd_networks': ( 'training.html#pix2pixhd_networks',
                                                                                      'pix2pixhd_nb/training.py'),
                                        'pix2pixhd_nb.training.read_checkpoint': ( 'training.html#read_checkpoint',
-                                                                                  'pix2pixhd_nb/training.py')}}}
+                                                                                  'pix2pixhd_nb/training.py')},
+            'pix2pixhd_nb.widgets': {}}}
