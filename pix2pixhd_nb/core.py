@@ -170,6 +170,7 @@ class Scene:
     image: torch.Tensor = None # (C, H, W) float in [-1, 1]
     name: str = '' # the stem of its files
     styles: dict = None # the true style of each instance id, where known
+    looks: dict = None # {instance id: (F,) float}, where they were measured before training
 
     def __post_init__(self):
         for k in ('instance_map', 'image'):

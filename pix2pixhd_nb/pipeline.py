@@ -60,8 +60,10 @@ class Pix2PixHD:
         "The pipeline of a trained learner, on the CPU."
         synthesizer = deepcopy(learn.model.synthesizer).cpu().eval().requires_grad_(False)
         space = getattr(learn.dls, 'label_space', None)
-        if not synthesizer.encoder or space is None: return cls(synthesizer, space)
-        if scenes is None: train = learn.dls.train.dataset.scenes; scenes = [train[i] for i in range(min(len(train), 200))]
+        train = learn.dls.train.dataset.scenes
+        if not synthesizer.feature_channels or space is None: return cls(synthesizer, space)
+        if not synthesizer.encoder: return cls(synthesizer, space, StyleBook.fit(train.table, space))
+        if scenes is None: scenes = [train[i] for i in range(min(len(train), 200))]
         return cls(synthesizer, space, StyleBook.fit(measure_features(synthesizer, scenes), space))
 
     @property
@@ -113,6 +115,7 @@ def looks_of(self:Pix2PixHD,
             ): # {instance id: (F,) look}
     "The looks of the objects of a photo (Sec. 3.4)."
     model = self.synthesizer
+    if not model.encoder: raise ValueError('This model has no encoder, so it cannot take looks from a photo: leave the reference out, and choose looks from the style book.')
     label, instances = self.prepare(label_map, instance_map)
     pad = lambda x: pad_to_multiple(x, model.multiple_of, 2 * model.multiple_of).to(self.device)
     return looks_of(model, pad(read_reference(reference, label, model.encoder.config['in_channels'])), pad(instances))
@@ -131,7 +134,7 @@ def predict(self:Pix2PixHD,
     model, features = self.synthesizer, None
     label, instances = self.prepare(label_map, instance_map)
     pad = lambda x: pad_to_multiple(x, model.multiple_of, 2 * model.multiple_of).to(self.device)
-    if model.encoder: features = pad(paint_features(self._complete(looks, label, instances, reference, seed), instances))
+    if model.feature_channels: features = pad(paint_features(self._complete(looks, label, instances, reference, seed), instances))
     drawn = model(pad(label), pad(instances), features=features)
     return to_pil(drawn[..., :label.shape[-2], :label.shape[-1]])
 
@@ -167,7 +170,7 @@ def description(self:Pix2PixHD):
     m = self.synthesizer
     return dict(format=FORMAT, generator=dict(kind=type(m.generator).__name__, **m.generator.config),
                 encoder=m.encoder.config if m.encoder else None,
-                input=dict(n_classes=m.n_classes, boundary=m.boundary, ignore_id=m.ignore_id, encode_at=m.encode_at),
+                input=dict(n_classes=m.n_classes, boundary=m.boundary, ignore_id=m.ignore_id, encode_at=m.encode_at, feature_channels=m.feature_channels),
                 label_space=self.label_space.to_dict() if self.label_space else None,
                 style_book=self.style_book.to_parts()[0] if self.style_book else None)
 

@@ -61,7 +61,8 @@ def load(self:SceneStudio, scene, # Scene, or a label map as `Pix2PixHD.predict`
     label, ids = self.model.prepare(getattr(scene, 'label_map', scene), getattr(scene, 'instance_map', instance_map))
     check_drawing(self.model.synthesizer, label.shape[-2:])
     looks = None
-    if self.model.synthesizer.encoder: looks = self.model.random_looks(label, ids, 0) if photo is None else self.model.looks_of(to_pil(photo), label, ids)
+    net = self.model.synthesizer
+    if net.feature_channels: looks = self.model.random_looks(label, ids, 0) if photo is None or not net.encoder else self.model.looks_of(to_pil(photo), label, ids)
     self._start(SceneEditor(label[0], ids[0], self.model.label_space, looks, self.model.style_book, self.shapes))
 
 @patch

@@ -113,10 +113,11 @@ class GAN(nn.Module):
     def forward(self, label_map, # (N, 1, H, W) int
                 instance_map=None, # (N, 1, H, W) int
                 image=None, # (N, 3, H, W) in [-1, 1]: whose looks the encoder takes
+                features=None, # (N, F, H, W): looks that came with the scenes
                ): # (N, 3, H, W) in [-1, 1]
         instance_map = label_map if instance_map is None and not label_map.is_floating_point() else instance_map
         self.condition = self.synthesizer.condition(label_map, instance_map)
-        with self.autocast(): return self.synthesizer.draw(self.condition, instance_map, image).float()
+        with self.autocast(): return self.synthesizer.draw(self.condition, instance_map, image, features).float()
 
     def judge(self, image): # (N, 3, H, W) in [-1, 1]
         "The discriminator's outputs on the condition of the last drawn batch and `image`."
@@ -179,7 +180,9 @@ class GANTraining(Callback):
         if self.perceptual: self.perceptual.to(next(self.model.parameters()).device)
 
     def before_batch(self):
-        if self.model.synthesizer.encoder and self.yb: self.learn.xb = (*self.xb[:2], self.yb[0])
+        label_map, instance_map, *features = self.xb
+        if features: self.learn.xb = (label_map, instance_map, None, *features)
+        elif self.model.synthesizer.encoder and self.yb: self.learn.xb = (label_map, instance_map, self.yb[0])
 
     def losses(self, fake, real): # (N, 3, H, W) in [-1, 1]
         "The generator's loss; by-products are both networks' named losses."
@@ -221,7 +224,7 @@ def pix2pixhd_networks(n_classes, # one-hot channels
                        n_enhancers=0, # local enhancers on top; each halves the width of the one below
                        n_enhancer_blocks=3, # residual blocks of each enhancer
                        feature_channels=0, # features per instance; 3 in the paper's edits, 0: no encoder
-                       encoder_width=16, # of the encoder
+                       encoder_width=16, # of the encoder; 0: no encoder, the looks come with the scenes
                        discriminator_width=64, n_layers=3, n_scales=3, # of each discriminator; how many
                        norm='instance', # of generator and encoder; 'batch' keeps an edit to its place
                        boundary=True, # feed the instances' boundary?
@@ -232,9 +235,9 @@ def pix2pixhd_networks(n_classes, # one-hot channels
     shape = dict(out_channels=image_channels, n_downsample=n_downsample, n_blocks=n_blocks, norm=norm)
     if n_enhancers: generator = CoarseToFineGenerator(condition + feature_channels, width=width // 2**n_enhancers, n_enhancers=n_enhancers, n_enhancer_blocks=n_enhancer_blocks, **shape)
     else: generator = GlobalGenerator(condition + feature_channels, width=width, **shape)
-    encoder = FeatureEncoder(image_channels, feature_channels, encoder_width, n_downsample, norm) if feature_channels else None
+    encoder = FeatureEncoder(image_channels, feature_channels, encoder_width, n_downsample, norm) if feature_channels and encoder_width else None
     discriminator = MultiscaleDiscriminator(condition + image_channels, discriminator_width, n_layers, n_scales)
-    return Synthesizer(generator, n_classes, encoder, boundary, ignore_id), discriminator
+    return Synthesizer(generator, n_classes, encoder, boundary, ignore_id, feature_channels=feature_channels), discriminator
 
 # %% ../nbs/13_training.ipynb #c036
 def _learner(dls, gan, training, lr, betas, metrics, cbs, kwargs):
@@ -258,11 +261,12 @@ def pix2pixhd_learner(dls, # DataLoaders of scenes, from `scene_dataloaders`
                       **networks, # arguments of `pix2pixhd_networks`: width, n_blocks, feature_channels...
                      ): # Learner
     "A fastai Learner that trains pix2pixHD on scenes (Sec. 3 and 4)."
-    label_map, _, image = dls.train.dataset[0]
+    label_map, _, *looks, image = dls.train.dataset[0]
     space, is_image = getattr(dls, 'label_space', None), label_map.is_floating_point()
     if space is None and not is_image: raise ValueError('The scenes have no label_space, so nothing says how many classes there are: give the sequence of training scenes a label_space attribute, a LabelSpace.')
     channels = label_map.shape[0] if is_image else space.n_classes
     networks = dict(image_channels=image.shape[0], ignore_id=None if is_image else space.ignore_id) | networks
+    if looks: networks |= dict(feature_channels=looks[0].shape[0], encoder_width=0)
     gan_model = GAN(*pix2pixhd_networks(channels, **networks), precision, channels_last)
     if isinstance(perceptual, (str, Path)): perceptual = PerceptualLoss(perceptual)
     training = GANTraining(GANLoss(gan), FeatureMatchingLoss(feature_weight) if feature_weight else None, perceptual, pool_size)
@@ -357,7 +361,7 @@ def grow_learner(learn, # trained Learner, from `pix2pixhd_learner`
                 ): # Learner; it shares the trained layers, encoder and discriminators
     "A Learner for twice the size: an enhancer on top of what was trained (Sec. 3.2)."
     old, training = learn.model.synthesizer, learn.gan_training
-    synthesizer = Synthesizer(grow(old.generator, n_enhancer_blocks), old.n_classes, old.encoder, old.boundary, old.ignore_id, old.encode_at)
+    synthesizer = Synthesizer(grow(old.generator, n_enhancer_blocks), old.n_classes, old.encoder, old.boundary, old.ignore_id, old.encode_at, old.feature_channels)
     gan_model = GAN(synthesizer, learn.model.discriminator, learn.model.precision, learn.model.channels_last)
     training = GANTraining(training.gan_loss, training.feature_matching, training.perceptual, training.pool.size)
     return _learner(dls, gan_model, training, learn.lr if lr is None else lr, betas, metrics, cbs, learner or {})

@@ -16,6 +16,7 @@ from pix2pixhd_nb.data.loaders import scene_dataloaders
 from pix2pixhd_nb.data.toy import LABEL_SPACE, ToyScenes
 from pix2pixhd_nb.interop import read_2018_discriminator, read_2018_encoder, read_2018_generator
 from pix2pixhd_nb.losses import PerceptualLoss
+from pix2pixhd_nb.styles import measure_features
 from pix2pixhd_nb.training import grow_learner, pix2pixhd_learner
 from test_parity import plain_steps
 
@@ -34,7 +35,7 @@ def toy(n=4, size=(32, 64)): return Scenes(ToyScenes(n, size=size), LABEL_SPACE)
 
 def loaders(scenes=None, bs=2, **kwargs):
     scenes = toy() if scenes is None else scenes
-    return scene_dataloaders(scenes, Scenes(scenes[:2], scenes.label_space), bs=bs, seed=0, device='cpu', **kwargs)
+    return scene_dataloaders(scenes, Scenes([scenes[0], scenes[1]], scenes.label_space), bs=bs, seed=0, device='cpu', **kwargs)
 
 def learner(dls=None, seed=0, **kwargs):
     torch.manual_seed(seed)
@@ -270,3 +271,43 @@ def test_minus_one_as_ignore_id():
     label_map = torch.tensor([[[[0, -1], [1, -1]]]])
     assert one_hot(label_map, 2, ignore_id=-1).sum(1).tolist() == [[[1, 0], [1, 0]]]
     with pytest.raises(ValueError, match='pass ignore_id=-1'): one_hot(label_map, 2)
+
+
+# looks measured before training
+
+def cached(scenes, by='instance'):
+    torch.manual_seed(1)
+    encoder_model = pix2pixhd_learner(loaders(scenes), **TINY, feature_channels=5, encoder_width=4).model.synthesizer.eval()
+    return encoder_model, measure_features(encoder_model, scenes, by=by)
+
+def test_a_cached_table_draws_as_its_encoder_does():
+    scenes = toy()
+    model, table = cached(scenes)
+    learn = learner(loaders(table.with_looks(scenes)))
+    assert learn.model.synthesizer.encoder is None and learn.model.synthesizer.feature_channels == 5
+    learn.model.synthesizer.generator.load_state_dict(model.generator.state_dict())
+    label_map, instance_map, looks, image = learn.dls.valid.one_batch()
+    with torch.no_grad():
+        torch.testing.assert_close(learn.model.eval()(label_map, instance_map, features=looks), model(label_map, instance_map, image), atol=1e-5, rtol=0)
+
+def test_cached_looks_follow_crop_and_flip():
+    scenes = toy()
+    _, table = cached(scenes)
+    label_map, instance_map, looks, image = loaders(table.with_looks(scenes), policy='crop', size=(16, 32)).one_batch()
+    known = {tuple(v.tolist()) for v in table.vector}
+    assert {tuple(v.tolist()) for v in looks.movedim(1, -1).flatten(0, 2)} <= known
+
+def test_cached_looks_train_and_grow():
+    scenes = toy()
+    _, table = cached(scenes)
+    learn = fit(learner(loaders(table.with_looks(scenes))))
+    grown = fit(grow_learner(learn, loaders(table.with_looks(scenes), policy='resize', size=(64, 128))))
+    assert is_finite(learn) and is_finite(grown) and grown.model.synthesizer.feature_channels == 5
+
+@pytest.mark.parametrize('change, says', [
+    (lambda scenes, table: table.with_looks(scenes[:2]), 'rows of 4 scenes but there are 2'),
+    (lambda scenes, table: table[table.instance != 1].with_looks(scenes)[0], 'no vector for object 1 of scene'),
+    (lambda scenes, table: cached(scenes, by='class')[1].with_looks(scenes)[0], 'measure these scenes with by="instance"')])
+def test_a_table_of_other_scenes_is_refused(change, says):
+    scenes = toy()
+    with pytest.raises(ValueError, match=says): change(scenes, cached(scenes)[1])

@@ -15,6 +15,7 @@ from fastai.data.core import DataLoaders, TfmdDL
 from fastai.torch_core import default_device
 from ..boundaries import instance_boundaries
 from ..core import colorize, show_images
+from ..pooling import paint_features
 
 # %% ../../nbs/05_data.loaders.ipynb #c011
 def nearest_index(n_in, # pixels along a side before
@@ -114,18 +115,19 @@ class SceneItem(tuple):
 # %% ../../nbs/05_data.loaders.ipynb #c045
 def scene_item(scene, # a Scene with an image
                geometry, # what to do to all of it
-              ): # SceneItem: label map, instance map, image
+              ): # SceneItem: label map, instance map, image; looks (F, H, W) before the image where the scene has them
     "The three tensors of a scene, moved alike; without an instance map the label map stands in."
     if scene.image is None: raise ValueError(f'scene {scene.name!r} has no image: training learns from pairs, so add its photo or leave the scene out.')
     label_map, instance_map = scene.label_map, scene.instance_map
     if not label_map.is_floating_point(): label_map = label_map.long()
     if instance_map is None: instance_map = torch.zeros_like(label_map[:1], dtype=torch.long) if label_map.is_floating_point() else label_map
-    return SceneItem([geometry(label_map), geometry(instance_map.long()), geometry(scene.image)], scene.name)
+    label_map, instance_map = geometry(label_map), geometry(instance_map.long())
+    looks = [paint_features(scene.looks, instance_map[None])[0]] if scene.looks else []
+    return SceneItem([label_map, instance_map, *looks, geometry(scene.image)], scene.name)
 
 # %% ../../nbs/05_data.loaders.ipynb #c049
 class SceneItems:
     "Scenes as items of one size policy, for a DataLoader; the same item for the same seed, epoch and index."
-    n_inp = 2
     def __init__(self, scenes, # a sequence of Scene
                  indices=None, # which of them; all by default
                  train=True, # random crops and flips; else centre crops
@@ -149,9 +151,9 @@ class SceneItems:
         if ids.min() < 0 or ids.max() >= space.n_classes: space.check(ids, f'the label map of scene {scene.name!r}')
 
 # %% ../../nbs/05_data.loaders.ipynb #c055
-def _pictures(batch, label_space, max_n, drawn=None): # batch of three, colours, rows, (N, C, H, W) drawn images
+def _pictures(batch, label_space, max_n, drawn=None): # batch, colours, rows, (N, C, H, W) drawn images
     "The pictures of a batch, row by row, and their titles."
-    label_map, instance_map, image = (x[:max_n].cpu() for x in batch)
+    label_map, instance_map, *_, image = (x[:max_n].cpu() for x in batch)
     labels = label_map if label_map.is_floating_point() else colorize(label_map, label_space)
     columns = {'label map': labels, 'boundary': instance_boundaries(instance_map) * 2 - 1,
                'drawn': None if drawn is None else drawn[:max_n].detach().cpu(), 'image' if drawn is None else 'real': image}
@@ -168,7 +170,7 @@ class SceneDL(TfmdDL):
 
     def create_batch(self, items):
         for item in items[1:]:
-            for part, first, other in zip(('label map', 'instance map', 'image'), items[0], item):
+            for part, first, other in zip(('label map', 'instance map', *['looks'] * (len(item) - 3), 'image'), items[0], item):
                 if first.shape != other.shape:
                     raise ValueError(f'{part} of scene {items[0].name!r} is {tuple(first.shape)} but that of scene {item.name!r} is {tuple(other.shape)} (channels, height, width), and a batch needs one size: choose a policy that sets the size, such as policy="resize" with size=(height, width), or bs=1.')
         return tuple(torch.stack(parts) for parts in zip(*items))

@@ -23,16 +23,15 @@ class Synthesizer(nn.Module):
                  boundary=True, # feed the boundary of the instances?
                  ignore_id=None, # label id of pixels without a class
                  encode_at='auto', # 'auto': the global generator's size, as in the paper; 'full': the 2018 code
+                 feature_channels=0, # without an encoder: channels of looks that are always given
                 ):
         super().__init__()
         self.generator, self.encoder = generator, encoder
         self.n_classes, self.boundary, self.ignore_id, self.encode_at = n_classes, boundary, ignore_id, encode_at
+        self.feature_channels = encoder.config['out_channels'] if encoder else feature_channels
         if encode_at not in ('auto', 'full'): raise ValueError(f"encode_at is {encode_at!r}, expected 'auto' or 'full'.")
         found, wanted = generator.config['in_channels'], n_classes + boundary + self.feature_channels
         if found != wanted: raise ValueError(f'The generator takes {found} channels but this scene has {wanted}: {n_classes} classes, {int(boundary)} boundary and {self.feature_channels} features; build it with in_channels={wanted}.')
-
-    @property
-    def feature_channels(self): return self.encoder.config['out_channels'] if self.encoder else 0
 
     @property
     def shrink(self): # how many times smaller the encoder's image is
@@ -59,8 +58,8 @@ def draw(self:Synthesizer,
          features=None, # (N, F, H, W): looks given directly
         ): # (N, 3, H, W) in [-1, 1]
     "Draw a scene whose condition is already made."
-    if not self.encoder: return self.generator(condition)
-    if features is None and image is None: raise ValueError('This model draws with instance features: pass a reference image, or features.')
+    if not self.feature_channels: return self.generator(condition)
+    if features is None and (image is None or not self.encoder): raise ValueError('This model draws with instance features: pass a reference image, or features.' if self.encoder else 'This model draws with instance features and has no encoder to measure them: pass features.')
     if features is None: features = self.encode(image, instance_map)
     return self.generator(torch.cat([condition, features.to(condition.dtype)], 1))
 
