@@ -203,7 +203,7 @@ function render({model, el}) {
   stage.append(canvas, over); frame.append(stage); el.append(frame);
   const view = {model, canvas, over, images: {}, fingers: new Map(), points: null, at: null, byKey: false};
   const say = () => over.setAttribute('aria-label', model.get('label') + '. Arrow keys move the cross, Enter acts.');
-  const point = () => { over.style.cursor = {compare: 'ew-resize', drag: 'move'}[model.get('gesture')] || 'crosshair'; mark(view); };
+  const point = () => { over.dataset.gesture = model.get('gesture'); over.style.cursor = {compare: 'ew-resize', drag: 'move'}[model.get('gesture')] || 'crosshair'; mark(view); };
   for (const [k, change] of [['picture', 'version'], ['before', 'before'], ['outline', 'outline']]) { model.on('change:' + change, () => load(view, k)); load(view, k); }
   for (const k of ['zoom', 'brush', 'color']) model.on('change:' + k, () => mark(view));
   model.on('change:split', () => show(view)); model.on('change:label', say); model.on('change:gesture', point);

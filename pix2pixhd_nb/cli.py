@@ -23,6 +23,7 @@ from fastprogress import progress_bar
 from PIL import Image
 from . import __version__
 from .boundaries import instance_boundaries
+from .checkpoints import Checkpoint, Stopped, latest_checkpoint
 from .core import colorize, to_pil
 from .data.datasets import open_dataset
 from .data.doctor import examine
@@ -32,7 +33,7 @@ from .editing import SceneEditor, ShapeLibrary
 from .evaluation import compare_to_oracle, train_segmenter
 from .monitor import GANMonitor
 from .pipeline import Pix2PixHD
-from .training import Checkpoint, fastest_precision, grow_learner, load_checkpoint, pix2pixhd_learner, read_checkpoint
+from .training import fastest_precision, grow_learner, pix2pixhd_learner
 
 # %% ../nbs/22_cli.ipynb #c006
 def size_of(text): # '512x256' -> (256, 512)
@@ -79,7 +80,7 @@ def stages_of(enhancers, # how many
 
 # %% ../nbs/22_cli.ipynb #c015
 def train(folder, # the dataset, in any layout that `pix2pixhd doctor` knows
-          model, # folder for the trained pipeline and the checkpoint
+          model, # folder for the trained pipeline and the checkpoints
           split='train', # which part to train on
           size=None, # WIDTHxHEIGHT to train at; the first scene's by default
           policy='resize', # how scenes come to that size: resize, crop, scale_width, resize_and_crop, scale_width_and_crop
@@ -99,13 +100,15 @@ def train(folder, # the dataset, in any layout that `pix2pixhd doctor` knows
           perceptual=None, # file of VGG19 weights, for the perceptual loss
           workers=0, # processes that read scenes
           seed=0, # of weights and order
-          resume=False, # go on from the checkpoint in MODEL
+          resume=False, # go on from the newest whole checkpoint in MODEL
+          save_every=0, # also write a checkpoint after so many batches of an epoch
+          keep=3, # checkpoints that stay
          ):
     "Train on a dataset, from coarse to fine, and save a pipeline."
-    scenes, out = open_dataset(folder, split), Path(model) / 'training.pth'
+    scenes, out = open_dataset(folder, split), Path(model) / 'checkpoints'
     size = size or scenes[0].size
-    state = read_checkpoint(out) if resume else None
-    at_stage, at_epoch = (state['stage'], state['epoch']) if state else (0, 0)
+    state = latest_checkpoint(out) if resume else None
+    at_stage = state['stage'] if state else 0
     networks = dict(width=width, n_downsample=downsample, n_blocks=blocks, feature_channels=features, n_scales=discriminators,
                     discriminator_width=discriminator_width, perceptual=perceptual, precision=precision, channels_last=precision != 'fp32')
     torch.manual_seed(seed)
@@ -117,11 +120,11 @@ def train(folder, # the dataset, in any layout that `pix2pixhd doctor` knows
             learn = grow_learner(learn, dls) if level else pix2pixhd_learner(dls, lr=lr, **networks)
         if stage < at_stage: continue
         if level: learn.unfreeze_coarse()
-        start = load_checkpoint(learn, state) if stage == at_stage and state else 0
         if is_frozen: learn.freeze_coarse()
         print(f"stage {stage + 1} of {2 * enhancers + 1}: {small[1]}x{small[0]}, {'the new enhancer alone' if is_frozen else 'all together'}")
         flat, falling = (frozen, 0) if is_frozen else (epochs, decay)
-        learn.fit_flat_linear(flat, falling, cbs=[Checkpoint(out, stage, start), GANMonitor(folder=Path(model) / 'previews')], start_epoch=start)
+        saver = Checkpoint(out, stage, save_every, keep, resume=state if stage == at_stage else None)
+        learn.fit_flat_linear(flat, falling, cbs=[saver, GANMonitor(folder=Path(model) / 'previews')])
         Pix2PixHD.from_learner(learn).save(model)
     print(f'saved {model}')
 
@@ -372,10 +375,13 @@ def main(argv=None): # arguments, without the program's name; those of the comma
     command = arguments.pop('command')
     try: return command(**arguments) or 0
     except (ValueError, FileNotFoundError) as e:
-        print(f'pix2pixhd: {e}', file=sys.stderr)
+        print('pix2pixhd:', str(e).splitlines()[-1].strip(), file=sys.stderr) # fastai and workers put lines of their own before a sentence
         return 2
+    except Stopped as e:
+        print(f'pix2pixhd: {e}', file=sys.stderr)
+        return e.status
     except KeyboardInterrupt:
-        print('pix2pixhd: stopped; go on with --resume if a checkpoint was written.', file=sys.stderr)
+        print('pix2pixhd: stopped.', file=sys.stderr)
         return 130
 
 # %% ../nbs/22_cli.ipynb #c045

@@ -4,8 +4,7 @@
 
 # %% auto #0
 __all__ = ['PRECISIONS', 'GANOptimizer', 'GAN', 'LossPair', 'ImagePool', 'GANTraining', 'TrainingLoss', 'pix2pixhd_networks',
-           'pix2pixhd_learner', 'Checkpoint', 'read_checkpoint', 'load_checkpoint', 'fastest_precision', 'grow_learner',
-           'fit_coarse_to_fine']
+           'pix2pixhd_learner', 'fastest_precision', 'grow_learner', 'fit_coarse_to_fine']
 
 # %% ../nbs/13_training.ipynb #c002
 from contextlib import nullcontext
@@ -18,7 +17,7 @@ import torch
 from torch import nn
 from fastcore.basics import patch, store_attr
 from fastcore.foundation import L
-from fastai.callback.core import Callback
+from fastai.callback.core import Callback, CancelBatchException
 from fastai.callback.fp16 import MixedPrecision
 from fastai.callback.schedule import LRFinder, ParamScheduler, SchedLin, SchedNo, combine_scheds
 from fastai.learner import Learner, Metric
@@ -150,6 +149,7 @@ class ImagePool:
     def __call__(self, pairs): # (N, C, H, W): condition and fake
         out = []
         for pair in pairs.detach() if self.size else ():
+            if not pair.isfinite().all(): return pairs # its step will be skipped
             if len(self.kept) < self.size: self.kept.append(pair.clone())
             elif random.random() < 0.5:
                 i = random.randrange(self.size)
@@ -168,6 +168,7 @@ class GANTraining(Callback):
                 ):
         store_attr('feature_matching,perceptual')
         self.gan_loss, self.pool, self.history = gan_loss or GANLoss(), ImagePool(pool_size), []
+        self.not_finite = self.in_a_row = 0 # batches whose step was skipped
 
     @property
     def loss_names(self): # names of the losses, in the recorder's order
@@ -194,13 +195,22 @@ class GANTraining(Callback):
         return sum(self.g_losses.values())
 
     def after_loss(self):
-        if self.training and self.yb: self.learn.loss_grad = LossPair(self.loss_grad, sum(self.d_losses.values()) / 2, self.opt)
-
-    def after_batch(self):
         if not (self.training and self.yb): return
         named = self.g_losses | self.d_losses
         values = torch.stack([v.detach().float() for v in named.values()]).tolist()
         self.history.append(dict(zip(named, values)))
+        self.check_finite()
+        self.learn.loss_grad = LossPair(self.loss_grad, sum(self.d_losses.values()) / 2, self.opt)
+
+    def check_finite(self):
+        "Skip the step of a batch whose losses are not finite; three in a row stop the run."
+        bad = [k for k, v in self.history[-1].items() if not np.isfinite(v)]
+        self.in_a_row = self.in_a_row + 1 if bad else 0
+        if not bad: return
+        self.not_finite += 1
+        if self.in_a_row == 3: raise ValueError(f"The losses ({', '.join(bad)}) were not finite three batches in a row, up to batch {len(self.history) - 1}: training stops before they spoil the weights; go on from a checkpoint with a lower learning rate, or in fp32.")
+        self.learn.loss = torch.zeros_like(self.loss)
+        raise CancelBatchException
 
 # %% ../nbs/13_training.ipynb #c033
 class TrainingLoss(Metric):
@@ -214,7 +224,8 @@ class TrainingLoss(Metric):
     def value(self):
         if self.learn is None: return None
         recent = self.learn.gan_training.history[-len(self.learn.dls.train):]
-        return sum(h[self.loss_name] for h in recent) / len(recent) if recent else None
+        values = [h[self.loss_name] for h in recent if np.isfinite(h[self.loss_name])]
+        return sum(values) / len(values) if values else None
 
 # %% ../nbs/13_training.ipynb #c035
 def pix2pixhd_networks(n_classes, # one-hot channels
@@ -279,49 +290,13 @@ def fit_flat_linear(self:Learner,
                     n_decay, # epochs in which it falls linearly to 0
                     lr=None, # rate, or a pair (generator, discriminator); the learner's own by default
                     cbs=None, # further callbacks
-                    start_epoch=0, # go on from here, after loading a checkpoint
                    ):
     "Train with a flat, then linearly falling learning rate (Sec. 4)."
     lr = np.array(self.lr if lr is None else lr)
     total = n_flat + n_decay
     parts = [(n_flat / total, SchedNo(lr, lr)), (n_decay / total, SchedLin(lr, lr * 0))]
     parts = [(share, schedule) for share, schedule in parts if share]
-    self.fit(total, lr, cbs=L(cbs) + ParamScheduler({'lr': combine_scheds(*zip(*parts))}), start_epoch=start_epoch)
-
-# %% ../nbs/13_training.ipynb #c051
-class Checkpoint(Callback):
-    "Writes everything that training needs to go on, after every epoch."
-    order = 65
-    def __init__(self, path, # file to write
-                 stage=0, # which stage of a coarse-to-fine run this is
-                 start_epoch=0, # epochs before this one are only skipped over
-                ):
-        self.path, self.stage, self.start_epoch = Path(path), stage, start_epoch
-
-    def after_epoch(self):
-        if self.epoch < self.start_epoch: return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        part = self.path.with_name(self.path.name + '.part')
-        torch.save(dict(model=self.model.state_dict(), opt=self.opt.state_dict(), stage=self.stage, epoch=self.epoch + 1), part)
-        part.replace(self.path)
-
-# %% ../nbs/13_training.ipynb #c052
-def read_checkpoint(path): # written by `Checkpoint`
-    "The contents of a checkpoint; only numbers are read, never code."
-    if not Path(path).is_file(): raise FileNotFoundError(f'{path} is not there: expected a training checkpoint to go on from.')
-    try: return torch.load(path, map_location='cpu', weights_only=True)
-    except Exception as e: raise ValueError(f'{path} cannot be read as a checkpoint ({type(e).__name__}): it is cut short or was not written by this package; start again without it.') from None
-
-# %% ../nbs/13_training.ipynb #c053
-def load_checkpoint(learn, # Learner with networks of the same shape
-                    state, # from `read_checkpoint`
-                   ): # epochs already done
-    "Bring weights, optimisers and scalers back."
-    learn.create_opt()
-    try: learn.model.load_state_dict(state['model'])
-    except RuntimeError as e: raise ValueError(f"The checkpoint is of another architecture: {str(e).splitlines()[1].strip()} Train on with the options that it was made with.") from None
-    learn.opt.load_state_dict(state['opt'])
-    return state['epoch']
+    self.fit(total, lr, cbs=L(cbs) + ParamScheduler({'lr': combine_scheds(*zip(*parts))}))
 
 # %% ../nbs/13_training.ipynb #c068
 def fastest_precision(device='cpu'): # 'cpu' or 'cuda'

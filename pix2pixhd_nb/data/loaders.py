@@ -163,10 +163,16 @@ def _pictures(batch, label_space, max_n, drawn=None): # batch, colours, rows, (N
 # %% ../../nbs/05_data.loaders.ipynb #c056
 class SceneDL(TfmdDL):
     "fastai's loader for `SceneItems`: seeded order, a sentence for sizes that differ, pictures."
+    skip = 0 # batches of the next epoch that are done already
     def randomize(self):
         "A new epoch: a new order, new crops and flips, all set by the seed."
         self.dataset.epoch += 1
         self.rng = random.Random(f'{self.dataset.seed} {self.dataset.epoch}')
+
+    def get_idxs(self):
+        "The order of an epoch, without the batches that were done before a stop."
+        done, self.skip = self.skip * self.bs, 0
+        return super().get_idxs()[done:]
 
     def create_batch(self, items):
         for item in items[1:]:
