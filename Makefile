@@ -6,7 +6,7 @@ READY := .venv/.installed
 # Two test processes on one thread each are faster than one process on two threads; those with a browser measure time, so they run alone.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: demo test test-latest docs readme lab app street-model clean export
+.PHONY: demo test test-latest docs readme lab app bench street-model clean export
 
 demo: $(READY)
 	$(BIN)/pix2pixhd demo
@@ -29,6 +29,10 @@ lab: $(READY)
 
 app: $(READY)
 	cd nbs/apps && JUPYTER_PATH=$$PWD $(CURDIR)/$(BIN)/voila .
+
+bench: $(READY)
+	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/page.py
 
 street-model: $(READY)
 	$(BIN)/python tools/street_model.py

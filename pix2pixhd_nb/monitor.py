@@ -88,7 +88,7 @@ def not_finite(history, # list of {loss name: float}
     "Which loss was the first to become nan or infinite, and when."
     for batch, losses in enumerate(history):
         bad = [name for name, v in losses.items() if not math.isfinite(v)]
-        if bad: return f'{", ".join(bad)} became {losses[bad[0]]} at batch {batch}, the first to do so: go back to a checkpoint from before it, and lower the learning rate or train in fp32.'
+        if bad: return f'{", ".join(bad)} became {losses[bad[0]]} at batch {batch}, the first to do so: its step was skipped; if more follow, lower the learning rate or train in fp32.'
 
 # %% ../nbs/14_monitor.ipynb #c033
 def _means(history, names):

@@ -1,0 +1,75 @@
+"""Makes benchmarks/results/README.md and its plots from what benchmarks/speed.py measured: .venv/bin/python benchmarks/page.py"""
+import json
+from pathlib import Path
+import matplotlib
+matplotlib.use('Agg')
+import matplotlib.pyplot as plt
+
+RESULTS = Path(__file__).parent/'results'
+AIMS = { # (part, competitor): how many times as fast as the recipe it should be, on a CPU
+    ('step', 'ours, fp32'): 1.25, ('step', 'ours, bf16'): 2.5, ('drawing', 'ours, bf16'): 2.5, ('pooling', 'ours'): 10, ('boundaries', 'ours'): 2}
+NEEDS_GPU = ['training step at 1024x512, 6 times the fp32 recipe and 35 % of the matrix peak', 'drawing 2048x1024 in 10 ms', 'first picture under 20 s',
+             'training 2048x1024 within 11 GB by one argument, within 20 GB without', 'pooling 50 times the loop']
+
+
+def ms(v): return f"{1000 * v['median']:.3g} ({1000 * v['least']:.3g} to {1000 * v['most']:.3g})"
+
+def table(part, rows):
+    "The competitors of one part, each beside the recipe."
+    lines = ['| | ms: median (least to most) | times as fast | aim |', '| --- | ---: | ---: | ---: |']
+    for name, v in rows.items():
+        if not isinstance(v, dict) or 'median' not in v: continue
+        ratio = rows['recipe']['median'] / v['median'] if 'recipe' in rows and name != 'recipe' else None
+        aim = AIMS.get((part, name))
+        lines.append(f"| {name} | {ms(v)} | {f'{ratio:.2f}' if ratio else ''} | {aim or ''} |")
+    return lines
+
+def plot_parts(step, path):
+    "Where the time of a step goes."
+    fig, ax = plt.subplots(figsize=(7, 2.2), layout='constrained')
+    kinds = sorted({p for parts in step['parts'].values() for p in parts}, key=['condition', 'encoder', 'generator', 'discriminators', 'forward', 'backward', 'adam'].index)
+    names, left = list(step['parts']), [0] * len(step['parts'])
+    for color, kind in zip(plt.cm.tab10.colors, kinds):
+        widths = [step['parts'][n].get(kind, 0) for n in names]
+        ax.barh(names, widths, left=left, color=color, label=kind)
+        left = [a + b for a, b in zip(left, widths)]
+    ax.invert_yaxis()
+    ax.set_xlabel('seconds of one training step')
+    ax.legend(fontsize=8, ncols=4, loc='upper center', bbox_to_anchor=(0.5, 1.35), frameon=False)
+    fig.savefig(path, dpi=90)
+    plt.close(fig)
+
+def plot_growth(pooling, path):
+    "How pooling grows with objects and with pixels."
+    fig, axes = plt.subplots(1, 2, figsize=(7, 2.4), layout='constrained', sharey=True)
+    for ax, key, label in zip(axes, ('by_objects', 'by_pixels'), ('objects (1024x512)', 'pixels (41 objects)')):
+        ax.loglog([int(k) for k in pooling[key]], [1000 * v for v in pooling[key].values()], 'o-')
+        ax.set_xlabel(label)
+    axes[0].set_ylabel('ms')
+    fig.savefig(path, dpi=90)
+    plt.close(fig)
+
+def page(path):
+    "The section of one machine."
+    r = json.loads(path.read_text())
+    what = next(iter(r.values()))['machine']
+    lines = [f"## {what['gpu'] or what['processor']}", '', f"{what['cores']} cores, {what['threads']} threads, Python {what['python']}, PyTorch {what['torch']}. Measured in one run each, in turns.", '']
+    for part, rows in r.items():
+        lines += [f'### {part.replace("_", " ")}', '', rows['what'], '', *table(part, rows), '']
+        if part == 'step':
+            plot_parts(rows, RESULTS/f'{path.stem}_step.png')
+            floors = ', '.join(f'{v:.2f} s in {k}' for k, v in rows['floor'].items())
+            lines += [f"![Where the time goes]({path.stem}_step.png)", '', f"One step of ours is {rows['operations'] / 1e12:.2f} TFLOP; at the rate of a matrix product on this machine that is at least {floors}.", '']
+        if part == 'pooling':
+            plot_growth(rows, RESULTS/f'{path.stem}_pooling.png')
+            lines += [f"![Growth of pooling]({path.stem}_pooling.png)", '']
+    return lines + ['', ''.join(['Not run here, for want of a GPU: ', '; '.join(NEEDS_GPU), '.']) if not what['gpu'] else '', '']
+
+def main():
+    files = sorted(p for p in RESULTS.glob('*.json') if 'step' in (d := json.loads(p.read_text())) and isinstance(d['step'], dict))
+    lines = ['# Speed', '', 'This library beside a plain rendering of the recipe of 2018 (`benchmarks/recipe.py`): fp32, three discriminator passes, a loop over objects. `make bench` measures again; the ratio is what carries over to another machine.', '']
+    for path in files: lines += page(path)
+    (RESULTS/'README.md').write_text('\n'.join(lines).rstrip() + '\n')
+    print(RESULTS/'README.md')
+
+if __name__ == '__main__': main()
