@@ -14,11 +14,14 @@ def instance_index(instance_map, # (N, 1, H, W) int object ids, up to 64 bits
     "Number the objects of a batch 0 to K-1; objects of different pictures never share a number."
     if instance_map.is_floating_point(): raise ValueError(f'instance_map is {instance_map.dtype}, expected integer object ids.')
     ids = instance_map.reshape(len(instance_map), -1).long()
-    low = ids.min()
-    span = ids.max() - low + 1
-    pictures = torch.arange(len(ids), device=ids.device)[:, None]
-    keys, index = torch.unique(ids - low + pictures * span, return_inverse=True)
-    return index.flatten(), keys // span, keys % span + low
+    low, high = (int(x) for x in torch.stack(ids.aminmax()))
+    span = high - low + 1
+    keys = (ids - low + torch.arange(len(ids), device=ids.device)[:, None] * span).flatten()
+    if len(ids) * span <= max(len(keys), 2**16):
+        occurs = torch.bincount(keys, minlength=len(ids) * span) > 0
+        found, index = occurs.nonzero().flatten(), (occurs.cumsum(0) - 1).index_select(0, keys)
+    else: found, index = torch.unique(keys, return_inverse=True)
+    return index, found // span, found % span + low
 
 # %% ../nbs/02_pooling.ipynb #c012
 def instance_vectors(features, # (N, C, H, W) float
@@ -28,10 +31,10 @@ def instance_vectors(features, # (N, C, H, W) float
     if features.shape[-2:] != instance_map.shape[-2:] or len(features) != len(instance_map):
         raise ValueError(f'features are {tuple(features.shape)} but instance_map is {tuple(instance_map.shape)}: batch, height and width must agree.')
     index, picture, ids = instance_index(instance_map)
-    flat = features.movedim(1, -1).reshape(-1, features.shape[1]).float()
+    flat = features.movedim(1, 0).reshape(features.shape[1], -1).float()
     area = torch.bincount(index, minlength=len(ids))
-    sums = flat.new_zeros(len(ids), flat.shape[1]).index_add(0, index, flat)
-    return dict(picture=picture, id=ids, area=area, vector=sums / area[:, None], index=index)
+    sums = flat.new_zeros(len(flat), len(ids)).scatter_add(1, index.expand_as(flat), flat)
+    return dict(picture=picture, id=ids, area=area, vector=(sums / area).T, index=index)
 
 # %% ../nbs/02_pooling.ipynb #c015
 def instance_mean(features, # (N, C, H, W) float
@@ -40,7 +43,8 @@ def instance_mean(features, # (N, C, H, W) float
     "Instance-wise average pooling (Sec. 3.4) in one pass, with gradient."
     table = instance_vectors(features, instance_map)
     n, c, h, w = features.shape
-    return table['vector'][table['index']].view(n, h, w, c).movedim(-1, 1).to(features.dtype)
+    pooled = table['vector'].T.gather(1, table['index'].expand(c, -1))
+    return pooled.view(c, n, h, w).movedim(0, 1).to(features.dtype)
 
 # %% ../nbs/02_pooling.ipynb #c027
 def paint_features(vectors, # {object id: (C,) vector}, or a list of such dicts, one per picture
