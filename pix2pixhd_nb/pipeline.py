@@ -23,6 +23,7 @@ from safetensors.torch import load_file, save_file
 from .core import LabelSpace, from_pil, to_pil
 from .data.datasets import connected_components, read_ids, read_image
 from .pooling import paint_features
+from .models.baselines import CascadedRefinementNetwork, UNet
 from .models.encoder import FeatureEncoder
 from .models.generators import CoarseToFineGenerator, GlobalGenerator
 from .models.synthesis import Synthesizer, pad_to_multiple
@@ -160,7 +161,7 @@ def read_reference(reference, # PIL image or path
     return image
 
 # %% ../nbs/16_pipeline.ipynb #c031
-GENERATORS = {c.__name__: c for c in (GlobalGenerator, CoarseToFineGenerator)}
+GENERATORS = {c.__name__: c for c in (GlobalGenerator, CoarseToFineGenerator, UNet, CascadedRefinementNetwork)}
 FORMAT = 'pix2pixhd_nb pipeline 2'
 
 # %% ../nbs/16_pipeline.ipynb #c032

@@ -7,6 +7,7 @@ __all__ = ['PatchDiscriminator', 'MultiscaleDiscriminator']
 
 # %% ../../nbs/09_models.discriminators.ipynb #c002
 from torch import nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 from .blocks import half_size, init_weights, check_input
 
@@ -43,10 +44,13 @@ class MultiscaleDiscriminator(nn.Module):
                  width=64, # channels of each first layer
                  n_layers=3, # layers of stride 2 in each
                  n_scales=3, # sizes looked at: full, half, quarter...
+                 spectral=False, # keep every layer's gain at 1 (Miyato et al. 2018)
                 ):
         super().__init__()
-        self.config = dict(in_channels=in_channels, width=width, n_layers=n_layers, n_scales=n_scales)
+        self.config = dict(in_channels=in_channels, width=width, n_layers=n_layers, n_scales=n_scales, spectral=spectral)
         self.scales = nn.ModuleList(PatchDiscriminator(in_channels, width, n_layers) for _ in range(n_scales))
+        for m in self.scales.modules() if spectral else ():
+            if isinstance(m, nn.Conv2d): spectral_norm(m)
 
     def forward(self, x): # (N, in_channels, H, W)
         "Per scale, finest first, the list of feature maps, the score map last."

@@ -20,6 +20,7 @@ def global_trunk(in_channels, # channels of the condition
                  n_downsample, # halvings before the residual blocks
                  n_blocks, # residual blocks
                  norm='instance', # or 'batch'
+                 upsampling='transposed', # or 'resize', against checkerboards
                 ): # nn.Sequential, (N, in_channels, H, W) -> (N, width, H, W)
     "The global generator up to its last feature map: front end, residual blocks, back end (Sec. 3.2, Fig. 2)."
     widths = [width * 2**i for i in range(n_downsample)]
@@ -27,7 +28,7 @@ def global_trunk(in_channels, # channels of the condition
     return nn.Sequential(OrderedDict(
         front=nn.Sequential(stem(in_channels, width, norm), *(downsample(w, norm) for w in widths)),
         residual=nn.Sequential(*(ResidualBlock(bottleneck, norm) for _ in range(n_blocks))),
-        back=nn.Sequential(*(upsample(w*2, norm) for w in reversed(widths)))))
+        back=nn.Sequential(*(upsample(w*2, norm, upsampling) for w in reversed(widths)))))
 
 # %% ../../nbs/08_models.generators.ipynb #c010
 class GlobalGenerator(nn.Module):
@@ -38,12 +39,13 @@ class GlobalGenerator(nn.Module):
                  n_downsample=4, # halvings before the residual blocks
                  n_blocks=9, # residual blocks
                  norm='instance', # or 'batch'
+                 upsampling='transposed', # or 'resize', against checkerboards
                 ):
         super().__init__()
         self.config = dict(in_channels=in_channels, out_channels=out_channels, width=width,
-                           n_downsample=n_downsample, n_blocks=n_blocks, norm=norm)
+                           n_downsample=n_downsample, n_blocks=n_blocks, norm=norm, upsampling=upsampling)
         self.multiple_of = 2**n_downsample
-        self.trunk = global_trunk(in_channels, width, n_downsample, n_blocks, norm)
+        self.trunk = global_trunk(in_channels, width, n_downsample, n_blocks, norm, upsampling)
         self.head = head(width, out_channels)
         init_weights(self)
 
@@ -58,11 +60,12 @@ class LocalEnhancer(nn.Module):
                  width=32, # channels given; the coarser generator must give twice as many
                  n_blocks=3, # residual blocks
                  norm='instance', # or 'batch'
+                 upsampling='transposed', # or 'resize', against checkerboards
                 ):
         super().__init__()
         self.front = nn.Sequential(stem(in_channels, width, norm), downsample(width, norm))
         self.residual = nn.Sequential(*(ResidualBlock(width*2, norm) for _ in range(n_blocks)))
-        self.back = upsample(width*2, norm)
+        self.back = upsample(width*2, norm, upsampling)
         init_weights(self)
 
     def forward(self, x, # condition, (N, in_channels, H, W)
@@ -81,13 +84,14 @@ class CoarseToFineGenerator(nn.Module):
                  n_enhancers=1, # local enhancers, coarsest first
                  n_enhancer_blocks=3, # residual blocks of each enhancer
                  norm='instance', # or 'batch'
+                 upsampling='transposed', # or 'resize', against checkerboards
                 ):
         super().__init__()
-        self.config = dict(in_channels=in_channels, out_channels=out_channels, width=width, n_downsample=n_downsample,
-                           n_blocks=n_blocks, n_enhancers=n_enhancers, n_enhancer_blocks=n_enhancer_blocks, norm=norm)
+        self.config = dict(in_channels=in_channels, out_channels=out_channels, width=width, n_downsample=n_downsample, n_blocks=n_blocks,
+                           n_enhancers=n_enhancers, n_enhancer_blocks=n_enhancer_blocks, norm=norm, upsampling=upsampling)
         self.multiple_of = 2**(n_downsample + n_enhancers)
-        self.trunk = global_trunk(in_channels, width * 2**n_enhancers, n_downsample, n_blocks, norm)
-        self.enhancers = nn.ModuleList(LocalEnhancer(in_channels, width * 2**i, n_enhancer_blocks, norm)
+        self.trunk = global_trunk(in_channels, width * 2**n_enhancers, n_downsample, n_blocks, norm, upsampling)
+        self.enhancers = nn.ModuleList(LocalEnhancer(in_channels, width * 2**i, n_enhancer_blocks, norm, upsampling)
                                        for i in reversed(range(n_enhancers)))
         self.head = head(width, out_channels)
         init_weights(self)
@@ -118,6 +122,8 @@ def grow(generator, # GlobalGenerator or CoarseToFineGenerator, trained
          n_enhancer_blocks=None, # residual blocks of the new enhancer; None: as the enhancers below it, else 3
         ): # CoarseToFineGenerator for twice the size
     "Add a local enhancer on top. The old layers are shared, not copied; the old head, made for the old size, is dropped (Sec. 3.2)."
+    if not hasattr(generator, 'trunk'): raise ValueError(
+        f'A {type(generator).__name__} cannot grow: an enhancer needs the features of a GlobalGenerator or CoarseToFineGenerator.')
     config = dict(n_enhancers=0, n_enhancer_blocks=n_enhancer_blocks or 3) | generator.config
     if n_enhancer_blocks not in (None, config['n_enhancer_blocks']): raise ValueError(
         f"The enhancers of this generator have {config['n_enhancer_blocks']} residual blocks, n_enhancer_blocks={n_enhancer_blocks} "
@@ -127,7 +133,7 @@ def grow(generator, # GlobalGenerator or CoarseToFineGenerator, trained
     config |= dict(width=config['width']//2, n_enhancers=config['n_enhancers'] + 1)
     with torch.device('meta'): grown = CoarseToFineGenerator(**config)
     grown.trunk = generator.trunk
-    newest = LocalEnhancer(config['in_channels'], config['width'], config['n_enhancer_blocks'], config['norm'])
+    newest = LocalEnhancer(config['in_channels'], config['width'], config['n_enhancer_blocks'], config['norm'], config['upsampling'])
     grown.enhancers = nn.ModuleList([*getattr(generator, 'enhancers', ()), newest])
     grown.head = init_weights(head(config['width'], config['out_channels']))
     like = next(generator.parameters())
