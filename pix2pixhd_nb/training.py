@@ -36,7 +36,8 @@ class GANOptimizer:
                  betas=(0.5, 0.999), # Adam's, as in the paper (Sec. 4)
                  precision='fp32', # 'fp16' scales the losses
                 ):
-        self.both = [OptimWrapper(list(p), torch.optim.Adam, lr=2e-4, betas=betas) for p in params]
+        fused = precision != 'fp16' # all of a network's updates in one call
+        self.both = [OptimWrapper(list(p), torch.optim.Adam, lr=2e-4, betas=betas, fused=fused) for p in params]
         kind = self.both[0].param_lists[0][0].device.type
         self.scalers = [torch.amp.GradScaler(kind, enabled=precision == 'fp16') for _ in params]
         self.set_hyper('lr', lr)

@@ -76,13 +76,13 @@ def test_parameter_counts(build, n):
     assert sum(p.numel() for p in network.parameters()) == n
 
 
-def plain_steps(dtype):
+def plain_steps(dtype, **adam):
     "The loss readings of the plain loop: three passes of the discriminator, both losses taken before either network moves."
     networks = [read_2018_generator(STATE['one_enhancer']), read_2018_encoder(STATE['encoder']), read_2018_discriminator(STATE['discriminator'])]
     generator, encoder, discriminator = (network.to(dtype) for network in networks)
     gan_loss, feature_matching = GANLoss('lsgan'), FeatureMatchingLoss(CONFIG['lambda_feat'])
-    g_optimizer = torch.optim.Adam([*generator.parameters(), *encoder.parameters()], **CONFIG['adam'])
-    d_optimizer = torch.optim.Adam(discriminator.parameters(), **CONFIG['adam'])
+    g_optimizer = torch.optim.Adam([*generator.parameters(), *encoder.parameters()], **CONFIG['adam'], **adam)
+    d_optimizer = torch.optim.Adam(discriminator.parameters(), **CONFIG['adam'], **adam)
     given, real, readings = condition().to(dtype), TENSORS['image'].to(dtype), []
     for _ in STEPS:
         fake = generator(torch.cat([given, encoder(real, TENSORS['inst']).to(dtype)], 1))

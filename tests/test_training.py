@@ -68,7 +68,7 @@ def test_learner_repeats_the_golden_steps():
     fit(learn, len(golden['steps']))
     names = dict(g_gan='gan', g_fm='feature_matching', d_real='d_real', d_fake='d_fake')
     assert len(learn.gan_training.history) == len(golden['steps'])
-    plain = plain_steps(torch.float32) # rounds as this processor does, golden's readings as another did
+    plain = plain_steps(torch.float32, fused=True) # rounds as this processor does, golden's readings as another did
     for found, here, expected in zip(learn.gan_training.history, plain, golden['steps']):
         for old, new in names.items():
             assert found[new] == pytest.approx(here[old], rel=1e-5)
