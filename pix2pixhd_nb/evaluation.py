@@ -82,12 +82,14 @@ def train_segmenter(scenes, # sequence of Scene with images of one size
                     seed=0, # of weights and order
                     network=None, # an untrained segmenter; a small `Segmenter` by default
                     device=None, # where to train; the GPU if there is one
+                    balance=0., # 0: every pixel counts alike; 1: every class does; 0.5: halfway, for photos with rare classes
                    ): # the segmenter, ready to read; its `names` are those of the classes it knows
     "Train a segmenter on real photos."
     torch.manual_seed(seed)
     rng, space, device = random.Random(seed), scenes.label_space, device or default_device()
     model = (network or Segmenter(space.n_classes)).train().to(device, memory_format=torch.channels_last)
     model.names = space.names
+    loss = nn.CrossEntropyLoss(_class_weights(scenes, balance).to(device) if balance else None, ignore_index=-1)
     opt = torch.optim.AdamW(model.parameters(), lr)
     schedule = torch.optim.lr_scheduler.OneCycleLR(opt, lr, n_steps, pct_start=0.1)
     for _ in progress_bar(range(n_steps)):
@@ -95,7 +97,7 @@ def train_segmenter(scenes, # sequence of Scene with images of one size
         flips = [(-1,) if rng.random() < 0.5 else () for _ in batch]
         image = torch.stack([s.image.flip(f) for s, f in zip(batch, flips)])
         label = torch.stack([s.label_map[0].flip(f) for s, f in zip(batch, flips)])
-        F.cross_entropy(model(vary(image, rng).to(device)), _targets(label, space).to(device), ignore_index=-1).backward()
+        loss(model(vary(image, rng).to(device)), _targets(label, space).to(device)).backward()
         opt.step(); opt.zero_grad(); schedule.step()
     return model.eval()
 
@@ -103,7 +105,15 @@ def _targets(label, space):
     "Class ids to learn; -1 where there is no class."
     return torch.where((label >= 0) & (label < space.n_classes), label, -1).long()
 
-# %% ../nbs/19_evaluation.ipynb #c025
+def _class_weights(scenes, balance):
+    "Weights that fall with a class's share of the pixels; their mean over the pixels is 1."
+    n = scenes.label_space.n_classes
+    counts = sum(torch.bincount(_targets(scenes[i].label_map, scenes.label_space).flatten() + 1, minlength=n + 1)[1:] for i in range(len(scenes)))
+    share = counts / counts.sum()
+    weights = torch.where(counts > 0, share.clamp(min=1e-9) ** -balance, 0.)
+    return weights / (weights * share).sum()
+
+# %% ../nbs/19_evaluation.ipynb #c027
 @torch.no_grad()
 def read_back(segmenter, # Segmenter
               image, # (C, H, W) in [-1, 1], or a PIL image
@@ -112,7 +122,7 @@ def read_back(segmenter, # Segmenter
     image = image if torch.is_tensor(image) else from_pil(image, 'RGB')
     return segmenter(image[None].to(next(segmenter.parameters()).device)).argmax(1).cpu()
 
-# %% ../nbs/19_evaluation.ipynb #c028
+# %% ../nbs/19_evaluation.ipynb #c030
 def check_pictures(pictures, # one per scene: PIL images or (3, H, W) floats in [-1, 1]
                    scenes, # sequence of Scene
                   ): # list of (3, H, W) float in [-1, 1]
@@ -125,7 +135,7 @@ def check_pictures(pictures, # one per scene: PIL images or (3, H, W) floats in 
         if (h, w) != (a, b): raise ValueError(f'The picture of scene {scene.name!r} is {w}x{h} but its label map is {b}x{a} (width x height): draw it at the size of the scene.')
     return images
 
-# %% ../nbs/19_evaluation.ipynb #c029
+# %% ../nbs/19_evaluation.ipynb #c031
 def check_classes(names, # of the classes that a segmenter or a model knows
                   label_space, # LabelSpace of the scenes
                   who='segmenter', # what to call it in the sentence
@@ -136,7 +146,7 @@ def check_classes(names, # of the classes that a segmenter or a model knows
     if not shared: raise ValueError(f'The {who} knows the classes {", ".join(names[:5])}... and the scenes have {", ".join(label_space.names[:5])}...: none is shared, so use a {who} trained on these classes.')
     raise ValueError(f'The {who} knows {len(names)} classes, the scenes have {label_space.n_classes}, and {len(shared)} are shared, such as {shared[0]!r}: names and order must be the same, so use a {who} trained on these classes.')
 
-# %% ../nbs/19_evaluation.ipynb #c030
+# %% ../nbs/19_evaluation.ipynb #c032
 @torch.no_grad()
 def count_pictures(segmenter, # trained on real photos
                    scenes, # sequence of Scene, with a `label_space`
@@ -153,7 +163,7 @@ def count_pictures(segmenter, # trained on real photos
         counts += [confusion_matrix(r, s.label_map, space) for r, s in zip(read, scenes[len(counts):])]
     return torch.stack(counts)
 
-# %% ../nbs/19_evaluation.ipynb #c032
+# %% ../nbs/19_evaluation.ipynb #c034
 def compare_to_oracle(segmenter, # Segmenter, trained on real photos
                       scenes, # held-out scenes with photos
                       pictures, # one per scene: PIL images or float tensors
@@ -170,7 +180,7 @@ def photos_of(scenes): # sequence of Scene
     if bare: raise ValueError(f'Scene {scenes[bare[0]].name!r} has no photo ({len(bare)} of {len(photos)} have none): there is no oracle without the photos of the graded scenes.')
     return photos
 
-# %% ../nbs/19_evaluation.ipynb #c033
+# %% ../nbs/19_evaluation.ipynb #c035
 def share_of_oracle(drawn, # (n_classes, n_classes) int, counted on the drawn pictures
                     real, # the same, on the photos of the same scenes
                     label_space, # LabelSpace of both
