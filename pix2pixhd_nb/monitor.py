@@ -269,7 +269,7 @@ def raise_alarm(self:GANMonitor, cause, # name of the rule
 def check_losses(self:GANMonitor):
     "The rules about losses, as often as each needs."
     if not all(map(math.isfinite, self.losses[-1].values())): self.raise_alarm('not_finite', not_finite(self.losses))
-    if len(self.losses) % max(1, self.window // 4): return
+    if len(self.losses) % max(1, self.window // 4) or not self.gan_training.judged or not self.gan_training.gan_weight: return
     for rule in (discriminator_won, discriminator_blind): self.raise_alarm(rule.__name__, rule(self.losses, window=self.window, **self.terms))
 
 # %% ../nbs/14_monitor.ipynb #c067
@@ -279,7 +279,7 @@ def preview(self:GANMonitor):
     network, was_training = self.network, self.network.training
     network.eval()
     device = next(network.parameters()).device
-    with torch.no_grad(): drawn = [network.synthesizer(*(x[None].to(device) for x in item))[0].float().cpu() for item in self.items]
+    with torch.no_grad(): drawn = [network.drawer(*(x[None].to(device) for x in item))[0].float().cpu() for item in self.items]
     network.train(was_training)
     self.previews[self.epochs_seen] = drawn
     real = [image for *_, image in self.items]

@@ -59,7 +59,7 @@ class Pix2PixHD:
                      scenes=None, # scenes whose looks fill the style book; the first 200 of the training scenes by default
                     ):
         "The pipeline of a trained learner, on the CPU."
-        synthesizer = deepcopy(learn.model.synthesizer).cpu().eval().requires_grad_(False)
+        synthesizer = deepcopy(learn.model.drawer).cpu().eval().requires_grad_(False)
         space = getattr(learn.dls, 'label_space', None)
         train = learn.dls.train.dataset.scenes
         if not synthesizer.feature_channels or space is None: return cls(synthesizer, space)

@@ -8,6 +8,7 @@ __all__ = ['PRECISIONS', 'GANOptimizer', 'GAN', 'LossPair', 'ImagePool', 'GANTra
 
 # %% ../nbs/13_training.ipynb #c002
 from contextlib import nullcontext
+from copy import deepcopy
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -22,7 +23,9 @@ from fastai.callback.fp16 import MixedPrecision
 from fastai.callback.schedule import LRFinder, ParamScheduler, SchedLin, SchedNo, combine_scheds
 from fastai.learner import Learner, Metric
 from fastai.optimizer import OptimWrapper
+from .augmentation import DifferentiableAugmentation
 from .losses import FeatureMatchingLoss, GANLoss, PerceptualLoss, discriminator_losses, generator_losses
+from .distributed import mean_over_ranks
 from .models.discriminators import MultiscaleDiscriminator
 from .models.encoder import FeatureEncoder
 from .models.generators import CoarseToFineGenerator, GlobalGenerator, grow
@@ -99,11 +102,17 @@ class GAN(nn.Module):
                  discriminator, # MultiscaleDiscriminator on condition and image
                  precision='fp32', # 'fp32', 'bf16' or 'fp16'
                  channels_last=False, # keep a pixel's channels together in memory: faster in 16 bits
+                 average=0., # beyond the paper: draw with a running mean of the weights; 0.999 is usual
                 ):
         super().__init__()
         if precision not in PRECISIONS: raise ValueError(f'precision is {precision!r}, expected one of {", ".join(PRECISIONS)}.')
         self.synthesizer, self.discriminator, self.precision, self.channels_last = synthesizer, discriminator, precision, channels_last
+        self.average, self.averaged = average, deepcopy(synthesizer).requires_grad_(False) if average else None
         if channels_last: self.to(memory_format=torch.channels_last)
+
+    @property
+    def drawer(self): # Synthesizer that draws when not training
+        return self.synthesizer if self.averaged is None else self.averaged
 
     def autocast(self):
         "The context in which this model's passes run."
@@ -117,11 +126,16 @@ class GAN(nn.Module):
                ): # (N, 3, H, W) in [-1, 1]
         instance_map = label_map if instance_map is None and not label_map.is_floating_point() else instance_map
         self.condition = self.synthesizer.condition(label_map, instance_map)
-        with self.autocast(): return self.synthesizer.draw(self.condition, instance_map, image, features).float()
+        drawer = self.synthesizer if self.training else self.drawer
+        with self.autocast(): return drawer.draw(self.condition, instance_map, image, features).float()
 
-    def judge(self, image): # (N, 3, H, W) in [-1, 1]
+    def judge(self, image, # (N, 3, H, W) in [-1, 1]
+              change=None, # of the pair, from `DifferentiableAugmentation`
+             ):
         "The discriminator's outputs on the condition of the last drawn batch and `image`."
-        with self.autocast(): return self.discriminator(torch.cat([self.condition, image], 1))
+        pair = torch.cat([self.condition, image], 1)
+        if change: pair = change(pair, image.shape[1])
+        with self.autocast(): return self.discriminator(pair)
 
     def parts(self):
         "The generator's (with the encoder's) and the discriminator's parameters: the optimiser's two groups."
@@ -166,14 +180,22 @@ class GANTraining(Callback):
                  feature_matching=None, # FeatureMatchingLoss, or None
                  perceptual=None, # PerceptualLoss, or None
                  pool_size=0, # older fakes shown to the discriminator
+                 gan_weight=1., # of the adversarial loss; 0 leaves it out
+                 l1_weight=0., # of the distance of the pixels, which pix2pix adds 100 times
+                 augmentation=None, # DifferentiableAugmentation of what the discriminator sees
                 ):
-        store_attr('feature_matching,perceptual')
+        store_attr('feature_matching,perceptual,gan_weight,l1_weight,augmentation')
         self.gan_loss, self.pool, self.history = gan_loss or GANLoss(), ImagePool(pool_size), []
         self.not_finite = self.in_a_row = 0 # batches whose step was skipped
 
     @property
     def loss_names(self): # names of the losses, in the recorder's order
-        return ['gan'] + [k for k in ('feature_matching', 'perceptual') if getattr(self, k)] + ['d_real', 'd_fake']
+        used = dict(gan=self.gan_weight, feature_matching=self.feature_matching, perceptual=self.perceptual, l1=self.l1_weight)
+        return [k for k, v in used.items() if v] + (['d_real', 'd_fake'] if self.judged else [])
+
+    @property
+    def judged(self): # does any loss ask the discriminator?
+        return bool(self.gan_weight or self.feature_matching)
 
     def before_fit(self):
         for cb in self.learn.cbs:
@@ -188,17 +210,20 @@ class GANTraining(Callback):
 
     def losses(self, fake, real): # (N, 3, H, W) in [-1, 1]
         "The generator's loss; by-products are both networks' named losses."
-        fake_out, real_out = self.model.judge(fake), self.model.judge(real)
+        change = self.augmentation.draw(fake) if self.augmentation and self.model.training else None
+        fake_out, real_out = (self.model.judge(x, change) if self.judged else None for x in (fake, real))
         with self.model.autocast():
-            self.g_losses = generator_losses(fake_out, real_out, self.gan_loss, self.feature_matching, self.perceptual, fake, real)
-            if self.pool.size and self.training: fake_out = self.model.discriminator(self.pool(torch.cat([self.model.condition, fake], 1)))
-            self.d_losses = discriminator_losses(fake_out, real_out, self.gan_loss)
+            self.g_losses = generator_losses(fake_out, real_out, self.gan_loss, self.feature_matching, self.perceptual, fake, real, self.gan_weight, self.l1_weight)
+            if self.judged and self.pool.size and self.training:
+                pairs = self.pool(torch.cat([self.model.condition, fake], 1))
+                fake_out = self.model.discriminator(change(pairs, fake.shape[1]) if change else pairs)
+            self.d_losses = discriminator_losses(fake_out, real_out, self.gan_loss) if self.judged else {}
         return sum(self.g_losses.values())
 
     def after_loss(self):
         if not (self.training and self.yb): return
         named = self.g_losses | self.d_losses
-        values = torch.stack([v.detach().float() for v in named.values()]).tolist()
+        values = mean_over_ranks(torch.stack([v.detach().float() for v in named.values()])).tolist()
         self.history.append(dict(zip(named, values)))
         self.check_finite()
         self.learn.loss_grad = LossPair(self.loss_grad, sum(self.d_losses.values()) / 2, self.opt)
@@ -241,14 +266,18 @@ def pix2pixhd_networks(n_classes, # one-hot channels
                        norm='instance', # of generator and encoder; 'batch' keeps an edit to its place
                        boundary=True, # feed the instances' boundary?
                        ignore_id=None, # label id of pixels without a class
+                       upsampling='transposed', # 'resize': beyond the paper, against checkerboards
+                       spectral=False, # beyond the paper: spectral normalisation of the discriminators
+                       make_generator=None, # another generator: makes one from in_channels and out_channels
                       ): # Synthesizer, MultiscaleDiscriminator
     "Generator, encoder and discriminators that fit each other (Sec. 3)."
     condition = n_classes + boundary
-    shape = dict(out_channels=image_channels, n_downsample=n_downsample, n_blocks=n_blocks, norm=norm)
-    if n_enhancers: generator = CoarseToFineGenerator(condition + feature_channels, width=width // 2**n_enhancers, n_enhancers=n_enhancers, n_enhancer_blocks=n_enhancer_blocks, **shape)
+    shape = dict(out_channels=image_channels, n_downsample=n_downsample, n_blocks=n_blocks, norm=norm, upsampling=upsampling)
+    if make_generator: generator = make_generator(condition + feature_channels, image_channels)
+    elif n_enhancers: generator = CoarseToFineGenerator(condition + feature_channels, width=width // 2**n_enhancers, n_enhancers=n_enhancers, n_enhancer_blocks=n_enhancer_blocks, **shape)
     else: generator = GlobalGenerator(condition + feature_channels, width=width, **shape)
     encoder = FeatureEncoder(image_channels, feature_channels, encoder_width, n_downsample, norm) if feature_channels and encoder_width else None
-    discriminator = MultiscaleDiscriminator(condition + image_channels, discriminator_width, n_layers, n_scales)
+    discriminator = MultiscaleDiscriminator(condition + image_channels, discriminator_width, n_layers, n_scales, spectral)
     return Synthesizer(generator, n_classes, encoder, boundary, ignore_id, feature_channels=feature_channels), discriminator
 
 # %% ../nbs/13_training.ipynb #c036
@@ -265,6 +294,10 @@ def pix2pixhd_learner(dls, # DataLoaders of scenes, from `scene_dataloaders`
                       feature_weight=10., # of the feature matching loss; 0: leave it out
                       perceptual=None, # PerceptualLoss, or the path of VGG19 weights
                       pool_size=0, # older fakes shown to the discriminator
+                      gan_weight=1., # of the adversarial loss; 0 leaves it out
+                      l1_weight=0., # of the distance of the pixels, which pix2pix adds 100 times
+                      augmentation=None, # beyond the paper: 'colour,translation,cutout', for small data
+                      average=0., # beyond the paper: draw with a running mean of the weights; 0.999 is usual
                       precision='fp32', # 'fp32', 'bf16' or 'fp16'
                       channels_last=False, # keep a pixel's channels together in memory: faster in 16 bits
                       lr=2e-4, betas=(0.5, 0.999), # Adam's, of both networks
@@ -279,9 +312,11 @@ def pix2pixhd_learner(dls, # DataLoaders of scenes, from `scene_dataloaders`
     channels = label_map.shape[0] if is_image else space.n_classes
     networks = dict(image_channels=image.shape[0], ignore_id=None if is_image else space.ignore_id) | networks
     if looks: networks |= dict(feature_channels=looks[0].shape[0], encoder_width=0)
-    gan_model = GAN(*pix2pixhd_networks(channels, **networks), precision, channels_last)
+    gan_model = GAN(*pix2pixhd_networks(channels, **networks), precision, channels_last, average)
     if isinstance(perceptual, (str, Path)): perceptual = PerceptualLoss(perceptual)
-    training = GANTraining(GANLoss(gan), FeatureMatchingLoss(feature_weight) if feature_weight else None, perceptual, pool_size)
+    training = GANTraining(GANLoss(gan), FeatureMatchingLoss(feature_weight) if feature_weight else None, perceptual, pool_size, gan_weight, l1_weight, DifferentiableAugmentation(augmentation) if augmentation else None)
+    if not training.loss_names: raise ValueError('gan_weight, feature_weight and l1_weight are 0 and there is no perceptual loss: nothing is left to learn from, give one of them.')
+    if not training.judged: gan_model.discriminator.requires_grad_(False)
     return _learner(dls, gan_model, training, lr, betas, metrics, cbs, learner or {})
 
 # %% ../nbs/13_training.ipynb #c047
@@ -338,8 +373,8 @@ def grow_learner(learn, # trained Learner, from `pix2pixhd_learner`
     "A Learner for twice the size: an enhancer on top of what was trained (Sec. 3.2)."
     old, training = learn.model.synthesizer, learn.gan_training
     synthesizer = Synthesizer(grow(old.generator, n_enhancer_blocks), old.n_classes, old.encoder, old.boundary, old.ignore_id, old.encode_at, old.feature_channels)
-    gan_model = GAN(synthesizer, learn.model.discriminator, learn.model.precision, learn.model.channels_last)
-    training = GANTraining(training.gan_loss, training.feature_matching, training.perceptual, training.pool.size)
+    gan_model = GAN(synthesizer, learn.model.discriminator, learn.model.precision, learn.model.channels_last, learn.model.average)
+    training = GANTraining(training.gan_loss, training.feature_matching, training.perceptual, training.pool.size, training.gan_weight, training.l1_weight, training.augmentation)
     return _learner(dls, gan_model, training, learn.lr if lr is None else lr, betas, metrics, cbs, learner or {})
 
 # %% ../nbs/13_training.ipynb #c083
@@ -361,3 +396,16 @@ def fit_coarse_to_fine(dls_by_size, # DataLoaders of the same scenes, smallest s
         learn.unfreeze_coarse()
         learn.fit_flat_linear(n_flat, n_decay, cbs=cbs)
     return learn
+
+# %% ../nbs/13_training.ipynb #n450045
+@patch
+@torch.no_grad()
+def update_average(self:GAN, t): # steps done
+    "Move the averaged weights towards the trained ones."
+    rate = min(self.average, (1 + t) / (10 + t))
+    for a, w in zip(self.averaged.parameters(), self.synthesizer.parameters()): a.lerp_(w, 1 - rate)
+    for a, b in zip(self.averaged.buffers(), self.synthesizer.buffers()): a.copy_(b)
+
+@patch
+def after_step(self:GANTraining):
+    if self.model.average: self.model.update_average(len(self.history))
