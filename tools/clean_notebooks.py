@@ -1,4 +1,4 @@
-"""Cleans the notebooks: what nbdev_clean removes, widget state, photos that are not ours, and prose in the title's cell, which the site would lose."""
+"""Cleans the notebooks: what nbdev_clean removes, widget state, warnings of other packages (with a path of the machine that ran it), photos that are not ours, and prose in the title's cell, which the site would lose."""
 import re
 from pathlib import Path
 from execnb.nbio import mk_cell, nb2str, read_nb
@@ -31,6 +31,7 @@ def cleaned(path):
     nb.metadata.pop('widgets', None)
     for cell in nb.cells:
         if cell.source.startswith(PHOTOS): cell.outputs = []
+        if cell.cell_type == 'code': cell.outputs = [o for o in cell.outputs if not (o.get('name') == 'stderr' and 'site-packages' in ''.join(o['text']))]
         for output in cell.get('outputs', []): output.get('data', {}).pop(WIDGET_VIEW, None)
     split_title(nb)
     return nb2str(nb)
