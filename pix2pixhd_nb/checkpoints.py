@@ -19,9 +19,10 @@ import numpy as np
 import torch
 from fastcore.basics import patch
 from fastai.callback.core import Callback, CancelEpochException, CancelFitException
+from .ranks import gather, highest_over_ranks, rank, world_size
 
 # %% ../nbs/13b_checkpoints.ipynb #c008
-FORMAT = 'pix2pixhd_nb checkpoint 1'
+FORMAT = 'pix2pixhd_nb checkpoint 2'
 
 def random_states():
     "The states of all random number generators, as tensors and plain values."
@@ -44,10 +45,11 @@ def training_state(learn, # Learner from `pix2pixhd_learner`, in the midst of a 
                    batch, # batches done of the next one
                   ): # dict of tensors and plain values
     "Everything that the next step depends on."
-    training = learn.gan_training
+    training, train = learn.gan_training, learn.dls.train
     names = list(training.history[0]) if training.history else []
-    return dict(format=FORMAT, stage=stage, epoch=epoch, batch=batch, pct_train=float(learn.pct_train), data_epoch=learn.dls.train.dataset.epoch,
-                model=learn.model.state_dict(), opt=learn.opt.state_dict(), pool=list(training.pool.kept), random=random_states(),
+    return dict(format=FORMAT, stage=stage, epoch=epoch, batch=batch, pct_train=float(learn.pct_train), data_epoch=train.dataset.epoch,
+                scenes=batch * train.bs * train.n_ranks, model=learn.model.state_dict(), opt=learn.opt.state_dict(),
+                ranks=gather(dict(random=random_states(), pool=[x.cpu() for x in training.pool.kept])),
                 history={k: torch.tensor([h[k] for h in training.history], dtype=torch.float64) for k in names})
 
 # %% ../nbs/13b_checkpoints.ipynb #c011
@@ -118,10 +120,10 @@ class Checkpoint(Callback):
                 ):
         if keep < 1: raise ValueError(f'keep is {keep}, expected 1 or more: the newest checkpoint is what a stopped run goes on from.')
         self.folder, self.stage, self.every, self.keep, self.metric, self.highest, self.resume = Path(folder), stage, every, keep, metric, highest, resume
-        self._handlers, self._asked, self._batch = {}, None, 0
+        self._handlers, self._asked, self._batch = {}, 0, 0 # `_asked` is the number of the signal
 
     def before_fit(self):
-        self._asked = None
+        self._asked = 0
         there = [path for path in checkpoints_in(self.folder) if int(path.name[5:].split('-')[0]) >= self.stage]
         if there and not self.resume: raise ValueError(f'{self.folder} has checkpoints of an earlier run, such as {there[0].name}: go on with it, or choose another folder; nothing was overwritten.')
         for part in self.folder.glob('.*.part'): part.unlink(missing_ok=True) # of a run that was killed in a save
@@ -135,27 +137,31 @@ class Checkpoint(Callback):
     def before_train(self):
         self._batch = 0
         if self.resume:
-            self._batch, train = self.resume['batch'], self.dls.train
-            train.skip, train.dataset.epoch = self._batch, self.resume['data_epoch'] - (self._batch > 0)
-            if self._batch: self.learn.pct_train = self.resume['pct_train']
+            done, train = self.resume['scenes'], self.dls.train
+            self._batch = len(train) - (train.n - done) // (train.bs * train.n_ranks)
+            train.skip, train.dataset.epoch = done, self.resume['data_epoch'] - (done > 0)
+            if done: self.learn.pct_train = self.resume['pct_train']
             else: self._go_on()
 
     def before_batch(self):
         if self.resume and self.training: self._go_on()
 
     def _go_on(self):
-        set_random_states(self.resume['random'])
+        ranks = self.resume['ranks']
+        set_random_states(ranks[rank() % len(ranks)]['random'])
         self.resume = None
 
     def after_batch(self):
         if not self.training: return
         self._batch += 1
         if self._batch == self.n_iter: return # the epoch's end is near, and saves
+        self._asked = highest_over_ranks(self._asked)
         if self._asked or self.every and self._batch % self.every == 0: self._save(self.epoch, self._batch)
         if self._asked: raise CancelFitException
 
     def after_epoch(self):
         if self.resume and self.epoch < self.resume['epoch']: return
+        self._asked = highest_over_ranks(self._asked)
         path = self._save(self.epoch + 1, 0)
         if path and self.metric: self._mark_best(path)
         if self._asked: raise CancelFitException
@@ -167,7 +173,7 @@ class Checkpoint(Callback):
 # %% ../nbs/13b_checkpoints.ipynb #c018
 @patch
 def _on_signal(self:Checkpoint, number, frame):
-    if self._asked or self.learn is None: self._give_back(); raise KeyboardInterrupt
+    if world_size() == 1 and (self._asked or self.learn is None): self._give_back(); raise KeyboardInterrupt
     self._asked = number
 
 @patch
@@ -178,8 +184,9 @@ def _give_back(self:Checkpoint):
 # %% ../nbs/13b_checkpoints.ipynb #c020
 @patch
 def _save(self:Checkpoint, epoch, batch):
-    "Write a checkpoint and drop old ones; the path, or None where it could not be written."
+    "Write a checkpoint and drop old ones; the path, or None where it could not be written, or is not this rank's to write."
     state = training_state(self.learn, self.stage, epoch, batch)
+    if rank(): return None
     bad = [k for k, v in state['model'].items() if v.is_floating_point() and not v.isfinite().all()]
     if bad: print(f'No checkpoint was written: {bad[0]} is not finite; the one before stays.'); return None
     try: path = write_checkpoint(state, self.folder)
@@ -217,6 +224,6 @@ def restore(learn, # Learner with networks of the same shape
     except RuntimeError as e: raise ValueError(f"The checkpoint is of another architecture: {str(e).splitlines()[1].strip()} Train on with the options that it was made with.") from None
     learn.opt.load_state_dict(state['opt'])
     device = next(learn.model.parameters()).device
-    learn.gan_training.pool.kept = [x.to(device) for x in state['pool']]
+    learn.gan_training.pool.kept = [x.to(device) for x in state['ranks'][rank()]['pool']] if rank() < len(state['ranks']) else []
     columns = {k: v.tolist() for k, v in state['history'].items()}
     learn.gan_training.history = [dict(zip(columns, row)) for row in zip(*columns.values())]

@@ -29,6 +29,8 @@ from .data.datasets import open_dataset
 from .data.doctor import examine
 from .data.loaders import scene_dataloaders
 from .data.toy import ToyScenes
+from .distributed import distribute
+from .ranks import RankLost, from_first, join_ranks, rank
 from .editing import SceneEditor, ShapeLibrary
 from .evaluation import compare_to_oracle, train_segmenter
 from .monitor import GANMonitor
@@ -94,7 +96,7 @@ def train(folder, # the dataset, in any layout that `pix2pixhd doctor` knows
           features=3, # numbers per object for its look; 0 trains without an encoder
           discriminators=3, # how many, one per scale
           discriminator_width=64, # channels of each discriminator
-          bs=1, # scenes a batch
+          bs=1, # scenes a batch, on each rank
           lr=2e-4, # learning rate
           precision='fp32', # fp32, bf16 or fp16
           perceptual=None, # file of VGG19 weights, for the perceptual loss
@@ -105,9 +107,10 @@ def train(folder, # the dataset, in any layout that `pix2pixhd doctor` knows
           keep=3, # checkpoints that stay
          ):
     "Train on a dataset, from coarse to fine, and save a pipeline."
+    join_ranks()
     scenes, out = open_dataset(folder, split), Path(model) / 'checkpoints'
     size = size or scenes[0].size
-    state = latest_checkpoint(out) if resume else None
+    state = from_first(latest_checkpoint(out) if resume and not rank() else None)
     at_stage = state['stage'] if state else 0
     networks = dict(width=width, n_downsample=downsample, n_blocks=blocks, feature_channels=features, n_scales=discriminators,
                     discriminator_width=discriminator_width, perceptual=perceptual, precision=precision, channels_last=precision != 'fp32')
@@ -117,16 +120,17 @@ def train(folder, # the dataset, in any layout that `pix2pixhd doctor` knows
         if level == 0 or is_frozen:
             small = tuple(s // 2 ** (enhancers - level) for s in size)
             dls = scene_dataloaders(scenes, size=small, policy=policy, bs=bs, workers=workers, seed=seed, multiple_of=2 ** (downsample + level))
-            learn = grow_learner(learn, dls) if level else pix2pixhd_learner(dls, lr=lr, **networks)
+            learn = distribute(grow_learner(learn, dls) if level else pix2pixhd_learner(dls, lr=lr, **networks))
         if stage < at_stage: continue
         if level: learn.unfreeze_coarse()
         if is_frozen: learn.freeze_coarse()
-        print(f"stage {stage + 1} of {2 * enhancers + 1}: {small[1]}x{small[0]}, {'the new enhancer alone' if is_frozen else 'all together'}")
+        if not rank(): print(f"stage {stage + 1} of {2 * enhancers + 1}: {small[1]}x{small[0]}, {'the new enhancer alone' if is_frozen else 'all together'}")
         flat, falling = (frozen, 0) if is_frozen else (epochs, decay)
         saver = Checkpoint(out, stage, save_every, keep, resume=state if stage == at_stage else None)
         learn.fit_flat_linear(flat, falling, cbs=[saver, GANMonitor(folder=Path(model) / 'previews')])
-        Pix2PixHD.from_learner(learn).save(model)
-    print(f'saved {model}')
+        pipe = Pix2PixHD.from_learner(learn)
+        if not rank(): pipe.save(model)
+    if not rank(): print(f'saved {model}')
 
 # %% ../nbs/22_cli.ipynb #c018
 def synthesize(model, # folder of a saved pipeline
@@ -374,7 +378,7 @@ def main(argv=None): # arguments, without the program's name; those of the comma
     arguments = vars(build_parser().parse_args(argv))
     command = arguments.pop('command')
     try: return command(**arguments) or 0
-    except (ValueError, FileNotFoundError) as e:
+    except (ValueError, FileNotFoundError, RankLost) as e:
         print('pix2pixhd:', str(e).splitlines()[-1].strip(), file=sys.stderr) # fastai and workers put lines of their own before a sentence
         return 2
     except Stopped as e:

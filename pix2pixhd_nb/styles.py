@@ -22,6 +22,7 @@ from safetensors.torch import save_file
 from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.metrics import silhouette_score
 from .pooling import instance_index, instance_vectors
+from .ranks import gather, rank, world_size
 from .models.synthesis import pad_to_multiple
 
 # %% ../nbs/17_styles.ipynb #c008
@@ -82,12 +83,14 @@ def measure_features(synthesizer, # Synthesizer with an encoder
     "Encode a dataset once and average over every instance (Sec. 3.4)."
     if by not in ('instance', 'class'): raise ValueError(f"by is {by!r}, expected 'instance' or 'class'.")
     fingerprint, parts, batch = encoder_fingerprint(synthesizer), [], []
-    for i in progress_bar(range(len(scenes))):
+    start, end = (len(scenes) * r // world_size() for r in (rank(), rank() + 1)) # each rank measures its part
+    for i in progress_bar(range(start, end)):
         scene = scenes[i]
         if scene.image is None: raise ValueError(f'scene {scene.name!r} has no photo, so its looks cannot be measured: use scenes with images.')
         if batch and (len(batch) == bs or batch[0].size != scene.size): parts.append(_measure(synthesizer, batch, i - len(batch), by)); batch = []
         batch.append(scene)
-    parts.append(_measure(synthesizer, batch, len(scenes) - len(batch), by))
+    if batch: parts.append(_measure(synthesizer, batch, end - len(batch), by))
+    parts = [p for part in gather(parts) for p in part]
     return FeatureTable(*(torch.cat([getattr(p, c) for p in parts]) for c in FeatureTable.columns()), fingerprint)
 
 # %% ../nbs/17_styles.ipynb #c021

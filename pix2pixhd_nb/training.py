@@ -25,7 +25,7 @@ from fastai.learner import Learner, Metric
 from fastai.optimizer import OptimWrapper
 from .augmentation import DifferentiableAugmentation
 from .losses import FeatureMatchingLoss, GANLoss, PerceptualLoss, discriminator_losses, generator_losses
-from .distributed import mean_over_ranks
+from .ranks import mean_over_ranks
 from .models.discriminators import MultiscaleDiscriminator
 from .models.encoder import FeatureEncoder
 from .models.generators import CoarseToFineGenerator, GlobalGenerator, grow

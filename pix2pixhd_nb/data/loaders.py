@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from fastai.data.core import DataLoaders, TfmdDL
-from fastai.torch_core import default_device
+from fastai.torch_core import default_device, to_detach
 from ..boundaries import instance_boundaries
 from ..core import colorize, show_images
 from ..pooling import paint_features
@@ -163,16 +163,27 @@ def _pictures(batch, label_space, max_n, drawn=None): # batch, colours, rows, (N
 # %% ../../nbs/05_data.loaders.ipynb #c056
 class SceneDL(TfmdDL):
     "fastai's loader for `SceneItems`: seeded order, a sentence for sizes that differ, pictures."
-    skip = 0 # batches of the next epoch that are done already
+    skip = 0 # scenes of the next epoch that are done already
+    rank, n_ranks = 0, 1 # which of several processes that share every epoch this is
     def randomize(self):
         "A new epoch: a new order, new crops and flips, all set by the seed."
         self.dataset.epoch += 1
         self.rng = random.Random(f'{self.dataset.seed} {self.dataset.epoch}')
 
     def get_idxs(self):
-        "The order of an epoch, without the batches that were done before a stop."
-        done, self.skip = self.skip * self.bs, 0
-        return super().get_idxs()[done:]
+        "The order of an epoch: what is still to do of it, and of that this rank's share of every batch."
+        done, self.skip = self.skip, 0
+        return self.share(super().get_idxs()[done:])
+
+    def share(self, order): # of all ranks together
+        if self.n_ranks == 1: return order
+        if not self.drop_last: return order[self.rank::self.n_ranks]
+        whole = len(order) // (self.bs * self.n_ranks) * self.n_ranks
+        return [i for b in range(self.rank, whole, self.n_ranks) for i in order[b * self.bs:(b + 1) * self.bs]]
+
+    def __len__(self):
+        if self.drop_last: return self.n // (self.bs * self.n_ranks)
+        return -(-len(range(self.rank, self.n, self.n_ranks)) // self.bs)
 
     def create_batch(self, items):
         for item in items[1:]:
@@ -182,6 +193,9 @@ class SceneDL(TfmdDL):
         return tuple(torch.stack(parts) for parts in zip(*items))
 
     def retain(self, batch, items): return batch
+
+    def to_detach(self, b, cpu=True, gather=True): # fastai would gather from all ranks here, but in validation not all have a batch
+        return to_detach(b, cpu, gather=False)
 
     def show_batch(self, b=None, max_n=4, width=3., drawn=None): # a batch, rows, inches per picture, drawn images
         "Label map, boundary and image of the first scenes of a batch."
