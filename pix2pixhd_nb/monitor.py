@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['LEVELS', 'loss_meaning', 'smoothed', 'plot_history', 'not_finite', 'discriminator_won', 'discriminator_blind',
-           'saturated_share', 'bright_spots', 'look_alike', 'Alarm', 'GANMonitor']
+           'saturated_share', 'bright_spots', 'look_alike', 'over_fitting', 'Alarm', 'GANMonitor']
 
 # %% ../nbs/14_monitor.ipynb #c003
 import math
@@ -54,7 +54,7 @@ def smoothed(values, # one number per batch
     return out
 
 # %% ../nbs/14_monitor.ipynb #c018
-def _plot_losses(fig, history, smooth, kind, n_scales):
+def _plot_losses(fig, history, smooth, kind, n_scales, held_out=None):
     "A panel per loss, on a matplotlib figure."
     names = list(history[0])
     for ax, name in zip(fig.subplots(1, len(names), squeeze=False)[0], names):
@@ -62,6 +62,9 @@ def _plot_losses(fig, history, smooth, kind, n_scales):
         finite = [v for v in values if math.isfinite(v)] or [0., 1.]
         ax.plot(values, color='tab:blue', alpha=0.3, linewidth=0.7)
         ax.plot(smoothed(values, smooth), color='tab:blue')
+        curve = {batch: h[name] for batch, h in (held_out or {}).items() if math.isfinite(h.get(name, math.nan))}
+        if curve: ax.plot(list(curve), list(curve.values()), 'o-', color='tab:green', markersize=3)
+        finite = finite + list(curve.values())
         if name in ('gan', 'd_real', 'd_fake'): ax.axhline(n_scales * LEVELS[kind][name == 'gan'], color='tab:orange', linestyle='--')
         ax.set_title(name, fontsize=10)
         ax.set_xlabel(fill(loss_meaning(name, kind, n_scales), 30), fontsize=8)
@@ -74,12 +77,13 @@ def plot_history(history, # list of {loss name: float}, one per batch: `learn.ga
                  smooth=0.9, # of the running mean; 0 shows the batches as they are
                  kind='lsgan', # of the GAN loss
                  n_scales=3, # of the discriminator
+                 held_out=None, # {batches done: {loss name: float}} on held-out scenes: `learn.gan_monitor.held_out`
                 ): # matplotlib figure
     "The named losses of a run, each with what it should do."
     import matplotlib.pyplot as plt
     if not history: raise ValueError('history is empty: train at least one batch first.')
     fig = plt.figure(figsize=(3 * len(history[0]), 2.4))
-    _plot_losses(fig, history, smooth, kind, n_scales)
+    _plot_losses(fig, history, smooth, kind, n_scales, held_out)
     return fig
 
 # %% ../nbs/14_monitor.ipynb #c028
@@ -155,6 +159,28 @@ def look_alike(drawn, # list of images (C, H, W) in [-1, 1], of different scenes
     if ours < 0.05 * theirs:
         return f'The drawn pictures differ from one another by {ours / theirs:.1%} of what the real ones do: the generator has collapsed to one picture; go back to an earlier checkpoint, and keep the feature matching loss on.'
 
+# %% ../nbs/14_monitor.ipynb #n469444
+def _epochs(history, held_out, name): # pairs (training mean, held-out value), one per epoch
+    "A loss on training and on held-out scenes, epoch by epoch."
+    starts = [0, *list(held_out)[:-1]]
+    means = [[h[name] for h in history[a:b] if name in h and math.isfinite(h[name])] for a, b in zip(starts, held_out)]
+    return [(sum(m) / len(m), h[name]) for m, h in zip(means, held_out.values()) if m and name in h]
+
+# %% ../nbs/14_monitor.ipynb #n385806
+def over_fitting(history, # list of {loss name: float}, one per batch
+                 held_out, # {batches done: {loss name: float}}, one per epoch
+                 n=3, # epochs in a row
+                 kind='lsgan', n_scales=3, # of the GAN loss; of the discriminator
+                ): # a sentence, or None
+    "Do the training scenes get better at the cost of all others?"
+    real, d = _epochs(history, held_out, 'd_real')[-n:], n_scales * LEVELS[kind][0]
+    if len(real) == n and all(seen < d and unseen > 1.5 * d for seen, unseen in real):
+        return f'The discriminator knows the training photos by heart: d_real is {real[-1][0]:.3f} on them and {real[-1][1]:.3f} on held-out photos; stop earlier, use more photos, or augment them for the discriminator.'
+    for name in ('perceptual', 'l1', 'feature_matching'):
+        last = _epochs(history, held_out, name)[-n - 1:]
+        if len(last) == n + 1 and all(b[0] < a[0] and b[1] > a[1] for a, b in zip(last, last[1:])):
+            return f'The training scenes are learned by heart: in {n} epochs {name} fell from {last[0][0]:.2f} to {last[-1][0]:.2f} on them and rose from {last[0][1]:.2f} to {last[-1][1]:.2f} on held-out scenes; keep the weights from before, or use more photos.'
+
 # %% ../nbs/14_monitor.ipynb #c051
 def _thinned(epochs, most=5):
     "At most so many epochs: the first, the last and some in between."
@@ -176,11 +202,11 @@ def _preview_sheet(rows, titles, width=190):
     return sheet
 
 # %% ../nbs/14_monitor.ipynb #c057
-def _losses_picture(history, **terms):
+def _losses_picture(history, held_out=None, **terms):
     "The panels of `plot_history` as a PIL picture."
     from matplotlib.figure import Figure
     fig, buffer = Figure(figsize=(12, 2.4)), BytesIO()
-    _plot_losses(fig, history, 0.9, **terms)
+    _plot_losses(fig, history, 0.9, held_out=held_out, **terms)
     fig.savefig(buffer, format='png', dpi=80)
     return Image.open(buffer).convert('RGB')
 
@@ -214,8 +240,12 @@ class GANMonitor(Callback):
         self.folder = None if folder is None else Path(folder)
         self.live = in_notebook() if live is None else live
         self.alarms, self.previews, self.epochs_seen, self.batches_seen = [], {}, 0, 0
+        self.held_out, self._validation = {}, [] # {batches done: mean losses on the validation scenes}; those of its batches so far
+
+    def before_validate(self): self._validation = []
 
     def after_batch(self):
+        if not self.training and self.yb: self._validation.append(self.gan_training.g_losses | self.gan_training.d_losses)
         if not self.training: return
         self.batches_seen += 1
         self.check_losses()
@@ -223,6 +253,7 @@ class GANMonitor(Callback):
 
     def after_epoch(self):
         self.epochs_seen += 1
+        self.keep_held_out()
         last = self.epoch == self.n_epoch - 1
         if self.epochs_seen % self.every == 0 or last: self.preview()
         if self.live and (last or perf_counter() > self.next_picture): self.refresh()
@@ -266,6 +297,13 @@ def raise_alarm(self:GANMonitor, cause, # name of the rule
     print(self.alarms[-1])
 
 @patch
+def keep_held_out(self:GANMonitor):
+    "The losses on the validation scenes, beside those of the epoch; the rule about them."
+    if not self._validation or not self.losses: return
+    self.held_out[len(self.losses)] = {k: float(sum(h[k].detach().float() for h in self._validation)) / len(self._validation) for k in self._validation[0]}
+    self.raise_alarm('over_fitting', over_fitting(self.losses, self.held_out, **self.terms))
+
+@patch
 def check_losses(self:GANMonitor):
     "The rules about losses, as often as each needs."
     if not all(map(math.isfinite, self.losses[-1].values())): self.raise_alarm('not_finite', not_finite(self.losses))
@@ -300,7 +338,7 @@ def preview_sheet(self:GANMonitor, previews, # {epoch: drawn images}
 @patch
 def picture(self:GANMonitor): # PIL picture
     "Losses above, previews below."
-    parts = [_losses_picture(self.losses, **self.terms)]
+    parts = [_losses_picture(self.losses, self.held_out, **self.terms)]
     columns = len(_thinned(list(self.previews))) + 2
     if self.previews: parts.append(self.preview_sheet(self.previews, min(190, parts[0].width // columns - 6)))
     both = Image.new('RGB', (parts[0].width, sum(p.height for p in parts)), 'white')
@@ -323,7 +361,7 @@ def refresh(self:GANMonitor):
 @patch
 def write_pictures(self:GANMonitor):
     "The losses, the previews so far, and those of this epoch alone, at their own size."
-    if self.losses: _write(_losses_picture(self.losses, **self.terms), self.folder/'losses.png')
+    if self.losses: _write(_losses_picture(self.losses, self.held_out, **self.terms), self.folder/'losses.png')
     _write(self.preview_sheet(self.previews), self.folder/'previews.png')
     newest = {self.epochs_seen: self.previews[self.epochs_seen]}
     _write(self.preview_sheet(newest, max(190, self.items[0][2].shape[-1])), self.folder/f'epoch_{self.epochs_seen:04d}.png')
@@ -335,4 +373,6 @@ def loss_lines(self:GANMonitor): # list of str
     n, names = len(self.dls.train), list(self.losses[-1])
     now, before = _means(self.losses[-n:], names), self.losses[-2 * n:-n]
     was = [f', was {v:.2f}' for v in _means(before, names)] if before else [''] * len(names)
-    return [f'  {name} {v:.2f}{w}: {loss_meaning(name, **self.terms)}' for name, v, w in zip(names, now, was)]
+    unseen = self.held_out.get(len(self.losses), {})
+    held = [f', held out {unseen[k]:.2f}' if k in unseen else '' for k in names]
+    return [f'  {name} {v:.2f}{w}{h}: {loss_meaning(name, **self.terms)}' for name, v, w, h in zip(names, now, was, held)]
