@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['DEMO', 'QUICK_DEMO', 'PAGE', 'size_of', 'add_command', 'doctor', 'stages_of', 'train', 'synthesize', 'ScenesInMemory',
            'epochs_within', 'train_demo', 'looks_of_classes', 'three_edits', 'figures_table', 'write_page',
-           'results_sheet', 'demo', 'report_demo', 'build_parser', 'main']
+           'results_sheet', 'demo', 'report_demo', 'reader_for', 'evaluate', 'build_parser', 'main']
 
 # %% ../nbs/22_cli.ipynb #c003
 import argparse
@@ -21,7 +21,7 @@ from fastai.torch_core import default_device
 from fastcore.docments import docments
 from fastprogress import progress_bar
 from PIL import Image
-from . import __version__
+from . import __version__, report
 from .boundaries import instance_boundaries
 from .checkpoints import Checkpoint, Stopped, latest_checkpoint
 from .core import colorize, to_pil
@@ -32,9 +32,11 @@ from .data.toy import ToyScenes
 from .distributed import distribute
 from .ranks import RankLost, from_first, join_ranks, rank
 from .editing import SceneEditor, ShapeLibrary
-from .evaluation import compare_to_oracle, train_segmenter
+from .evaluation import check_classes, compare_to_oracle, train_segmenter
 from .monitor import GANMonitor
 from .pipeline import Pix2PixHD
+from .realism import squeezenet_features
+from .segmenters import load_segmenter, photo_segmenter, save_segmenter
 from .training import fastest_precision, grow_learner, pix2pixhd_learner
 
 # %% ../nbs/22_cli.ipynb #c006
@@ -363,13 +365,51 @@ def report_demo(graded, # dict of results of `compare_to_oracle`: 'photo' and 'r
         print(f"  worst class     {g['worst_class']}, ratio {g['share']['iou'][g['worst_class']]:.3f}")
     print(f'{minutes:.1f} minutes; open {page}')
 
+# %% ../nbs/22_cli.ipynb #n423183
+def reader_for(folder, # the dataset
+               split, # the part that will be graded
+               size, # (height, width)
+               weights, # file of SqueezeNet weights, or None
+               steps, # batches
+               seed, # of the training
+              ): # a segmenter
+    "A segmenter trained on a dataset's training photos."
+    if split == 'train': raise ValueError("The split to grade is 'train', from which the segmenter would learn: grade another split, or give a segmenter trained on other photos.")
+    photos = ScenesInMemory(report.SizedScenes(open_dataset(folder, 'train', need_images=True), size))
+    network = photo_segmenter(photos.label_space.n_classes, weights) if weights else None
+    return train_segmenter(photos, steps, seed=seed, network=network, **(dict(lr=2e-3, balance=0.5) if weights else {}))
+
+# %% ../nbs/22_cli.ipynb #n575242
+def evaluate(model, # folder of a saved pipeline
+             folder, # the dataset, with photos
+             out, # folder for evaluation.json, table.txt, grid.png
+             split='val', # which part of the dataset is graded
+             size=None, # WIDTHxHEIGHT to draw at; the first scene's by default
+             looks='photo', # 'photo': of each scene's own photo; 'random': of the style book
+             seed=0, # of the random looks, and of the segmenter's training
+             segmenter=None, # file of a segmenter; without one, it is trained on the training photos and kept in OUT
+             steps=1000, # batches of that training
+             weights=None, # file of SqueezeNet 1.1 weights: for a segmenter of photos, and for the distances
+             photos=False, # show the photos in the grid, too
+            ):
+    "Grade a model on scenes that it has not seen."
+    pipe, scenes = Pix2PixHD.load(model, default_device()), report.SizedScenes(open_dataset(folder, split, need_images=True), size)
+    if pipe.label_space is None: raise ValueError(f'{model} draws images from images: evaluate needs a model that draws label maps, which a segmenter can read back.')
+    check_classes(pipe.label_space.names, scenes.label_space, 'model')
+    reader = load_segmenter(segmenter, default_device()) if segmenter else reader_for(folder, split, scenes.size, weights, steps, seed)
+    if not segmenter: segmenter = save_segmenter(reader, Path(out) / 'segmenter.safetensors')
+    network = squeezenet_features(weights).to(default_device()) if weights else None
+    result = report.evaluate(pipe, ScenesInMemory(scenes), reader, looks, seed, network, model=str(model), data=str(folder), split=split, segmenter_file=str(segmenter))
+    result.save(out, photos)
+    print(result.table(), f'wrote {out}', sep='\n')
+
 # %% ../nbs/22_cli.ipynb #c043
 def build_parser():
     "All commands as one argparse parser."
     parser = argparse.ArgumentParser(prog='pix2pixhd', description='pix2pixHD: label maps to photos.')
     parser.add_argument('--version', action='version', version=__version__)
     commands = parser.add_subparsers(required=True, metavar='COMMAND')
-    for f in (demo, doctor, train, synthesize): add_command(commands, f)
+    for f in (demo, doctor, train, synthesize, evaluate): add_command(commands, f)
     return parser
 
 # %% ../nbs/22_cli.ipynb #c044

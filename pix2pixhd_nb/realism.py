@@ -7,6 +7,7 @@ __all__ = ['FeatureNetwork', 'squeezenet_features', 'segmenter_features', 'pictu
            'frechet_distance', 'kernel_distance', 'realism']
 
 # %% ../nbs/19b_realism.ipynb #c005
+from copy import deepcopy
 import numpy as np
 import torch
 from torch import nn
@@ -34,7 +35,8 @@ def squeezenet_features(weights): # path of SqueezeNet 1.1 weights, with torchvi
 
 def segmenter_features(segmenter): # from `train_segmenter`
     "The stages of a segmenter as a feature network."
-    return FeatureNetwork(segmenter.stages, f'{type(segmenter).__name__} trained on the photos', isinstance(segmenter, PhotoSegmenter))
+    network = FeatureNetwork(deepcopy(segmenter.stages), f'{type(segmenter).__name__} trained on the photos', isinstance(segmenter, PhotoSegmenter))
+    return network.to(next(segmenter.parameters()).device)
 
 # %% ../nbs/19b_realism.ipynb #c011
 @torch.no_grad()

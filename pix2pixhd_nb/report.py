@@ -142,10 +142,10 @@ def figures_text(figures, # of `grade`, with or without those of `grade_looks`
     rows = [(name, *(s[k][x] for k in ('drawn', 'real', 'share'))) for name, x in (('pixel accuracy', 'accuracy'), ('mean IoU', 'mean_iou'))]
     rows += [(f'IoU of {c}', s['drawn']['iou'][c], s['real']['iou'][c], v) for c, v in s['share']['iou'].items()]
     if e := figures.get('edges'):
-        rows.append(('edges of touching objects', e['drawn']['accuracy'], e['real']['accuracy'], e['share']))
-        rows += [(f'  {c}', v, e['real']['classes'][c], v / max(e['real']['classes'][c], 1e-9)) for c, v in e['drawn']['classes'].items()]
+        rows.append(('edges of touching (crossings)', e['drawn']['accuracy'], e['real']['accuracy'], e['share']))
+        rows += [(f"  {c} ({e['drawn']['crossings'][c]})", v, e['real']['classes'][c], v / max(e['real']['classes'][c], 1e-9)) for c, v in e['drawn']['classes'].items()]
     head = f"{figures['n_scenes']} scenes"
-    table = [f"{head:28} {'drawn':>7} {'photo':>7} {'share':>7}", *(f'{name:28} {d:7.3f} {r:7.3f} {v:7.3f}' for name, d, r, v in rows)]
+    table = [f"{head:30} {'drawn':>7} {'photo':>7} {'share':>7}", *(f'{name:30} {d:7.3f} {r:7.3f} {v:7.3f}' for name, d, r, v in rows)]
     return '\n'.join(table + [''] + _other_figures(figures) + [f'Note: {x}' for x in notes_of(figures)])
 
 def _other_figures(figures):
