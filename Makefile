@@ -6,7 +6,7 @@ READY := .venv/.installed
 # Two test processes on one thread each are faster than one process on two threads; those with a browser measure time, so they run alone.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: demo test test-latest docs readme lab app bench street-model clean export
+.PHONY: demo test test-latest docs readme lab app bench tables street-model clean export
 
 demo: $(READY)
 	$(BIN)/pix2pixhd demo
@@ -33,6 +33,10 @@ app: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/page.py
+
+tables: $(READY)
+	$(BIN)/python benchmarks/tables.py 1 2 3 4 5 6 7 8 --scale quick
+	$(BIN)/python benchmarks/tables_page.py
 
 street-model: $(READY)
 	$(BIN)/python tools/street_model.py

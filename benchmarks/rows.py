@@ -1,0 +1,70 @@
+"""The paper's tables as configuration: at which scales, which models, in which tables. benchmarks/tables.py runs them."""
+
+SCALES = {
+    'toy': dict( # seconds: to see that everything runs; no figure of it says anything
+        data='drawn', size=(32, 64), n_train=6, n_test=3, n_small=4, steps=(2, 4), lr=(1e-3, 2e-4), segmenter_steps=4,
+        ours=dict(width=8, n_downsample=2, n_blocks=1, discriminator_width=4), encoder_width=4,
+        unet=dict(width=4, n_downsample=5, dropout=0.5), crn=dict(widths=(16, 8, 8, 8))),
+    'quick': dict( # minutes: drawn scenes, one core
+        data='drawn', size=(64, 128), n_train=200, n_test=60, n_small=20, steps=(300, 700), lr=(1e-3, 2e-4), segmenter_steps=400,
+        ours=dict(width=32, n_downsample=2, n_blocks=3, discriminator_width=24), encoder_width=8,
+        unet=dict(width=32, n_downsample=6, dropout=0.5), crn=dict(widths=(128, 128, 128, 64, 64, 32))),
+    'full': dict( # real photos, one GPU, several sittings of ten minutes a row
+        data=('camvid_256', 'facades_256'), size=None, n_train=None, n_test=None, n_small=50, steps=(10_000, 10_000), lr=(2e-4, 2e-4), segmenter_steps=3000,
+        ours=dict(width=64, n_downsample=4, n_blocks=9, discriminator_width=64), encoder_width=16,
+        unet=dict(width=64, n_downsample=6, dropout=0.5), crn=dict(widths=(1024, 1024, 1024, 1024, 1024, 512, 512)))}
+
+# What makes each model. Everything not said is `pix2pixhd_learner`'s default, the paper's. 'perceptual' needs VGG19 weights.
+RUNS = {
+    'pix2pix': dict(name='pix2pix', method='pix2pix'),
+    'crn': dict(name='cascaded refinement (CRN)', method='crn', perceptual=True),
+    'ours': dict(name='this method', perceptual=True),
+    'looks': dict(name='this method, looks of the photo', feature_channels=3),
+    'gan_fm': dict(name='GAN + feature matching'),
+    'gan': dict(name='GAN alone', feature_weight=0),
+    'perceptual': dict(name='perceptual alone', gan_weight=0, feature_weight=0, perceptual=True),
+    'unet': dict(name='U-Net', generator='unet'),
+    'crn_objective': dict(name='CRN', generator='crn'),
+    'enhancer': dict(name='global generator and an enhancer', n_enhancers=1),
+    'one_scale': dict(name='one discriminator', n_scales=1),
+    'two_scales': dict(name='two discriminators', n_scales=2),
+    'no_boundary': dict(name='without the boundary map', boundary=False),
+    'looks_by_class': dict(name='features pooled by class', feature_channels=3, pool='class'),
+    'small': dict(name="the paper's choices", small=True),
+    'small_hinge': dict(name='hinge loss', small=True, gan='hinge'),
+    'small_spectral': dict(name='spectral normalisation', small=True, spectral=True),
+    'small_augmentation': dict(name='differentiable augmentation', small=True, augmentation='colour,translation,cutout'),
+    'small_translation': dict(name='augmentation, translation alone', small=True, augmentation='translation'),
+    'small_average': dict(name='averaged weights', small=True, average=0.995),
+    'small_resize': dict(name='resize-convolution', small=True, upsampling='resize'),
+    'small_set': dict(name='averaged weights, resize-convolution, translation', small=True, average=0.995, upsampling='resize', augmentation='translation')}
+
+# The rows of each table: a run, or 'oracle' (the photos), or 'read:RUN' (a segmenter trained on the pictures of a run; 'read:oracle' on the photos).
+READ = ['accuracy', 'mean_iou', 'share']
+TABLES = {
+    1: dict(title='Methods', rows=['pix2pix', 'crn', 'ours', 'looks', 'oracle'], columns=READ,
+            asks='A segmenter trained on photos reads the drawn pictures of held-out label maps. How near does each method come to what it reads in the photos?',
+            paper={'pix2pix': (0.7834, 0.3948), 'crn': (0.7055, 0.3483), 'ours': (0.8378, 0.6389), 'oracle': (0.8429, 0.6857)}),
+    2: dict(title='Generators under one objective', rows=['unet', 'crn_objective', 'gan_fm', 'enhancer'], columns=READ,
+            asks='Three discriminators and feature matching for all: which generator makes the most of them?', names={'gan_fm': 'global generator'},
+            paper={'unet': (0.7786, 0.3905), 'crn_objective': (0.7896, 0.3994), 'gan_fm': (0.8378, 0.6389)}),
+    3: dict(title='How many discriminators', rows=['one_scale', 'two_scales', 'gan_fm'], columns=READ, names={'gan_fm': 'three discriminators'},
+            asks='Does a discriminator more, at half the size, help?', paper={'one_scale': (0.8287, 0.5775), 'gan_fm': (0.8378, 0.6389)}),
+    4: dict(title='Losses', rows=['gan', 'gan_fm', 'ours', 'perceptual'], columns=READ, names={'ours': 'GAN + feature matching + perceptual'},
+            asks='What does each term of the objective bring? (The paper asked people, not a segmenter.)', paper={}),
+    5: dict(title='The boundary map', rows=['no_boundary', 'gan_fm'], columns=['edges', 'edges_share', 'edges_chance', 'mean_iou'], names={'gan_fm': 'with the boundary map'},
+            asks='Where two objects of one class touch, is there an edge in the drawing? (The paper asked people.)', paper={}),
+    6: dict(title='Instance features', rows=['gan_fm', 'looks', 'looks_by_class'], columns=['diversity', 'colours', 'l1', 'mean_iou'],
+            names={'gan_fm': 'without features', 'looks': 'features pooled by instance'},
+            asks='Draws of one label map with random looks: how different? Drawn with the looks of its photo: how near to the photo? (The paper shows pictures.)', paper={}),
+    7: dict(title='Trained on drawn pictures, tested on photos', rows=['read:pix2pix', 'read:crn', 'read:ours', 'read:looks', 'read:oracle'], columns=['accuracy', 'mean_iou', 'share'],
+            asks="A segmenter that has seen drawings only, of the training label maps: how much does it read in held-out photos? (The paper names this use, without a figure.)", paper={}),
+    8: dict(title='Beyond the paper, with small data', rows=['small', 'small_hinge', 'small_spectral', 'small_augmentation', 'small_translation', 'small_average', 'small_resize', 'small_set'], columns=READ,
+            asks='GAN and feature matching with few scenes: which switch helps?', paper={})}
+
+# What the paper says, or lets one expect, as pairs: the first row scores higher than the second.
+CLAIMS = [
+    (1, 'ours', 'pix2pix', 'mean_iou', 'Table 1'), (1, 'ours', 'crn', 'mean_iou', 'Table 1'), (1, 'pix2pix', 'crn', 'mean_iou', 'Table 1'), (1, 'oracle', 'ours', 'mean_iou', 'Table 1'),
+    (2, 'gan_fm', 'unet', 'mean_iou', 'Table 2'), (2, 'gan_fm', 'crn_objective', 'mean_iou', 'Table 2'), (2, 'crn_objective', 'unet', 'mean_iou', 'Table 2'),
+    (3, 'gan_fm', 'one_scale', 'mean_iou', 'Table 3'), (4, 'gan_fm', 'gan', 'mean_iou', 'people preferred it'), (4, 'ours', 'gan_fm', 'mean_iou', 'people preferred it'),
+    (5, 'gan_fm', 'no_boundary', 'edges', 'people preferred it'), (6, 'looks', 'gan_fm', 'diversity', 'Sec. 3.4'), (6, 'looks', 'looks_by_class', 'colours', 'Sec. 3.4')]

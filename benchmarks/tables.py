@@ -1,0 +1,340 @@
+"""Runs the rows of the paper's tables, each once, and writes a JSON for each: .venv/bin/python benchmarks/tables.py 1 2 --scale quick
+
+Rows that are there already, with the same configuration, are left alone; so the same command goes on after a stop, and fills what is missing.
+A row may take several sittings (--minutes): its training goes on from its newest checkpoint. benchmarks/rows.py says what is run."""
+import argparse
+import hashlib
+import json
+import os
+import platform
+import signal
+import sys
+import time
+import warnings
+from functools import cached_property, partial
+from pathlib import Path
+import torch
+from fastai.callback.core import Callback
+from fastai.torch_core import default_device
+from fastprogress import fastprogress
+from fastcore.basics import patch
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT/'benchmarks')]
+from pix2pixhd_nb.checkpoints import Checkpoint, Stopped, latest_checkpoint
+from pix2pixhd_nb.cli import ScenesInMemory
+from pix2pixhd_nb.competitors import crn_learner, pix2pix_learner
+from pix2pixhd_nb.core import from_pil, to_pil
+from pix2pixhd_nb.data.datasets import open_dataset
+from pix2pixhd_nb.data.loaders import scene_dataloaders
+from pix2pixhd_nb.data.toy import ToyScenes
+from pix2pixhd_nb.edges import compare_edges
+from pix2pixhd_nb.evaluation import compare_to_oracle, train_segmenter
+from pix2pixhd_nb.losses import PerceptualLoss
+from pix2pixhd_nb.models.baselines import CascadedRefinementNetwork, UNet
+from pix2pixhd_nb.models.synthesis import Synthesizer
+from pix2pixhd_nb.pipeline import Pix2PixHD
+from pix2pixhd_nb.realism import segmenter_features, squeezenet_features
+from pix2pixhd_nb.report import described, jsonable
+from pix2pixhd_nb.segmenters import load_segmenter, photo_segmenter, save_segmenter
+from pix2pixhd_nb.style_scores import colour_faithfulness, diversity
+from pix2pixhd_nb.styles import StyleBook, looks_of, measure_features
+from pix2pixhd_nb.training import fastest_precision, grow_learner, pix2pixhd_learner
+from rows import RUNS, SCALES, TABLES
+
+DATA = Path(os.environ.get('PIX2PIXHD_DATA', ROOT/'../shared/data')) # of real scenes
+WEIGHTS = DATA/'weights'
+
+
+class ByClass(Synthesizer):
+    "Looks pooled over each class of a picture, not over each object."
+    def draw(self, condition, instance_map=None, image=None, features=None):
+        return super().draw(condition, condition[:, :self.n_classes].argmax(1, keepdim=True), image, features)
+
+
+class Sitting(Callback):
+    "Asks the run to stop, as Ctrl-C would, once its minutes are over; the checkpoint then saves."
+    def __init__(self, until): self.until = until # time.time()
+    def after_batch(self):
+        if self.training and time.time() > self.until:
+            self.until = float('inf')
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+class Bench:
+    "One data set at one scale: its scenes, its segmenter, its folders."
+    def __init__(self, scale, data, results, work, vgg=None, squeezenet=None, folder=None):
+        self.scale, self.data, self.settings = scale, data, SCALES[scale]
+        self.results, self.work = Path(results), Path(work)/f'{scale}-{data}'
+        self.vgg, self.squeezenet, self.folder = vgg, squeezenet, folder
+
+    def scenes(self, split, n, seed):
+        if self.data == 'drawn': return ScenesInMemory(ToyScenes(n, size=self.settings['size'], seed=seed))
+        return ScenesInMemory(open_dataset(self.folder, 'val' if split == 'test' and (Path(self.folder)/'val').is_dir() else split))
+
+    @cached_property
+    def train(self): return self.scenes('train', self.settings['n_train'], 0)
+
+    @cached_property
+    def test(self): return self.scenes('test', self.settings['n_test'], 1)
+
+    @cached_property
+    def small(self):
+        few = ScenesInMemory.__new__(ScenesInMemory)
+        few += self.train[:self.settings['n_small']]
+        few.label_space, few.names = self.train.label_space, self.train.names[:len(few)]
+        return few
+
+    @cached_property
+    def segmenter(self):
+        "Trained once on the photos, then kept."
+        path = self.work/'segmenter.safetensors'
+        if not path.is_file(): save_segmenter(self.learn_to_read(self.train), path)
+        return load_segmenter(path, default_device())
+
+    def learn_to_read(self, scenes):
+        real = self.data != 'drawn'
+        network = photo_segmenter(scenes.label_space.n_classes, self.squeezenet) if real else None
+        return train_segmenter(scenes, self.settings['segmenter_steps'], network=network, lr=1e-3 if real else 5e-3)
+
+    @cached_property
+    def network(self): # by which drawings are compared
+        return segmenter_features(self.segmenter) if self.data == 'drawn' or not self.squeezenet else squeezenet_features(self.squeezenet).to(default_device())
+
+    @cached_property
+    def precision(self): return fastest_precision(default_device().type)
+
+    @cached_property
+    def perceptual(self):
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore') # fewer slices: the row says which
+            return PerceptualLoss(self.vgg).to(memory_format=torch.channels_last)
+
+
+@patch
+def learner(self:Bench, run, dls):
+    "The learner of a run, as the configuration says."
+    s, run = self.settings, {k: v for k, v in run.items() if k not in ('name', 'small')}
+    method, generator, pool = run.pop('method', 'ours'), run.pop('generator', None), run.pop('pool', 'instance')
+    shared = dict(lr=s['lr'], precision=self.precision, channels_last=True)
+    if run.pop('perceptual', False): run['perceptual'] = self.perceptual
+    if method == 'pix2pix': return pix2pix_learner(dls, **s['unet'], **shared, **run, discriminator_width=s['ours']['discriminator_width'])
+    if method == 'crn': return crn_learner(dls, **s['crn'], **shared, **run)
+    other = {'unet': partial(UNet, **s['unet']), 'crn': partial(CascadedRefinementNetwork, **s['crn']), None: None}[generator]
+    if run.get('feature_channels'): run['encoder_width'] = s['encoder_width']
+    learn = pix2pixhd_learner(dls, make_generator=other, **s['ours'], **shared, **{k: v for k, v in run.items() if k != 'n_enhancers'})
+    if pool == 'class':
+        m = learn.model.synthesizer
+        learn.model.synthesizer = ByClass(m.generator, m.n_classes, m.encoder, m.boundary, m.ignore_id)
+    return learn
+
+
+@patch
+def train_row(self:Bench, run, seed, until):
+    "Train a run to its end, from its newest checkpoint if there is one; `Stopped` if the sitting ends first."
+    s, folder = self.settings, self.place(run, seed)
+    scenes, enhancers = self.small if RUNS[run].get('small') else self.train, RUNS[run].get('n_enhancers', 0)
+    flat, falling = (max(1, round(n / len(scenes))) for n in s['steps'])
+    try: state = latest_checkpoint(folder)
+    except FileNotFoundError: state = None
+    torch.manual_seed(seed)
+    h, w = s['size'] or scenes[0].size
+    load = lambda k: scene_dataloaders(scenes, scenes[:2], size=(h >> k, w >> k), policy='resize', bs=1, seed=seed)
+    learn = self.learner(RUNS[run], load(enhancers))
+    stages = [(flat, 0, False)] + [(max(1, flat // 2), 0, True)] if enhancers else [] # the global generator, then the enhancer alone
+    for stage, (n_flat, n_falling, alone) in enumerate([*stages, (max(1, flat // 2) if enhancers else flat, falling, False)]):
+        if alone: learn = grow_learner(learn, load(0), 1)
+        elif enhancers and stage: learn.unfreeze_coarse()
+        if state and state['stage'] > stage: continue
+        if alone: learn.freeze_coarse()
+        saver = Checkpoint(folder, stage, keep=1, resume=state if state and state['stage'] == stage else None)
+        with learn.no_bar(), learn.no_logging(): learn.fit_flat_linear(n_flat, n_falling, s['lr'], cbs=[saver, Sitting(until)])
+    return learn
+
+
+@patch
+def pipeline(self:Bench, run, seed, until=float('inf')):
+    "The trained model of a run, from its folder or trained now; minutes of training so far."
+    folder = self.place(run, seed)
+    clock, model = folder/'minutes.json', folder/'model'
+    minutes = json.loads(clock.read_text()) if clock.is_file() else 0
+    if (model/'pipeline.json').is_file(): return Pix2PixHD.load(model, default_device()), minutes
+    start = time.time()
+    try:
+        learn = self.train_row(run, seed, until)
+        pipe = Pix2PixHD.from_learner(learn)
+        if RUNS[run].get('pool') == 'class':
+            pipe.style_book = StyleBook.fit(measure_features(pipe.synthesizer, self.train, by='class'), pipe.label_space)
+        pipe.save(model)
+        for checkpoint in folder.glob('stage*.pth'): checkpoint.unlink()
+    finally:
+        minutes += (time.time() - start) / 60
+        if folder.is_dir(): clock.write_text(json.dumps(minutes))
+    return Pix2PixHD.load(model, default_device()), minutes
+
+
+def draw(pipe, scenes, run, looks='photo', seed=0):
+    "A picture of every scene, with the looks of its photo or random ones, pooled as the run was."
+    pictures, model = [], pipe.synthesizer
+    for i, s in enumerate(scenes):
+        chosen = None
+        if RUNS[run].get('pool') == 'class':
+            label, instances = pipe.prepare(s.label_map, s.instance_map)
+            by_class = looks_of(model, s.image[None].to(pipe.device), label.to(pipe.device))
+            chosen = {o: by_class[int(label[instances == o][0])].cpu() for o in instances.unique().tolist()} if looks == 'photo' else pipe.style_book.draw(label, instances, seed + i, 'class')
+        reference = to_pil(s.image) if looks == 'photo' and model.encoder and chosen is None else None
+        pictures.append(pipe.predict(s.label_map, s.instance_map, reference, seed + i, chosen))
+    return pictures
+
+
+@patch
+def scores(self:Bench, run, pipe):
+    "What the tables show of a run, and its pictures of the first scenes."
+    pictures = draw(pipe, self.test, run)
+    graded = compare_to_oracle(self.segmenter, self.test, pictures)
+    found = dict(accuracy=graded['drawn']['accuracy'], mean_iou=graded['drawn']['mean_iou'], share=graded['share']['mean_iou'],
+                 iou=graded['drawn']['iou'], l1=sum((from_pil(p) - s.image).abs().mean().item() for p, s in zip(pictures, self.test)) / len(pictures))
+    if self.data != 'camvid_256': # whose objects are connected regions, so none of one class touch
+        edges = compare_edges(pictures, self.test)
+        found |= dict(edges=edges['drawn']['accuracy'], edges_share=edges['share'], edges_chance=edges['chance'], edges_by_class=edges['drawn']['classes'], crossings=edges['real']['crossings'])
+    found |= dict(colours=colour_faithfulness(pictures, self.test)['explained'], diversity=0.)
+    if pipe.synthesizer.feature_channels:
+        few = self.test[:20]
+        draws = [draw(pipe, few, run, 'random', 100 * k) for k in range(4)]
+        found['diversity'] = sum(diversity(d, self.network) for d in zip(*draws)) / len(few)
+    return found, pictures
+
+
+@patch
+def oracle(self:Bench):
+    "The scores of the photos themselves."
+    graded = compare_to_oracle(self.segmenter, self.test, [s.image for s in self.test])['real']
+    return dict(accuracy=graded['accuracy'], mean_iou=graded['mean_iou'], share=1., iou=graded['iou'], l1=0., colours=1.)
+
+
+@patch
+def read_by(self:Bench, run, seed):
+    "The scores, on photos, of a segmenter trained on a run's pictures of the training scenes."
+    oracle = self.oracle()
+    if run == 'oracle': return oracle
+    pipe, _ = self.pipeline(run, seed)
+    drawn = ScenesInMemory.__new__(ScenesInMemory)
+    drawn.label_space, drawn.names = self.train.label_space, self.train.names
+    for s, p in zip(self.train, draw(pipe, self.train, run, 'random')): drawn.append(type(s)(s.label_map, s.instance_map, from_pil(p)))
+    found = compare_to_oracle(self.learn_to_read(drawn).to(default_device()), self.test, [s.image for s in self.test])['real']
+    return dict(accuracy=found['accuracy'], mean_iou=found['mean_iou'], share=found['mean_iou'] / oracle['mean_iou'], iou=found['iou'])
+
+
+def plain(x):
+    "As JSON gives it back: lists for tuples, strings for keys."
+    return json.loads(json.dumps(jsonable(x)))
+
+
+@patch
+def config(self:Bench, row):
+    "All that decides what a row measures, but for the seed."
+    run = row.removeprefix('read:')
+    return plain(dict(scale=self.scale, data=self.data, settings=self.settings | dict(data=self.data), run={k: v for k, v in RUNS.get(run, {}).items() if k != 'name'}, row=row))
+
+
+@patch
+def place(self:Bench, run, seed):
+    "Where a run's checkpoints and model are: another configuration has another place."
+    what = hashlib.sha256(json.dumps(self.config(run), sort_keys=True).encode()).hexdigest()[:8]
+    return self.work/f'{run}-seed{seed}-{what}'
+
+
+@patch
+def path(self:Bench, row, seed): return self.results/f"{self.scale}-{self.data}-{row.replace(':', '_')}-seed{seed}.json"
+
+
+@patch
+def needs(self:Bench, row):
+    "Why a row cannot be measured here; None if it can."
+    run = RUNS.get(row.removeprefix('read:'), {})
+    if self.folder and not Path(self.folder).is_dir(): return 'not run (no data)'
+    if run.get('perceptual') and not (self.vgg and Path(self.vgg).is_file()): return 'not run (no VGG19 weights)'
+    if row == 'no_boundary' and self.data == 'camvid_256': return 'not run (no true instances)'
+
+
+def machine():
+    "The processor or graphics card, without any name of its owner's."
+    lines = open('/proc/cpuinfo') if os.path.exists('/proc/cpuinfo') else ()
+    cpu = next((line.split(':')[1].strip() for line in lines if line.startswith('model name')), platform.processor())
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else f'{cpu}, {torch.get_num_threads()} thread' + 's' * (torch.get_num_threads() > 1)
+
+
+@patch
+def measure(self:Bench, row, seed, minutes=10.):
+    "Measure one row, unless it is there; what was done, in a word or two."
+    path = self.path(row, seed)
+    if path.is_file() and json.loads(path.read_text())['config'] == self.config(row): return 'there'
+    if (reason := self.needs(row)): return reason
+    start, spent = time.time(), 0
+    if row == 'oracle': found, pictures = self.oracle(), None
+    elif row.startswith('read:'): found, pictures = self.read_by(row.removeprefix('read:'), seed), None
+    else:
+        try: pipe, spent = self.pipeline(row, seed, start + 60 * minutes)
+        except Stopped:
+            if time.time() < start + 60 * minutes: raise # someone else asked
+            return f'stopped after {minutes:g} minutes; the same command goes on'
+        found, pictures = self.scores(row, pipe)
+    if pictures and seed == 0: self.strip(row, pictures[:4])
+    about = described(None, self.test, self.segmenter)
+    slices = self.perceptual.names if RUNS.get(row, {}).get('perceptual') else []
+    out = dict(config=self.config(row), seed=seed, scores=found, minutes=round(spent, 2), scoring_minutes=round((time.time() - start) / 60 - spent, 2) if spent else None,
+               perceptual_slices=slices, precision=self.precision, date=time.strftime('%Y-%m-%d'), setup=about | dict(machine=machine()))
+    self.results.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix('.part')
+    part.write_text(json.dumps(plain(out), indent=1))
+    os.replace(part, path)
+    return f"mean IoU {found['mean_iou']:.3f}, {spent:.1f} minutes of training"
+
+
+@patch
+def strip(self:Bench, row, pictures):
+    "The first drawn pictures, side by side."
+    from PIL import Image
+    w, h = pictures[0].size
+    sheet = Image.new('RGB', (len(pictures) * (w + 4) - 4, h), 'white')
+    for i, p in enumerate(pictures): sheet.paste(p, (i * (w + 4), 0))
+    folder = self.results/'pictures'
+    folder.mkdir(parents=True, exist_ok=True)
+    sheet.save(folder/f'{self.scale}-{self.data}-{row}.jpg', quality=92)
+
+
+def parse(argv):
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument('tables', nargs='+', type=int, choices=TABLES, help='numbers of tables')
+    parser.add_argument('--scale', default='quick', choices=SCALES)
+    parser.add_argument('--seeds', type=int, nargs='+', default=[0], help='of weights and order')
+    parser.add_argument('--data', nargs='+', help='folders of data sets for the full scale')
+    parser.add_argument('--minutes', type=float, default=10, help='of one sitting of a row; what is left goes on with the same command')
+    parser.add_argument('--vgg', default=WEIGHTS/'vgg19_imagenet_to_relu3_4.pth', help='VGG19 weights, for the perceptual loss')
+    parser.add_argument('--squeezenet', default=WEIGHTS/'squeezenet1_1_imagenet.pth', help='SqueezeNet 1.1 weights, for the segmenter of photos')
+    parser.add_argument('--results', default=ROOT/'benchmarks/results/tables', help='where the JSON files go')
+    parser.add_argument('--work', default=ROOT/'benchmarks/work', help='where models and checkpoints go')
+    parser.add_argument('--anyway', action='store_true', help='run the full scale without a GPU')
+    return parser.parse_args(argv)
+
+
+def main(argv=None):
+    a = parse(argv)
+    fastprogress.NO_BAR = True # a line a row is enough
+    if a.scale == 'full' and not torch.cuda.is_available() and not a.anyway:
+        print('The full scale needs a GPU and there is none: its rows stay "not run (no GPU)"; --anyway runs them on the processor, for days.')
+        return 1
+    if a.scale == 'full': places = {Path(f).name: f for f in a.data or [DATA/d for d in SCALES['full']['data']]}
+    else: places = {'drawn': None}
+    squeezenet = a.squeezenet if Path(a.squeezenet).is_file() else None
+    for data, folder in places.items():
+        bench = Bench(a.scale, data, a.results, a.work, a.vgg, squeezenet, folder)
+        for seed in a.seeds:
+            for row in dict.fromkeys(r for t in a.tables for r in TABLES[t]['rows']):
+                if row in ('oracle', 'read:oracle') and seed != a.seeds[0]: continue
+                print(f'\r{data}, seed {seed}, {row}:', bench.measure(row, seed, a.minutes), flush=True)
+    return 0
+
+
+if __name__ == '__main__':
+    try: sys.exit(main())
+    except Stopped as e: sys.exit(str(e).replace('--resume', 'the same command'))

@@ -1,0 +1,130 @@
+"""Makes benchmarks/results/tables/README.md from the rows that benchmarks/tables.py measured: .venv/bin/python benchmarks/tables_page.py"""
+import json
+import statistics
+import sys
+from pathlib import Path
+from PIL import Image, ImageDraw, ImageFont
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from rows import CLAIMS, RUNS, SCALES, TABLES
+
+RESULTS = Path(__file__).resolve().parent/'results'/'tables'
+COLUMNS = { # name of a score: heading, decimals
+    'accuracy': ('pixel accuracy', 3), 'mean_iou': ('mean IoU', 3), 'share': ("share of the photos' mean IoU", 3), 'edges': ('touching objects with an edge', 3),
+    'edges_share': ('the same, as a share of the photos', 3), 'edges_chance': ('by chance', 3), 'diversity': ('distance between draws', 4), 'colours': ("objects' colours explained (R²)", 3), 'l1': ('L1 to the photo', 3)}
+NOT_RUN = {'toy': 'not run', 'quick': 'not run', 'full': 'not run (no GPU)'}
+
+
+def name_of(row, table):
+    "What a row is called in a table."
+    if row == 'oracle': return 'the photos (oracle)'
+    if row == 'read:oracle': return 'the photos themselves'
+    if row.startswith('read:'): return f"drawings of {name_of(row[5:], TABLES[1])}"
+    return table.get('names', {}).get(row) or RUNS[row]['name']
+
+
+def known(results, scale, data, row):
+    "The measured rows, one for each seed, in the order of the seeds."
+    found = [json.loads(p.read_text()) for p in sorted(Path(results).glob(f"{scale}-{data}-{row.replace(':', '_')}-seed*.json"))]
+    return sorted(found, key=lambda r: r['seed'])
+
+
+def figure(rows, column):
+    "Mean and, of several seeds, spread (standard deviation) of a score; empty where it does not apply."
+    values = [r['scores'][column] for r in rows if r['scores'].get(column) is not None]
+    if not values: return ''
+    digits = COLUMNS[column][1]
+    mean = f'{statistics.mean(values):.{digits}f}'
+    return mean if len(values) == 1 else f'{mean} ± {statistics.stdev(values):.{digits}f}'
+
+
+def table_lines(results, scale, data, number):
+    "One table as Markdown, the paper's figures in its last columns."
+    t = TABLES[number]
+    paper = ['paper: accuracy', 'paper: mean IoU'] if t['paper'] else []
+    heads = ['', *(COLUMNS[c][0] for c in t['columns']), 'seeds', *paper]
+    lines = ['| ' + ' | '.join(heads) + ' |', '| --- |' + ' ---: |' * (len(heads) - 1)]
+    for row in t['rows']:
+        rows = known(results, scale, data, row)
+        cells = [figure(rows, c) for c in t['columns']] + [str(len(rows))] if rows else [NOT_RUN[scale], *[''] * len(t['columns'])]
+        published = [f'{v:.4f}' for v in t['paper'].get(row, ())] or [''] * len(paper)
+        lines.append('| ' + ' | '.join([name_of(row, t), *cells, *published]) + ' |')
+    return lines
+
+
+def grid(results, scale, data, number, width=150):
+    "The first drawn pictures of each row that has some, as one PNG; its name, or None."
+    t = TABLES[number]
+    strips = [(name_of(r, t), Path(results)/'pictures'/f'{scale}-{data}-{r}.jpg') for r in t['rows']]
+    strips = [(name, Image.open(p).convert('RGB')) for name, p in strips if p.is_file()]
+    if not strips: return None
+    font = ImageFont.load_default(13)
+    (w, h), top = strips[0][1].size, 18
+    sheet = Image.new('RGB', (w, len(strips) * (h + top + 4)), 'white')
+    pen = ImageDraw.Draw(sheet)
+    for i, (name, strip) in enumerate(strips):
+        pen.text((2, i * (h + top + 4) + 1), name, fill='black', font=font)
+        sheet.paste(strip.resize((w, h)), (0, i * (h + top + 4) + top))
+    path = Path(results)/'pictures'/f'{scale}-{data}-table{number}.png'
+    sheet.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(path)
+    return f'pictures/{path.name}'
+
+
+def about(results, scale, data):
+    "How the rows of a scale were measured."
+    rows = [r for p in sorted(Path(results).glob(f'{scale}-{data}-*-seed*.json')) for r in [json.loads(p.read_text())]]
+    trained = [r for r in rows if r['minutes']]
+    if not trained: return 'No row has been run.'
+    s, machines = rows[0]['config']['settings'], sorted({r['setup']['machine'] for r in rows})
+    slices = max((r['perceptual_slices'] for r in rows), key=len)
+    lines = [f"{len(rows)} rows; {rows[0]['setup']['n_scenes']} held-out scenes at {rows[0]['setup']['size'][1]}x{rows[0]['setup']['size'][0]}; {sum(s['steps'])} steps of one scene each, the same for every row, "
+             f"the first {s['steps'][0]} at the full rate; median {statistics.median(r['minutes'] for r in trained):.1f} minutes of training a row ({min(r['minutes'] for r in trained):.1f} to {max(r['minutes'] for r in trained):.1f}) on {' and '.join(machines)}; "
+             f"{', '.join(sorted({r['precision'] for r in rows}))}; PyTorch {', '.join(sorted({r['setup']['versions']['torch'] for r in rows}))}."]
+    if slices: lines.append(f"The perceptual loss has {len(slices)} of the paper's five slices ({slices[0]} to {slices[-1]}): the weights at hand stop there.")
+    return ' '.join(lines)
+
+
+def verdict(results, scale, data, claim):
+    "Whether an order of the paper came out here: a row of Markdown."
+    number, better, worse, column, source = claim
+    by_seed = [{r['seed']: r['scores'][column] for r in known(results, scale, data, row)} for row in (better, worse)]
+    if 'oracle' in (better, worse): by_seed = [v if len(v) > 1 or not v else dict.fromkeys(by_seed[1 - i] or v, next(iter(v.values()))) for i, v in enumerate(by_seed)]
+    shared = sorted(by_seed[0].keys() & by_seed[1].keys())
+    what = f"{number}: {name_of(better, TABLES[number])} above {name_of(worse, TABLES[number])}, {COLUMNS[column][0]}"
+    if not shared: return f'| {what} | {source} | {NOT_RUN[scale]} | |'
+    gaps = [by_seed[0][s] - by_seed[1][s] for s in shared]
+    held = sum(g > 0 for g in gaps)
+    said = ('yes' if held == len(gaps) else 'no' if not held else 'undecided') + f' ({held} of {len(gaps)} seed{"s" * (len(gaps) > 1)})'
+    return f'| {what} | {source} | {said} | {statistics.mean(gaps):+.{COLUMNS[column][1]}f} |'
+
+
+def section(results, scale, data, account):
+    "All tables of one data set at one scale."
+    lines = [f"## {scale}, {'drawn scenes' if data == 'drawn' else data}", '', about(results, scale, data), '']
+    any_run = any(known(results, scale, data, r) for t in TABLES.values() for r in t['rows'])
+    for n, t in TABLES.items():
+        lines += [f"### {n}. {t['title']}", '', t['asks'], '', *table_lines(results, scale, data, n), '']
+        if any_run and (picture := grid(results, scale, data, n)): lines += [f"![Drawn pictures of table {n}: the same four held-out scenes in every row]({picture})", '']
+        if any_run and (said := account.get(str(n))): lines += [said, '']
+    if any_run: lines += ['### The orders of the paper', '', '| | said by the paper | came out here? | mean difference |', '| --- | --- | --- | ---: |', *(verdict(results, scale, data, c) for c in CLAIMS), '']
+    return lines
+
+
+def page(results):
+    "The whole page."
+    note = Path(results)/'account.json' # what agreed and what did not, in words, by whoever looked at the figures
+    account = json.loads(note.read_text()) if note.is_file() else {}
+    lines = ['# The tables of the paper, made again', '', "`make tables` runs what is missing and writes this page. The paper's figures are of Cityscapes at 2048x1024, read by a segmenter trained on it; "
+             'ours are of other data, smaller and shorter, so compare orders and ratios, not levels. `± ` is the standard deviation over seeds of training; a row of one seed has none.', '']
+    if account.get('summary'): lines += ['## What agreed, and what did not', '', account['summary'], '']
+    lines += section(results, 'quick', 'drawn', account)
+    for data in SCALES['full']['data']: lines += section(results, 'full', data, {})
+    return '\n'.join(lines).rstrip() + '\n'
+
+
+def main(results=RESULTS):
+    text = page(results)
+    (Path(results)/'README.md').write_text(text)
+    print(Path(results)/'README.md')
+
+
+if __name__ == '__main__': main(*sys.argv[1:])

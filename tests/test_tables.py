@@ -1,0 +1,143 @@
+"The paper's tables at toy size: every row runs, a stopped row goes on to the same weights, and what was not measured has no figure."
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).parents[1]/'benchmarks'))
+import tables
+import tables_page
+from rows import CLAIMS, RUNS, TABLES
+
+VGG = tables.WEIGHTS/'vgg19_imagenet_to_relu3_4.pth'
+ROWS = list(dict.fromkeys(r for t in TABLES.values() for r in t['rows']))
+
+
+def needs_vgg(row): return bool(RUNS.get(row.removeprefix('read:'), {}).get('perceptual'))
+
+
+@pytest.fixture(scope='module')
+def toy(tmp_path_factory):
+    "All tables at toy size, by the command."
+    folder = tmp_path_factory.mktemp('tables')
+    command = [*map(str, TABLES), '--scale', 'toy', '--results', str(folder/'results'), '--work', str(folder/'work')]
+    assert tables.main(command) == 0
+    return folder, command
+
+
+def bench(folder, results='results', work='work', vgg=VGG): return tables.Bench('toy', 'drawn', folder/results, folder/work, vgg)
+
+
+def test_every_row_runs(toy):
+    folder, _ = toy
+    measured = {p.name for p in (folder/'results').glob('*.json')}
+    assert measured == {f"toy-drawn-{r.replace(':', '_')}-seed0.json" for r in ROWS if VGG.is_file() or not needs_vgg(r)}
+    for p in (folder/'results').glob('*.json'):
+        row = json.loads(p.read_text())
+        assert all(0 <= row['scores'][k] <= 1 for k in ('mean_iou', 'accuracy')) and row['scores']['share'] > 0
+        assert torch.__version__.startswith(row['setup']['versions']['torch']) and row['seed'] == 0
+        assert '/' not in row['setup']['machine'], 'a path of the machine'
+        assert str(Path.home()) not in p.read_text() and str(folder) not in p.read_text()
+
+
+def test_finished_rows_are_left_alone_and_missing_ones_filled(toy, capsys):
+    folder, command = toy
+    before = {p: p.stat().st_mtime_ns for p in (folder/'results').glob('*.json')}
+    gone = folder/'results'/'toy-drawn-one_scale-seed0.json'
+    old = json.loads(gone.read_text())
+    gone.unlink()
+    model = {p: p.stat().st_mtime_ns for p in (folder/'work').rglob('*.safetensors')}
+    tables.main(command)
+    assert {p: p.stat().st_mtime_ns for p in before if p != gone} == {p: t for p, t in before.items() if p != gone}
+    assert {p: p.stat().st_mtime_ns for p in (folder/'work').rglob('*.safetensors')} == model, 'trained again'
+    assert json.loads(gone.read_text())['scores'] == old['scores']
+    said = capsys.readouterr().out
+    assert said.count(': there') == len(before) - 1 and 'one_scale: mean IoU' in said
+
+
+def test_another_configuration_is_measured_again(toy, monkeypatch):
+    folder, _ = toy
+    b = bench(folder)
+    assert b.measure('two_scales', 0) == 'there'
+    monkeypatch.setitem(RUNS, 'two_scales', RUNS['two_scales'] | dict(name='two'))
+    assert b.measure('two_scales', 0) == 'there', 'a name is no configuration'
+    monkeypatch.setitem(RUNS, 'two_scales', RUNS['two_scales'] | dict(feature_weight=5.))
+    assert b.measure('two_scales', 0) != 'there'
+
+
+@pytest.mark.parametrize('row', ['gan_fm', 'enhancer', 'small_average'])
+def test_a_stopped_row_goes_on_to_the_same_weights(tmp_path, row):
+    b, whole = bench(tmp_path, work='stopped'), bench(tmp_path, work='whole')
+    for _ in range(3): assert 'the same command goes on' in b.measure(row, 0, minutes=0)
+    assert not list((tmp_path/'results').glob('*.json')) and list((tmp_path/'stopped').rglob('stage*.pth'))
+    assert b.measure(row, 0).startswith('mean IoU')
+    models = [x.pipeline(row, 0)[0].synthesizer.state_dict() for x in (b, whole)]
+    assert all(torch.equal(models[0][k], models[1][k]) for k in models[1])
+
+
+def test_rows_that_need_weights_say_so(tmp_path):
+    b = bench(tmp_path, vgg=tmp_path/'none.pth')
+    for row in (r for r in ROWS if needs_vgg(r)): assert b.measure(row, 0) == 'not run (no VGG19 weights)'
+    assert not (tmp_path/'results').exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='there is a GPU')
+def test_the_full_scale_asks_for_a_gpu(tmp_path, capsys):
+    assert tables.main(['1', '--scale', 'full', '--results', str(tmp_path)]) == 1
+    assert 'needs a GPU' in capsys.readouterr().out and not list(tmp_path.iterdir())
+
+
+def line_of(text, number, name):
+    "A row of a table of a page."
+    part = text.split(f'### {number}. ')[1].split('###')[0]
+    return next(l for l in part.splitlines() if l.startswith(f'| {name} |'))
+
+
+def test_a_row_that_was_not_measured_has_no_figure(toy):
+    folder, _ = toy
+    lines = lambda: '\n'.join(tables_page.section(folder/'results', 'toy', 'drawn', {}))
+    shown = line_of(lines(), 3, 'one discriminator')
+    row = folder/'results'/'toy-drawn-one_scale-seed0.json'
+    scores = json.loads(row.read_text())['scores']
+    assert f"{scores['mean_iou']:.3f}" in shown and '0.5775' in shown
+    hidden = row.rename(row.with_suffix('.hidden'))
+    shown = line_of(lines(), 3, 'one discriminator')
+    hidden.rename(row)
+    assert 'not run' in shown and re.findall(r'\d\.\d+', shown) == ['0.8287', '0.5775']
+    assert '| not run | |' in tables_page.verdict(folder/'nothing', 'toy', 'drawn', CLAIMS[0])
+
+
+def test_the_page_marks_what_needs_a_gpu(toy):
+    text = tables_page.page(toy[0]/'results')
+    full = text.split('## full, camvid_256')[1]
+    for number, t in TABLES.items():
+        for row in t['rows']: assert '| not run (no GPU) |' in line_of(full, number, re.escape(tables_page.name_of(row, t)).replace('\\', ''))
+
+
+def test_mean_spread_and_verdict(tmp_path):
+    def write(row, seed, value): (tmp_path/f'toy-drawn-{row}-seed{seed}.json').write_text(json.dumps(dict(seed=seed, scores=dict(mean_iou=value))))
+    for seed, (a, b) in enumerate([(.5, .4), (.6, .65), (.7, .3)]): write('ours', seed, a); write('crn', seed, b)
+    assert tables_page.figure(tables_page.known(tmp_path, 'toy', 'drawn', 'ours'), 'mean_iou') == '0.600 ± 0.100'
+    said = tables_page.verdict(tmp_path, 'toy', 'drawn', (1, 'ours', 'crn', 'mean_iou', 'Table 1'))
+    assert 'undecided (2 of 3 seeds)' in said and '+0.150' in said
+    write('oracle', 0, .9)
+    assert 'yes (3 of 3 seeds)' in tables_page.verdict(tmp_path, 'toy', 'drawn', (1, 'oracle', 'ours', 'mean_iou', 'Table 1'))
+
+
+def test_pooled_by_class_is_by_class():
+    "The features that the generator of such a run gets are equal all over a class, whatever the objects."
+    from pix2pixhd_nb.models.encoder import FeatureEncoder
+    from pix2pixhd_nb.models.generators import GlobalGenerator
+    seen = []
+    torch.manual_seed(0)
+    model = tables.ByClass(GlobalGenerator(6, width=4, n_downsample=2, n_blocks=1), 2, FeatureEncoder(width=4, n_downsample=2))
+    model.generator.register_forward_pre_hook(lambda _, x: seen.append(x[0][:, 3:]))
+    label = (torch.arange(16) > 7).long().expand(1, 1, 16, 16)
+    instances = torch.arange(16).expand(1, 1, 16, 16) // 4
+    image = torch.randn(1, 3, 16, 16)
+    with torch.no_grad(): model(label, instances, image)
+    raw = model.encoder.raw(image)
+    for c in (0, 1): assert torch.allclose(seen[0][:, :, label[0, 0] == c], raw[:, :, label[0, 0] == c].mean(2, keepdim=True).expand(-1, -1, 128), atol=1e-5)
