@@ -58,4 +58,4 @@ def compare_edges(pictures, # one per scene: PIL images or (3, H, W) floats in [
     out = dict(drawn=drawn, real=real, share=drawn['accuracy'] / max(real['accuracy'], 1e-9))
     if len(photos) < 2 or len({x.shape for x in photos}) > 1: return out | dict(chance=float('nan'), above_chance=float('nan'))
     chance = edge_accuracy(moved, scenes, **kwargs)['accuracy']
-    return out | dict(chance=chance, above_chance=(drawn['accuracy'] - chance) / (real['accuracy'] - chance))
+    return out | dict(chance=chance, above_chance=(drawn['accuracy'] - chance) / room if (room := real['accuracy'] - chance) > 0 else float('nan'))

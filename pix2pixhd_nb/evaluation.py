@@ -85,13 +85,14 @@ def train_segmenter(scenes, # sequence of Scene with images of one size
                     balance=0., # 0: every pixel counts alike; 1: every class does; 0.5: halfway, for photos with rare classes
                    ): # the segmenter, ready to read; its `names` are those of the classes it knows
     "Train a segmenter on real photos."
+    if n_steps < 2: raise ValueError(f'n_steps is {n_steps}, expected 2 or more: some hundreds make a segmenter that can grade.')
     torch.manual_seed(seed)
     rng, space, device = random.Random(seed), scenes.label_space, device or default_device()
     model = (network or Segmenter(space.n_classes)).train().to(device, memory_format=torch.channels_last)
     model.names = space.names
     loss = nn.CrossEntropyLoss(_class_weights(scenes, balance).to(device) if balance else None, ignore_index=-1)
     opt = torch.optim.AdamW(model.parameters(), lr)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(opt, lr, n_steps, pct_start=0.1)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(opt, lr, n_steps, pct_start=max(0.1, 2 / n_steps))
     for _ in progress_bar(range(n_steps)):
         batch = [scenes[i] for i in rng.choices(range(len(scenes)), k=bs)]
         flips = [(-1,) if rng.random() < 0.5 else () for _ in batch]
