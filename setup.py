@@ -30,7 +30,7 @@ setup(
     package_data={cfg['lib_path']: ['street/*']}, # the street model
     python_requires='>=' + cfg['min_python'],
     install_requires=cfg['requirements'].split(),
-    extras_require={'widgets': cfg['widgets_requirements'].split(), 'dev': cfg['dev_requirements'].split() + cfg['widgets_requirements'].split()},
+    extras_require={'widgets': cfg['widgets_requirements'].split(), 'distributed': cfg['distributed_requirements'].split(), 'dev': cfg['dev_requirements'].split() + cfg['widgets_requirements'].split()},
     entry_points={
         'console_scripts': cfg['console_scripts'].split(),
         'nbdev': [f"{cfg['lib_path']}={cfg['lib_path']}._modidx:d"],

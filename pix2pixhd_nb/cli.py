@@ -102,6 +102,7 @@ def train(folder, # the dataset, in any layout that `pix2pixhd doctor` knows
           lr=2e-4, # learning rate
           precision='fp32', # fp32, bf16 or fp16
           perceptual=None, # file of VGG19 weights, for the perceptual loss
+          recompute=False, # compute feature maps again instead of keeping them: less memory, more time
           workers=0, # processes that read scenes
           seed=0, # of weights and order
           resume=False, # go on from the newest whole checkpoint in MODEL
@@ -115,7 +116,7 @@ def train(folder, # the dataset, in any layout that `pix2pixhd doctor` knows
     state = from_first(latest_checkpoint(out) if resume and not rank() else None)
     at_stage = state['stage'] if state else 0
     networks = dict(width=width, n_downsample=downsample, n_blocks=blocks, feature_channels=features, n_scales=discriminators,
-                    discriminator_width=discriminator_width, perceptual=perceptual, precision=precision, channels_last=precision != 'fp32')
+                    discriminator_width=discriminator_width, perceptual=perceptual, precision=precision, channels_last=precision != 'fp32', recompute=recompute)
     torch.manual_seed(seed)
     learn = None
     for stage, (level, is_frozen) in enumerate(stages_of(enhancers)):
@@ -393,6 +394,7 @@ def evaluate(model, # folder of a saved pipeline
              photos=False, # show the photos in the grid, too
             ):
     "Grade a model on scenes that it has not seen."
+    if looks not in ('random', 'photo'): raise ValueError(f"looks is {looks!r}, expected 'random' or 'photo'.")
     pipe, scenes = Pix2PixHD.load(model, default_device()), report.SizedScenes(open_dataset(folder, split, need_images=True), size)
     if pipe.label_space is None: raise ValueError(f'{model} draws images from images: evaluate needs a model that draws label maps, which a segmenter can read back.')
     check_classes(pipe.label_space.names, scenes.label_space, 'model')

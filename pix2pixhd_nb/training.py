@@ -27,6 +27,7 @@ from .augmentation import DifferentiableAugmentation
 from .losses import FeatureMatchingLoss, GANLoss, PerceptualLoss, discriminator_losses, generator_losses
 from .ranks import mean_over_ranks
 from .models.discriminators import MultiscaleDiscriminator
+from .models.blocks import recompute_blocks
 from .models.encoder import FeatureEncoder
 from .models.generators import CoarseToFineGenerator, GlobalGenerator, grow
 from .models.synthesis import Synthesizer
@@ -103,12 +104,15 @@ class GAN(nn.Module):
                  precision='fp32', # 'fp32', 'bf16' or 'fp16'
                  channels_last=False, # keep a pixel's channels together in memory: faster in 16 bits
                  average=0., # beyond the paper: draw with a running mean of the weights; 0.999 is usual
+                 recompute=False, # keep less for the backward pass and compute it again: less memory, more time
                 ):
         super().__init__()
         if precision not in PRECISIONS: raise ValueError(f'precision is {precision!r}, expected one of {", ".join(PRECISIONS)}.')
         self.synthesizer, self.discriminator, self.precision, self.channels_last = synthesizer, discriminator, precision, channels_last
         self.average, self.averaged = average, deepcopy(synthesizer).requires_grad_(False) if average else None
         if channels_last: self.to(memory_format=torch.channels_last)
+        self.recompute = recompute
+        if recompute: recompute_blocks(self)
 
     @property
     def drawer(self): # Synthesizer that draws when not training
@@ -300,6 +304,7 @@ def pix2pixhd_learner(dls, # DataLoaders of scenes, from `scene_dataloaders`
                       average=0., # beyond the paper: draw with a running mean of the weights; 0.999 is usual
                       precision='fp32', # 'fp32', 'bf16' or 'fp16'
                       channels_last=False, # keep a pixel's channels together in memory: faster in 16 bits
+                      recompute=False, # keep less for the backward pass and compute it again: less memory, more time
                       lr=2e-4, betas=(0.5, 0.999), # Adam's, of both networks
                       metrics=None, cbs=None, # fastai metrics and callbacks
                       learner=None, # further arguments of Learner, as a dict
@@ -312,8 +317,9 @@ def pix2pixhd_learner(dls, # DataLoaders of scenes, from `scene_dataloaders`
     channels = label_map.shape[0] if is_image else space.n_classes
     networks = dict(image_channels=image.shape[0], ignore_id=None if is_image else space.ignore_id) | networks
     if looks: networks |= dict(feature_channels=looks[0].shape[0], encoder_width=0)
-    gan_model = GAN(*pix2pixhd_networks(channels, **networks), precision, channels_last, average)
+    gan_model = GAN(*pix2pixhd_networks(channels, **networks), precision, channels_last, average, recompute)
     if isinstance(perceptual, (str, Path)): perceptual = PerceptualLoss(perceptual)
+    if recompute and perceptual: recompute_blocks(perceptual)
     training = GANTraining(GANLoss(gan), FeatureMatchingLoss(feature_weight) if feature_weight else None, perceptual, pool_size, gan_weight, l1_weight, DifferentiableAugmentation(augmentation) if augmentation else None)
     if not training.loss_names: raise ValueError('gan_weight, feature_weight and l1_weight are 0 and there is no perceptual loss: nothing is left to learn from, give one of them.')
     if not training.judged: gan_model.discriminator.requires_grad_(False)
@@ -373,7 +379,7 @@ def grow_learner(learn, # trained Learner, from `pix2pixhd_learner`
     "A Learner for twice the size: an enhancer on top of what was trained (Sec. 3.2)."
     old, training = learn.model.synthesizer, learn.gan_training
     synthesizer = Synthesizer(grow(old.generator, n_enhancer_blocks), old.n_classes, old.encoder, old.boundary, old.ignore_id, old.encode_at, old.feature_channels)
-    gan_model = GAN(synthesizer, learn.model.discriminator, learn.model.precision, learn.model.channels_last, learn.model.average)
+    gan_model = GAN(synthesizer, learn.model.discriminator, learn.model.precision, learn.model.channels_last, learn.model.average, learn.model.recompute)
     training = GANTraining(training.gan_loss, training.feature_matching, training.perceptual, training.pool.size, training.gan_weight, training.l1_weight, training.augmentation)
     return _learner(dls, gan_model, training, learn.lr if lr is None else lr, betas, metrics, cbs, learner or {})
 
