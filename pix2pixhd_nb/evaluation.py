@@ -9,6 +9,7 @@ __all__ = ['confusion_matrix', 'segmentation_scores', 'Segmenter', 'vary', 'trai
 # %% ../nbs/19_evaluation.ipynb #c005
 import random
 from collections import OrderedDict
+from itertools import takewhile
 import torch
 import torch.nn.functional as F
 from fastai.layers import ConvLayer
@@ -92,7 +93,7 @@ def train_segmenter(scenes, # sequence of Scene with images of one size
     model.names = space.names
     loss = nn.CrossEntropyLoss(_class_weights(scenes, balance).to(device) if balance else None, ignore_index=-1)
     opt = torch.optim.AdamW(model.parameters(), lr)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(opt, lr, n_steps, pct_start=max(0.1, 2 / n_steps))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(opt, lr, n_steps, pct_start=max(0.1, 1.5 / n_steps))
     for _ in progress_bar(range(n_steps)):
         batch = [scenes[i] for i in rng.choices(range(len(scenes)), k=bs)]
         flips = [(-1,) if rng.random() < 0.5 else () for _ in batch]
@@ -159,7 +160,7 @@ def count_pictures(segmenter, # trained on real photos
     check_classes(getattr(segmenter, 'names', space.names), space)
     images, scenes = check_pictures(pictures, scenes), [scenes[i] for i in range(len(scenes))]
     while len(counts) < len(images):
-        batch = [x for x in images[len(counts):][:bs] if x.shape == images[len(counts)].shape]
+        batch = list(takewhile(lambda x: x.shape == images[len(counts)].shape, images[len(counts):][:bs]))
         read = segmenter(torch.stack(batch).to(device)).argmax(1).cpu()
         counts += [confusion_matrix(r, s.label_map, space) for r, s in zip(read, scenes[len(counts):])]
     return torch.stack(counts)

@@ -1,0 +1,264 @@
+"Scores against answers known beforehand, and what a user hears when something is wrong."
+import json
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy.stats import binomtest
+from sklearn.metrics import accuracy_score, jaccard_score
+from torch import nn
+from torchvision.transforms.functional import gaussian_blur
+from pix2pixhd_nb.boundaries import instance_boundaries
+from pix2pixhd_nb.cli import main
+from pix2pixhd_nb.core import LabelSpace, Scene, colorize, to_pil
+from pix2pixhd_nb.data.datasets import open_dataset, save_scenes
+from pix2pixhd_nb.data.toy import LABEL_SPACE, ToyScenes
+from pix2pixhd_nb.edges import compare_edges, edge_accuracy
+from pix2pixhd_nb.evaluation import Segmenter, compare_to_oracle, confusion_matrix, count_pictures, segmentation_scores
+from pix2pixhd_nb.pipeline import Pix2PixHD
+from pix2pixhd_nb.preference import PAPER_TIMES, Pair, PreferenceStudy
+from pix2pixhd_nb.preference_statistics import agreement, attention, binomial_interval, pairs_needed, power, preferences, sign_test, time_curve
+from pix2pixhd_nb.realism import frechet_distance, kernel_distance, picture_features, realism, segmenter_features, squeezenet_features
+from pix2pixhd_nb.report import SizedScenes, evaluate, grade, jsonable
+from pix2pixhd_nb.segmenters import load_segmenter, photo_segmenter, save_segmenter
+from pix2pixhd_nb.style_scores import colour_faithfulness
+from pix2pixhd_nb.training import pix2pixhd_networks
+
+
+class Scenes(list):
+    "Scenes in memory."
+    def __init__(self, scenes, label_space=LABEL_SPACE):
+        super().__init__(scenes)
+        self.label_space = label_space
+
+
+class ReadsColours(nn.Module):
+    "A perfect reader of pictures that are painted in the colours of the classes."
+    def __init__(self, space):
+        super().__init__()
+        self.names, self.colours = space.names, nn.Parameter(colorize(torch.arange(space.n_classes).view(1, -1, 1), space)[:, :, 0].T.clone())
+    def forward(self, x): return -(x[:, None] - self.colours[None, :, :, None, None]).abs().sum(2)
+
+
+@pytest.fixture(scope='module')
+def streets(): return Scenes(ToyScenes(6, size=(64, 128), seed=11)[i] for i in range(6))
+
+
+@pytest.fixture(scope='module')
+def model():
+    "A tiny untrained model with neither encoder nor looks."
+    torch.manual_seed(0)
+    return Pix2PixHD(pix2pixhd_networks(LABEL_SPACE.n_classes, width=8, n_downsample=1, n_blocks=1)[0], LABEL_SPACE)
+
+
+def painted(n, space, size=(40, 80)):
+    "Scenes of random pixels, each painted in the colour of its class."
+    torch.manual_seed(0)
+    maps = [torch.multinomial(torch.linspace(1, 3, space.n_classes), size[0] * size[1], True).view(1, *size) for _ in range(n)]
+    return Scenes((Scene(m, m, colorize(m, space), f's{i}') for i, m in enumerate(maps)), space)
+
+
+def test_a_perfect_predictor_scores_the_oracle_and_shuffled_pictures_score_chance():
+    space = LabelSpace(['a', 'b', 'c', 'd'])
+    scenes = painted(6, space)
+    photos = [s.image for s in scenes]
+    perfect, shuffled = (compare_to_oracle(ReadsColours(space), scenes, p) for p in (photos, photos[1:] + photos[:1]))
+    assert perfect['drawn'] == perfect['real'] and perfect['share'] == dict(accuracy=1., mean_iou=1., iou=dict.fromkeys('abcd', 1.))
+    share = torch.stack([s.label_map for s in scenes]).flatten().bincount() / (6 * 40 * 80)
+    chance = share.square().sum().item() # both maps have these shares and know nothing of each other
+    assert abs(shuffled['drawn']['accuracy'] - chance) < 0.01
+    expected = [(p * p / (2 * p - p * p)).item() for p in share]
+    assert np.allclose(list(shuffled['drawn']['iou'].values()), expected, atol=0.01)
+
+
+@pytest.mark.parametrize('ignore', [255, -1])
+def test_iou_is_that_of_scikit_learn_with_ignored_and_unscored_pixels_left_out(ignore):
+    rng, space = np.random.default_rng(0), LabelSpace(['void', 'a', 'b', 'c', 'unused'], ignore_id=ignore, unscored=[0])
+    truth = rng.choice([0, 1, 2, 3, ignore], (1, 50, 60))
+    read = np.where(rng.random(truth.shape) < 0.4, rng.integers(0, 4, truth.shape), np.clip(truth, 0, 3))
+    scores = segmentation_scores(confusion_matrix(torch.from_numpy(read), torch.from_numpy(truth), space), space)
+    kept = (truth != ignore) & (truth != 0)
+    assert list(scores['iou']) == ['a', 'b', 'c']
+    assert np.allclose(list(scores['iou'].values()), jaccard_score(truth[kept], read[kept], labels=[1, 2, 3], average=None))
+    assert np.isclose(scores['accuracy'], accuracy_score(truth[kept], read[kept]))
+
+
+def test_batches_of_scenes_of_several_sizes_count_like_single_ones(streets):
+    reader = ReadsColours(LABEL_SPACE)
+    mixed = Scenes([streets[0], streets[1], *SizedScenes(Scenes(streets[2:4]), (32, 64))[:], streets[4]])
+    photos = [s.image for s in mixed]
+    together = count_pictures(reader, mixed, photos)
+    alone = torch.cat([count_pictures(reader, Scenes([s]), [p]) for s, p in zip(mixed, photos)])
+    assert len(together) == 5 and torch.equal(together, alone)
+
+
+@pytest.mark.parametrize('n', [1, 2, 7, 30, 501])
+def test_interval_and_sign_test_are_those_of_scipy(n):
+    for k in sorted({*range(0, n + 1, max(1, n // 9)), n}):
+        theirs = binomtest(k, n)
+        assert np.isclose(sign_test(k, n), theirs.pvalue, rtol=1e-9)
+        for confidence in (0.9, 0.99): assert np.allclose(binomial_interval(k, n, confidence), theirs.proportion_ci(confidence, 'exact'), atol=1e-9)
+
+
+def test_pairs_needed_is_the_number_from_which_on_the_power_stays():
+    for d in (0.1, 0.25, 0.5):
+        n = pairs_needed(d)
+        assert power(n - 1, 0.5 + d) < 0.8
+        assert all(power(m, 0.5 + d) >= 0.8 for m in range(n, 3 * n))
+
+
+def test_the_frechet_distance_of_samples_approaches_the_closed_form():
+    torch.manual_seed(0)
+    shift, scale = torch.tensor([1., 0, -2]), torch.tensor([1., 3, 0.5])
+    a, b = torch.randn(40_000, 3), torch.randn(40_000, 3) * scale + shift
+    expected = (shift.square() + (1 - scale).square()).sum().item()
+    assert abs(frechet_distance(a, b) - expected) < 0.02 * expected
+    turn = torch.linalg.qr(torch.randn(3, 3))[0]
+    assert np.isclose(frechet_distance(a @ turn, b @ turn), frechet_distance(a, b), rtol=1e-4)
+
+
+def test_the_kernel_distance_is_unbiased_and_its_noise_is_honest():
+    torch.manual_seed(0)
+    results = np.array([kernel_distance(*torch.randn(2, 12, 8), n_shuffles=20) for _ in range(200)])
+    values, noise = results.T
+    assert abs(values.mean()) < 3 * values.std() / 200**0.5
+    assert 0.7 < noise.mean() / values.std() < 1.4
+    shifted = torch.randn(12, 8) + torch.tensor(1.5)
+    assert kernel_distance(torch.randn(12, 8), shifted)[0] > 3 * noise.mean()
+
+
+def test_realism_takes_the_latest_stage_that_the_sample_allows(streets):
+    torch.manual_seed(0)
+    network, photos = segmenter_features(Segmenter(9).eval()), [s.image for s in streets]
+    few, more = realism(photos, photos, network), realism(photos * 9, photos * 9, network)
+    assert few['frechet'] is None and 'fewer than twice the 24 features' in few['warnings'][1]
+    assert more['frechet_features'] == 24 and abs(more['frechet']) < 1e-6
+    assert 'FID' not in few['network']
+
+
+def test_edges_fall_when_borders_are_smeared(streets):
+    def smeared(s):
+        near = nn.functional.max_pool2d(instance_boundaries(s.instance_map[None]), 3, 1, 1)[0] > 0
+        return torch.where(near, gaussian_blur(s.image, 9, 3.), s.image)
+    sharp, soft = (compare_edges(p, streets) for p in ([s.image for s in streets], [smeared(s) for s in streets]))
+    assert sharp['share'] == 1 and soft['share'] < 0.5
+    assert sharp['chance'] < 0.6 * sharp['real']['accuracy']
+
+
+def test_colours_of_the_class_explain_nothing_and_those_of_other_scenes_less(streets):
+    photos = [s.image for s in streets]
+    assert colour_faithfulness(photos, streets)['explained'] == pytest.approx(1)
+    assert colour_faithfulness(photos[1:] + photos[:1], streets)['explained'] < 0
+
+
+def test_a_model_without_looks_or_instance_maps_is_graded_too(streets, model):
+    torch.manual_seed(0)
+    bare = Scenes(Scene(s.label_map, None, s.image, s.name) for s in streets)
+    result = evaluate(model, bare, Segmenter(9).eval(), looks='photo')
+    assert {'edges', 'colours', 'diversity'}.isdisjoint(result.figures)
+    assert len(result.pictures) == 6 and result.grid(2).width > 300
+    json.dumps(jsonable(result.figures), allow_nan=False)
+
+
+def test_the_same_pictures_as_pil_and_as_tensors_get_the_same_figures(streets):
+    torch.manual_seed(0)
+    reader, pictures = Segmenter(9).eval(), [to_pil(s.image) for s in streets]
+    as_tensors = [torch.from_numpy(np.asarray(p).copy()).permute(2, 0, 1).float() / 127.5 - 1 for p in pictures]
+    first, second = (jsonable(grade(p, streets, reader)) for p in (pictures, as_tensors))
+    assert first['segmentation'] == second['segmentation'] and first['edges'] == second['edges']
+
+
+def test_the_statistics_work_on_what_a_preference_study_records():
+    bright, dark = ([torch.full((3, 8, 16), v) + 0.01 * k for k in range(14)] for v in (0.5, -0.5))
+    pairs = [Pair(a, b, ('bright', 'dark'), scene=f's{k}') for k, (a, b) in enumerate(zip(bright, dark))]
+    rows, rng = [], np.random.default_rng(0)
+    for rater in ('Ada', 'Bob', 'asleep'):
+        study = PreferenceStudy(pairs, PAPER_TIMES, rater=rater, check_every=3)
+        while t := study.current:
+            if rater == 'asleep': side = ('left', 'right')[rng.integers(2)]
+            else: side = 'left' if t.methods[0] == 'bright' or t.methods[1] == 'degraded copy' else 'right'
+            study.answer(side, shown=t.time)
+        rows.append(study.results())
+    results = pd.concat(rows, ignore_index=True)
+    assert attention(results).kept.to_dict() == dict(Ada=True, Bob=True, asleep=False)
+    table = preferences(results)
+    assert table.loc[0, ['method', 'over', 'answers', 'share']].tolist() == ['bright', 'dark', 28, 1.]
+    assert time_curve(results, 'dark', 'bright').share.tolist() == [0.] * 7
+    assert np.isclose(table.p[0], binomtest(28, 28).pvalue)
+    untimed = PreferenceStudy(pairs, rater='Cleo', check_every=0)
+    while untimed.current: untimed.answer('left')
+    with pytest.raises(ValueError, match='unlimited time'): time_curve(untimed.results(), 'bright', 'dark')
+    with pytest.raises(ValueError, match='answered by two raters'): agreement(untimed.results())
+
+
+def test_a_segmenter_comes_back_from_its_file_and_another_does_not(tmp_path):
+    torch.manual_seed(0)
+    with redirect_stdout(StringIO()) as said: network = photo_segmenter(4).eval()
+    assert 'untrained' in said.getvalue()
+    network.names, x = ('a', 'b', 'c', 'd'), torch.randn(1, 3, 32, 64)
+    loaded = load_segmenter(save_segmenter(network, tmp_path / 's.safetensors'))
+    assert torch.equal(loaded(x), network(x)) and loaded.names == network.names
+    with pytest.raises(FileNotFoundError, match='expected a segmenter'): load_segmenter(tmp_path / 'none.safetensors')
+
+
+@pytest.fixture(scope='module')
+def folders(tmp_path_factory, streets, model):
+    "A dataset, a model, a segmenter, and some that do not belong to them."
+    folder = tmp_path_factory.mktemp('folders')
+    for split in ('train', 'val'): save_scenes(streets[:3], folder / 'streets', LABEL_SPACE, split)
+    walls = LabelSpace(['wall', 'window'])
+    save_scenes([Scene(s.label_map % 2, None, s.image, s.name) for s in streets[:2]], folder / 'walls', walls, 'val')
+    model.save(folder / 'model')
+    torch.manual_seed(0)
+    for name, space in (('right', LABEL_SPACE), ('wrong', walls)):
+        reader = Segmenter(space.n_classes)
+        reader.names = space.names
+        save_segmenter(reader, folder / f'{name}.safetensors')
+    torch.save({'features.0.weight': torch.zeros(64, 3, 11, 11)}, folder / 'alexnet.pth')
+    return folder
+
+
+@pytest.mark.parametrize('arguments, sentence', [
+    (['walls'], 'The model knows the classes void, sky'),
+    (['streets', '--segmenter', 'wrong.safetensors'], 'The segmenter knows the classes wall, window'),
+    (['streets', '--segmenter', 'model/pipeline.json'], 'is no whole safetensors file'),
+    (['streets', '--weights', 'alexnet.pth'], 'holds the weights of another network'),
+    (['streets', '--weights', 'none.pth'], 'none.pth is not there'),
+    (['streets', '--split', 'train'], "The split to grade is 'train'"),
+    (['streets', '--split', 'test'], 'test'),
+    (['streets', '--looks', 'own'], "looks is 'own'"),
+])
+def test_the_command_answers_a_mistake_with_one_sentence(folders, monkeypatch, arguments, sentence):
+    monkeypatch.chdir(folders)
+    with redirect_stderr(StringIO()) as said, redirect_stdout(StringIO()): status = main(['evaluate', 'model', arguments[0], 'out', '--steps', '2', *arguments[1:]])
+    assert status == 2 and sentence in said.getvalue() and len(said.getvalue().splitlines()) == 1
+
+
+def test_the_command_writes_what_it_takes_to_repeat_it(folders, monkeypatch):
+    monkeypatch.chdir(folders)
+    for out in ('first', 'second'):
+        with redirect_stdout(StringIO()) as said: assert main(['evaluate', 'model', 'streets', out, '--segmenter', 'right.safetensors', '--size', '64x32']) == 0
+    first, second = (json.loads((folders / out / 'evaluation.json').read_text()) for out in ('first', 'second'))
+    assert first['figures'] == second['figures']
+    assert {'model', 'data', 'split', 'size', 'seed', 'looks', 'versions', 'machine', 'scenes_checksum', 'segmenter_checksum', 'model_checksum'} <= first['setup'].keys()
+    assert first['setup']['size'] == [32, 64] and 'mean IoU' in said.getvalue()
+
+
+def test_touching_facade_parts_have_edges_where_the_map_says(shared_data):
+    scenes = open_dataset(shared_data / 'facades_256', 'val')[:12]
+    photos = [scenes[i].image for i in range(12)]
+    real = compare_edges(photos, scenes)
+    soft = edge_accuracy([gaussian_blur(x, 9, 2.) for x in photos], scenes)
+    assert sum(real['real']['crossings'].values()) > 500
+    assert real['real']['accuracy'] > 1.5 * real['chance'] and soft['accuracy'] < 0.6 * real['real']['accuracy']
+
+
+def test_squeezenet_sees_that_blurred_photos_are_further_from_photos(shared_data):
+    network = squeezenet_features(shared_data / 'weights/squeezenet1_1_imagenet.pth')
+    scenes = open_dataset(shared_data / 'camvid_256', 'val')
+    a, b = ([scenes[i].image for i in range(k, 60, 2)] for k in (0, 1))
+    features = [picture_features(x, network, 1) for x in (a, b, [gaussian_blur(x, 9, 2.) for x in a])]
+    (same, noise), (blurred, _) = (kernel_distance(x, features[1]) for x in (features[0], features[2]))
+    assert abs(same) < 3 * noise and blurred > 5 * noise
