@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['confusion_matrix', 'segmentation_scores', 'Segmenter', 'vary', 'train_segmenter', 'read_back', 'check_pictures',
-           'check_classes', 'count_pictures', 'compare_to_oracle', 'photos_of', 'share_of_oracle']
+           'check_classes', 'count_pictures', 'compare_to_oracle', 'photos_of', 'share_of_oracle', 'share_interval']
 
 # %% ../nbs/19_evaluation.ipynb #c005
 import random
@@ -195,3 +195,19 @@ def share_of_oracle(drawn, # (n_classes, n_classes) int, counted on the drawn pi
     ratios = {k: drawn[k] / max(real[k], 1e-9) for k in ('accuracy', 'mean_iou')}
     scored = [n for i, n in enumerate(label_space.names) if i not in label_space.unscored]
     return dict(drawn=drawn, real=real, share=dict(ratios, iou=share), worst_class=worst, left_out=[n for n in scored if n not in share], unread=unread)
+
+# %% ../nbs/19_evaluation.ipynb #c039
+def share_interval(drawn, # (S, n_classes, n_classes) int from `count_pictures`: one per scene, on the drawings
+                   real, # the same, on the photos
+                   label_space, # LabelSpace of both
+                   n=200, # times that the scenes are drawn anew
+                   seed=0, # of these draws
+                  ): # dict: accuracy and mean_iou, each (low, high)
+    "The 95 % bootstrap interval over scenes of the shares of the oracle."
+    rng, shares = torch.Generator().manual_seed(seed), []
+    for _ in range(n):
+        chosen = torch.randint(len(drawn), (len(drawn),), generator=rng)
+        d, r = (segmentation_scores(x[chosen].sum(0), label_space) for x in (drawn, real))
+        shares.append([d[k] / max(r[k], 1e-9) for k in ('accuracy', 'mean_iou')])
+    low, high = torch.tensor(shares).quantile(torch.tensor([0.025, 0.975]), 0).tolist()
+    return dict(accuracy=(low[0], high[0]), mean_iou=(low[1], high[1]))

@@ -23,7 +23,7 @@ from PIL import Image, ImageDraw, ImageFont
 from .core import LabelSpace, Scene, colorize, to_pil
 from .data.loaders import resize
 from .edges import compare_edges
-from .evaluation import check_classes, count_pictures, photos_of, read_back, share_of_oracle
+from .evaluation import check_classes, count_pictures, photos_of, read_back, share_interval, share_of_oracle
 from .realism import realism, segmenter_features
 from .style_scores import colour_faithfulness, diversity, looks_obeyed
 
@@ -36,7 +36,8 @@ def grade(pictures, # one per scene: PIL images or (3, H, W) floats in [-1, 1]
     "All figures of drawn pictures."
     drawn, photos = count_pictures(segmenter, scenes, pictures), photos_of(scenes)
     real = count_pictures(segmenter, scenes, photos)
-    figures = dict(n_scenes=len(pictures), segmentation=share_of_oracle(drawn.sum(0), real.sum(0), scenes.label_space))
+    segmentation = share_of_oracle(drawn.sum(0), real.sum(0), scenes.label_space) | dict(interval=share_interval(drawn, real, scenes.label_space))
+    figures = dict(n_scenes=len(pictures), segmentation=segmentation)
     if all(scenes[i].instance_map is not None for i in range(len(scenes))): figures['edges'] = compare_edges(pictures, scenes)
     if len(pictures) > 1: figures['realism'] = realism(pictures, photos, network or segmenter_features(segmenter))
     return figures | dict(scenes=_by_scene(drawn, real, scenes))
@@ -150,7 +151,8 @@ def figures_text(figures, # of `grade`, with or without those of `grade_looks`
 
 def _other_figures(figures):
     "Lines for the figures that have no oracle."
-    out, f = [], figures.get('realism')
+    (low, high), f = figures['segmentation']['interval']['mean_iou'], figures.get('realism')
+    out = [f"share of the mean IoU, 95 % interval over scenes {low:.3f} to {high:.3f}"]
     if f: out.append(f"kernel distance {f['kernel']:.4f}, noise {f['kernel_noise']:.4f} ({f['kernel_features']} features, {f['network']})")
     if f and f['frechet'] is not None: out.append(f"Fréchet distance {f['frechet']:.3f} ({f['frechet_features']} features, {f['network']})")
     if c := figures.get('colours'): out.append(f"colours given back, R² {c['explained']:.3f} ({sum(c['objects'].values())} objects)")
