@@ -311,3 +311,16 @@ def test_cached_looks_train_and_grow():
 def test_a_table_of_other_scenes_is_refused(change, says):
     scenes = toy()
     with pytest.raises(ValueError, match=says): change(scenes, cached(scenes)[1])
+
+
+# less memory
+
+@pytest.mark.parametrize('options', [dict(), dict(norm='batch'), dict(spectral=True), dict(precision='bf16', channels_last=True)])
+def test_computing_blocks_again_changes_no_number(options):
+    runs = []
+    for recompute in (False, True):
+        learn = learner(loaders(toy(4)), feature_channels=2, encoder_width=4, recompute=recompute, **options)
+        fit(learn, 1)
+        runs.append((learn.gan_training.history, [p.detach() for p in learn.model.parameters()]))
+    assert runs[0][0] == runs[1][0]
+    assert all(torch.equal(a, b) for a, b in zip(runs[0][1], runs[1][1]))

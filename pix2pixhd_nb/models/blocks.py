@@ -7,12 +7,13 @@ __all__ = ['norm_layer', 'stem', 'downsample', 'upsample', 'ResidualBlock', 'hea
            'count_parameters', 'nearest_sizes', 'check_size', 'check_input', 'recompute_blocks']
 
 # %% ../../nbs/07_models.blocks.ipynb #c002
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.nn.utils.parametrize import is_parametrized
 from torch.utils.checkpoint import checkpoint
 
 # %% ../../nbs/07_models.blocks.ipynb #c016b
@@ -134,27 +135,30 @@ def check_input(x, # (N, C, H, W)
     check_size(x, name, multiple_of, smallest)
 
 # %% ../../nbs/07_models.blocks.ipynb #n265375
-@contextmanager
-def _still(block):
-    "The second pass through a block, in which nothing that a first pass counts is counted."
-    counting = [(m, 'momentum', 0.) for m in block.modules() if isinstance(m, nn.BatchNorm2d)]
-    counting += [(m, 'training', False) for m in block.modules() if type(m).__name__ == '_SpectralNorm']
-    before = [getattr(m, k) for m, k, _ in counting]
-    for m, k, v in counting: setattr(m, k, v)
-    try: yield
-    finally:
-        for (m, k, _), v in zip(counting, before): setattr(m, k, v)
+class _Still:
+    "Second passes through a block, in which nothing that the first pass counts is counted."
+    def __init__(self, block):
+        self.counting = [m for m in block if isinstance(m, nn.BatchNorm2d)]
+
+    def __enter__(self):
+        self.momentum = [m.momentum for m in self.counting]
+        for m in self.counting: m.momentum = 0.
+
+    def __exit__(self, *error):
+        for m, momentum in zip(self.counting, self.momentum): m.momentum = momentum
 
 def _twice(block, x):
     "One block, whose inside is computed again in the backward pass."
     forward = partial(nn.Sequential.forward, block)
     if not torch.is_grad_enabled(): return forward(x)
-    return checkpoint(forward, x, use_reentrant=False, context_fn=lambda: (nullcontext(), _still(block)))
+    return checkpoint(forward, x, use_reentrant=False, context_fn=lambda: (nullcontext(), _Still(block)))
 
 def recompute_blocks(network, # any network; those that are built of `nn.Sequential` blocks gain
                     ): # the same network
     "Keep only what enters each block of convolutions, and compute its inside again in the backward pass."
     for m in network.modules():
-        convolves = isinstance(m, nn.Sequential) and any(isinstance(c, (nn.Conv2d, nn.ConvTranspose2d)) for c in m)
-        if convolves and 'forward' not in vars(m): m.forward = partial(_twice, m)
+        parts = list(m) if isinstance(m, nn.Sequential) else []
+        convolves = any(isinstance(c, (nn.Conv2d, nn.ConvTranspose2d)) for c in parts)
+        changes = any(is_parametrized(c) for c in parts) # spectral norm
+        if convolves and not changes and 'forward' not in vars(m): m.forward = partial(_twice, m)
     return network
