@@ -60,6 +60,14 @@ class Sitting(Callback):
             os.kill(os.getpid(), signal.SIGTERM)
 
 
+def gathered(scenes, label_space): # list of scenes
+    "Scenes in memory, as a data set."
+    out = ScenesInMemory.__new__(ScenesInMemory)
+    out += scenes
+    out.label_space, out.names = label_space, [s.name for s in scenes]
+    return out
+
+
 class Bench:
     "One data set at one scale: its scenes, its segmenter, its folders."
     def __init__(self, scale, data, results, work, vgg=None, squeezenet=None, folder=None):
@@ -69,7 +77,8 @@ class Bench:
 
     def scenes(self, split, n, seed):
         if self.data == 'drawn': return ScenesInMemory(ToyScenes(n, size=self.settings['size'], seed=seed))
-        return ScenesInMemory(open_dataset(self.folder, 'val' if split == 'test' and (Path(self.folder)/'val').is_dir() else split))
+        photos = open_dataset(self.folder, 'val' if split == 'test' and (Path(self.folder)/'val').is_dir() else split)
+        return gathered([photos[i] for i in range(len(photos))[:n]], photos.label_space)
 
     @cached_property
     def train(self): return self.scenes('train', self.settings['n_train'], 0)
@@ -78,11 +87,7 @@ class Bench:
     def test(self): return self.scenes('test', self.settings['n_test'], 1)
 
     @cached_property
-    def small(self):
-        few = ScenesInMemory.__new__(ScenesInMemory)
-        few += self.train[:self.settings['n_small']]
-        few.label_space, few.names = self.train.label_space, self.train.names[:len(few)]
-        return few
+    def small(self): return gathered(self.train[:self.settings['n_small']], self.train.label_space)
 
     @cached_property
     def segmenter(self):
@@ -113,7 +118,7 @@ class Bench:
 @patch
 def learner(self:Bench, run, dls):
     "The learner of a run, as the configuration says."
-    s, run = self.settings, {k: v for k, v in run.items() if k not in ('name', 'small')}
+    s, run = self.settings, {k: v for k, v in run.items() if k not in ('name', 'small', 'lr')}
     method, generator, pool = run.pop('method', 'ours'), run.pop('generator', None), run.pop('pool', 'instance')
     shared = dict(lr=s['lr'], precision=self.precision, channels_last=True)
     if run.pop('perceptual', False): run['perceptual'] = self.perceptual
@@ -147,7 +152,7 @@ def train_row(self:Bench, run, seed, until):
         if state and state['stage'] > stage: continue
         if alone: learn.freeze_coarse()
         saver = Checkpoint(folder, stage, keep=1, resume=state if state and state['stage'] == stage else None)
-        with learn.no_bar(), learn.no_logging(): learn.fit_flat_linear(n_flat, n_falling, s['lr'], cbs=[saver, Sitting(until)])
+        with learn.no_bar(), learn.no_logging(): learn.fit_flat_linear(n_flat, n_falling, RUNS[run].get('lr', s['lr']), cbs=[saver, Sitting(until)])
     return learn
 
 
@@ -217,9 +222,8 @@ def read_by(self:Bench, run, seed):
     oracle = self.oracle()
     if run == 'oracle': return oracle
     pipe, _ = self.pipeline(run, seed)
-    drawn = ScenesInMemory.__new__(ScenesInMemory)
-    drawn.label_space, drawn.names = self.train.label_space, self.train.names
-    for s, p in zip(self.train, draw(pipe, self.train, run, 'random')): drawn.append(type(s)(s.label_map, s.instance_map, from_pil(p)))
+    pictures = draw(pipe, self.train, run, 'random')
+    drawn = gathered([type(s)(s.label_map, s.instance_map, from_pil(p), s.name) for s, p in zip(self.train, pictures)], self.train.label_space)
     found = compare_to_oracle(self.learn_to_read(drawn).to(default_device()), self.test, [s.image for s in self.test])['real']
     return dict(accuracy=found['accuracy'], mean_iou=found['mean_iou'], share=found['mean_iou'] / oracle['mean_iou'], iou=found['iou'])
 

@@ -11,7 +11,7 @@ RESULTS = Path(__file__).resolve().parent/'results'/'tables'
 COLUMNS = { # name of a score: heading, decimals
     'accuracy': ('pixel accuracy', 3), 'mean_iou': ('mean IoU', 3), 'share': ("share of the photos' mean IoU", 3), 'edges': ('touching objects with an edge', 3),
     'edges_share': ('the same, as a share of the photos', 3), 'edges_chance': ('by chance', 3), 'diversity': ('distance between draws', 4), 'colours': ("objects' colours explained (R²)", 3), 'l1': ('L1 to the photo', 3)}
-NOT_RUN = {'toy': 'not run', 'quick': 'not run', 'full': 'not run (no GPU)'}
+NOT_RUN = {'toy': 'not run', 'quick': 'not run', 'long': 'not run', 'full': 'not run (no GPU)'}
 
 
 def name_of(row, table):
@@ -100,12 +100,15 @@ def verdict(results, scale, data, claim):
 def section(results, scale, data, account):
     "All tables of one data set at one scale."
     lines = [f"## {scale}, {'drawn scenes' if data == 'drawn' else data}", '', about(results, scale, data), '']
-    any_run = any(known(results, scale, data, r) for t in TABLES.values() for r in t['rows'])
+    runs = {n: any(known(results, scale, data, r) for r in t['rows'] if r != 'oracle') for n, t in TABLES.items()}
+    any_run, skipped = any(runs.values()), [str(n) for n in TABLES if scale == 'long' and not runs[n]]
+    if skipped: lines += [f"Not run at this scale: table{'s' * (len(skipped) > 1)} {', '.join(skipped)}.", '']
     for n, t in TABLES.items():
+        if str(n) in skipped: continue
         lines += [f"### {n}. {t['title']}", '', t['asks'], '', *table_lines(results, scale, data, n), '']
         if any_run and (picture := grid(results, scale, data, n)): lines += [f"![Drawn pictures of table {n}: the same four held-out scenes in every row]({picture})", '']
         if any_run and (said := account.get(str(n))): lines += [said, '']
-    if any_run: lines += ['### The orders of the paper', '', '| | said by the paper | came out here? | mean difference |', '| --- | --- | --- | ---: |', *(verdict(results, scale, data, c) for c in CLAIMS), '']
+    if any_run: lines += ['### The orders of the paper', '', '| | said by the paper | came out here? | mean difference |', '| --- | --- | --- | ---: |', *(verdict(results, scale, data, c) for c in CLAIMS if str(c[0]) not in skipped), '']
     return lines
 
 
@@ -116,7 +119,7 @@ def page(results):
     lines = ['# The tables of the paper, made again', '', "`make tables` runs what is missing and writes this page. The paper's figures are of Cityscapes at 2048x1024, read by a segmenter trained on it; "
              'ours are of other data, smaller and shorter, so compare orders and ratios, not levels. `± ` is the standard deviation over seeds of training; a row of one seed has none.', '']
     if account.get('summary'): lines += ['## What agreed, and what did not', '', account['summary'], '']
-    lines += section(results, 'quick', 'drawn', account)
+    for scale in ('quick', 'long'): lines += section(results, scale, 'drawn', account.get(scale, {}))
     for data in SCALES['full']['data']: lines += section(results, 'full', data, {})
     return '\n'.join(lines).rstrip() + '\n'
 

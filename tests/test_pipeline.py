@@ -137,7 +137,7 @@ DAMAGE = {
     'json cut': (lambda f: (f/'pipeline.json').write_text((f/'pipeline.json').read_text()[:-40]), 'is not JSON'),
     'json of something else': (lambda f: (f/'pipeline.json').write_text('[1, 2]'), 'expected .pix2pixhd_nb pipeline 2'),
     'another version': (edit(lambda d: d.update(format='pix2pixhd_nb pipeline 9')), "has format 'pix2pixhd_nb pipeline 9'"),
-    'unknown generator': (edit(lambda d: d['generator'].update(kind='UNet')), "kind 'UNet'"),
+    'unknown generator': (edit(lambda d: d['generator'].update(kind='VGG')), "kind 'VGG'"),
     'wider generator': (edit(lambda d: d['generator'].update(width=5)), 'do not fit the architecture'),
     'a class too many': (edit(lambda d: d['label_space']['classes'].append(dict(id=9, name='x'))), '10 classes but the networks were built for 9'),
 }

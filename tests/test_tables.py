@@ -10,7 +10,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[1]/'benchmarks'))
 import tables
 import tables_page
-from rows import CLAIMS, RUNS, TABLES
+from rows import CLAIMS, RUNS, SCALES, TABLES
 
 VGG = tables.WEIGHTS/'vgg19_imagenet_to_relu3_4.pth'
 ROWS = list(dict.fromkeys(r for t in TABLES.values() for r in t['rows']))
@@ -88,6 +88,22 @@ def test_rows_that_need_weights_say_so(tmp_path):
 def test_the_full_scale_asks_for_a_gpu(tmp_path, capsys):
     assert tables.main(['1', '--scale', 'full', '--results', str(tmp_path)]) == 1
     assert 'needs a GPU' in capsys.readouterr().out and not list(tmp_path.iterdir())
+
+
+def test_the_full_scale_on_photos(shared_data, tmp_path, monkeypatch):
+    "The way of the full scale, with tiny networks and four photos of each data set."
+    tiny = {k: SCALES['toy'][k] for k in ('ours', 'encoder_width')} | dict(n_train=4, n_test=3, n_small=3, steps=(2, 2), segmenter_steps=2, unet=dict(width=4, n_downsample=6, dropout=0.5), crn=dict(widths=(8,) * 7))
+    monkeypatch.setitem(SCALES, 'full', SCALES['full'] | tiny)
+    command = ['5', '--scale', 'full', '--anyway', '--results', str(tmp_path/'results'), '--work', str(tmp_path/'work')]
+    command += ['--data', *(str(shared_data/d) for d in SCALES['full']['data'])]
+    assert tables.main(command) == 0
+    measured = {p.name for p in (tmp_path/'results').glob('*.json')}
+    rows = TABLES[5]['rows']
+    assert measured == {f'full-{d}-{r}-seed0.json' for d in SCALES['full']['data'] for r in rows if not (d == 'camvid_256' and r == 'no_boundary')}
+    row = json.loads((tmp_path/'results'/'full-facades_256-gan_fm-seed0.json').read_text())
+    assert row['setup']['segmenter'] == 'PhotoSegmenter' and row['setup']['size'] == [256, 256] and row['scores']['crossings']
+    pictures = {p.stem.split('-')[-1] for p in (tmp_path/'results'/'pictures').glob('*.jpg')}
+    assert pictures == set(rows), 'pictures of the drawn, never of the photos'
 
 
 def line_of(text, number, name):
