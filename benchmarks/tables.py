@@ -40,6 +40,7 @@ from pix2pixhd_nb.style_scores import colour_faithfulness, diversity
 from pix2pixhd_nb.styles import StyleBook, looks_of, measure_features
 from pix2pixhd_nb.training import fastest_precision, grow_learner, pix2pixhd_learner
 from rows import RUNS, SCALES, TABLES
+from tables_page import side_by_side
 
 DATA = Path(os.environ.get('PIX2PIXHD_DATA', ROOT/'../shared/data')) # of real scenes
 WEIGHTS = DATA/'weights'
@@ -297,13 +298,9 @@ def measure(self:Bench, row, seed, minutes=10.):
 @patch
 def strip(self:Bench, row, pictures):
     "The first drawn pictures, side by side."
-    from PIL import Image
-    w, h = pictures[0].size
-    sheet = Image.new('RGB', (len(pictures) * (w + 4) - 4, h), 'white')
-    for i, p in enumerate(pictures): sheet.paste(p, (i * (w + 4), 0))
     folder = self.results/'pictures'
     folder.mkdir(parents=True, exist_ok=True)
-    sheet.save(folder/f'{self.scale}-{self.data}-{row}.jpg', quality=92)
+    side_by_side(pictures).save(folder/f'{self.scale}-{self.data}-{row}.jpg', quality=92)
 
 
 def parse(argv):

@@ -1,10 +1,13 @@
 """Makes benchmarks/results/tables/README.md from the rows that benchmarks/tables.py measured: .venv/bin/python benchmarks/tables_page.py"""
 import json
+import re
 import statistics
 import sys
 from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path[:0] = [str(p) for p in Path(__file__).resolve().parents[:2]]
+from pix2pixhd_nb.core import colorize, to_pil
+from pix2pixhd_nb.data.toy import ToyScenes
 from rows import CLAIMS, RUNS, SCALES, TABLES
 
 RESULTS = Path(__file__).resolve().parent/'results'/'tables'
@@ -51,12 +54,28 @@ def table_lines(results, scale, data, number):
     return lines
 
 
-def grid(results, scale, data, number, width=150):
+def side_by_side(pictures):
+    "Pictures in a row, four pixels apart."
+    (w, h), n = pictures[0].size, len(pictures)
+    sheet = Image.new('RGB', (n * (w + 4) - 4, h), 'white')
+    for i, p in enumerate(pictures): sheet.paste(p, (i * (w + 4), 0))
+    return sheet
+
+
+def scene_strips(scale, data):
+    "Label maps and pictures of the first held-out scenes, where they are drawn by this package; photos are not ours to show."
+    if data != 'drawn': return []
+    scenes = ToyScenes(4, size=SCALES[scale]['size'], seed=1)
+    return [('label map', side_by_side([to_pil(colorize(s.label_map, scenes.label_space)) for s in scenes])), ('the held-out scenes', side_by_side([to_pil(s.image) for s in scenes]))]
+
+
+def grid(results, scale, data, number):
     "The first drawn pictures of each row that has some, as one PNG; its name, or None."
     t = TABLES[number]
     strips = [(name_of(r, t), Path(results)/'pictures'/f'{scale}-{data}-{r}.jpg') for r in t['rows']]
     strips = [(name, Image.open(p).convert('RGB')) for name, p in strips if p.is_file()]
     if not strips: return None
+    strips = scene_strips(scale, data) + strips
     font = ImageFont.load_default(13)
     (w, h), top = strips[0][1].size, 18
     sheet = Image.new('RGB', (w, len(strips) * (h + top + 4)), 'white')
@@ -97,6 +116,19 @@ def verdict(results, scale, data, claim):
     return f'| {what} | {source} | {said} | {statistics.mean(gaps):+.{COLUMNS[column][1]}f} |'
 
 
+def filled(text, results, scale, data):
+    "A text in which {row.score} and {row.iou.class} stand for measured figures, so that words cannot outlive them."
+    def measured(match):
+        row, *keys = match[1].split('.')
+        values = []
+        for r in known(results, scale, data, row):
+            value = r['scores']
+            for k in keys: value = value[k]
+            values.append(value)
+        return f'{statistics.mean(values):.3f}' if values else '(not run)'
+    return re.sub(r'\{([\w:]+(?:\.\w+)+)\}', measured, text)
+
+
 def section(results, scale, data, account):
     "All tables of one data set at one scale."
     lines = [f"## {scale}, {'drawn scenes' if data == 'drawn' else data}", '', about(results, scale, data), '']
@@ -107,8 +139,8 @@ def section(results, scale, data, account):
         if str(n) in skipped: continue
         lines += [f"### {n}. {t['title']}", '', t['asks'], '', *table_lines(results, scale, data, n), '']
         if any_run and (picture := grid(results, scale, data, n)): lines += [f"![Drawn pictures of table {n}: the same four held-out scenes in every row]({picture})", '']
-        if any_run and (said := account.get(str(n))): lines += [said, '']
-    if any_run: lines += ['### The orders of the paper', '', '| | said by the paper | came out here? | mean difference |', '| --- | --- | --- | ---: |', *(verdict(results, scale, data, c) for c in CLAIMS if str(c[0]) not in skipped), '']
+        if any_run and (said := account.get(str(n))): lines += [filled(said, results, scale, data), '']
+    if any_run: lines += ['### The orders of the paper', '', '| the first scores higher than the second | where it is said | came out here? | mean difference |', '| --- | --- | --- | ---: |', *(verdict(results, scale, data, c) for c in CLAIMS if str(c[0]) not in skipped), '']
     return lines
 
 
@@ -118,7 +150,7 @@ def page(results):
     account = json.loads(note.read_text()) if note.is_file() else {}
     lines = ['# The tables of the paper, made again', '', "`make tables` runs what is missing and writes this page. The paper's figures are of Cityscapes at 2048x1024, read by a segmenter trained on it; "
              'ours are of other data, smaller and shorter, so compare orders and ratios, not levels. `± ` is the standard deviation over seeds of training; a row of one seed has none.', '']
-    if account.get('summary'): lines += ['## What agreed, and what did not', '', account['summary'], '']
+    if account.get('summary'): lines += ['## What agreed, and what did not', '', *(x for text in account['summary'] for x in (filled(text, results, 'quick', 'drawn'), ''))]
     for scale in ('quick', 'long'): lines += section(results, scale, 'drawn', account.get(scale, {}))
     for data in SCALES['full']['data']: lines += section(results, 'full', data, {})
     return '\n'.join(lines).rstrip() + '\n'
