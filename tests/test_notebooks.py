@@ -8,7 +8,7 @@ from clean_notebooks import notebooks
 
 ROOT = Path(__file__).parents[1]
 MINUTES = 5
-BESIDE = ['settings.ini', 'pix2pixhd_nb', 'tests']
+BESIDE = ['settings.ini', 'pix2pixhd_nb', 'tests', 'benchmarks']
 
 
 @pytest.mark.parametrize('path', notebooks(), ids=lambda path: path.relative_to(ROOT/'nbs').as_posix())
