@@ -107,7 +107,13 @@ class Bench:
         return segmenter_features(self.segmenter) if self.data == 'drawn' or not self.squeezenet else squeezenet_features(self.squeezenet).to(default_device())
 
     @cached_property
-    def precision(self): return fastest_precision(default_device().type)
+    def precision(self):
+        "Found once, then kept: every sitting of a row must go on in the same."
+        path = self.work/'precision.txt'
+        if not path.is_file():
+            self.work.mkdir(parents=True, exist_ok=True)
+            path.write_text(fastest_precision(default_device().type))
+        return path.read_text()
 
     @cached_property
     def perceptual(self):
@@ -307,6 +313,7 @@ def parse(argv):
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('tables', nargs='+', type=int, choices=TABLES, help='numbers of tables')
     parser.add_argument('--scale', default='quick', choices=SCALES)
+    parser.add_argument('--rows', nargs='+', help='only these rows of the tables')
     parser.add_argument('--seeds', type=int, nargs='+', default=[0], help='of weights and order')
     parser.add_argument('--data', nargs='+', help='folders of data sets for the full scale')
     parser.add_argument('--minutes', type=float, default=10, help='of one sitting of a row; what is left goes on with the same command')
@@ -330,7 +337,7 @@ def main(argv=None):
     for data, folder in places.items():
         bench = Bench(a.scale, data, a.results, a.work, a.vgg, squeezenet, folder)
         for seed in a.seeds:
-            for row in dict.fromkeys(r for t in a.tables for r in TABLES[t]['rows']):
+            for row in dict.fromkeys(r for t in a.tables for r in TABLES[t]['rows'] if not a.rows or r in a.rows):
                 if row in ('oracle', 'read:oracle') and seed != a.seeds[0]: continue
                 print(f'\r{data}, seed {seed}, {row}:', bench.measure(row, seed, a.minutes), flush=True)
     return 0

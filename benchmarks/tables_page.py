@@ -125,7 +125,8 @@ def filled(text, results, scale, data):
             value = r['scores']
             for k in keys: value = value[k]
             values.append(value)
-        return f'{statistics.mean(values):.3f}' if values else '(not run)'
+        if not values: return '(not run)'
+        return f'{statistics.mean(values):.3f}' + (f' ± {statistics.stdev(values):.3f}' if len(values) > 1 else '')
     return re.sub(r'\{([\w:]+(?:\.\w+)+)\}', measured, text)
 
 

@@ -151,10 +151,12 @@ class LossPair:
     def __init__(self, generator, discriminator, opt): store_attr()
 
     def backward(self):
-        losses = (self.generator, self.discriminator)
-        for i, (loss, o, scaler) in enumerate(zip(losses, self.opt.both, self.opt.scalers)):
+        for name, o, scaler in zip(('discriminator', 'generator'), reversed(self.opt.both), reversed(self.opt.scalers)):
             inputs = [p for ps in o.param_lists for p in ps if p.requires_grad]
-            if inputs: torch.autograd.backward(scaler.scale(loss), inputs=inputs, retain_graph=i == 0)
+            if not inputs: continue
+            loss = getattr(self, name)
+            setattr(self, name, loss.detach())
+            torch.autograd.backward(scaler.scale(loss), inputs=inputs, retain_graph=name == 'discriminator')
 
     def __mul__(self, k): return LossPair(self.generator * k, self.discriminator * k, self.opt)
     def __truediv__(self, k): return self * (1 / k)
@@ -226,11 +228,14 @@ class GANTraining(Callback):
 
     def after_loss(self):
         if not (self.training and self.yb): return
+        pair = LossPair(self.loss_grad, sum(self.d_losses.values()) / 2, self.opt)
+        self.g_losses, self.d_losses = ({k: v.detach() for k, v in losses.items()} for losses in (self.g_losses, self.d_losses))
+        self.learn.pred, self.learn.loss = self.pred.detach(), self.loss.detach() # a graph that nobody holds is freed as it is used
         named = self.g_losses | self.d_losses
-        values = mean_over_ranks(torch.stack([v.detach().float() for v in named.values()])).tolist()
+        values = mean_over_ranks(torch.stack([v.float() for v in named.values()])).tolist()
         self.history.append(dict(zip(named, values)))
         self.check_finite()
-        self.learn.loss_grad = LossPair(self.loss_grad, sum(self.d_losses.values()) / 2, self.opt)
+        self.learn.loss_grad = pair
 
     def check_finite(self):
         "Skip the step of a batch whose losses are not finite; three in a row stop the run."

@@ -71,11 +71,13 @@ def test_another_configuration_is_measured_again(toy, monkeypatch):
 @pytest.mark.parametrize('row', ['gan_fm', 'enhancer', 'small_average'])
 def test_a_stopped_row_goes_on_to_the_same_weights(tmp_path, row):
     b, whole = bench(tmp_path, work='stopped'), bench(tmp_path, work='whole')
+    whole.precision = b.precision # it is found by a timing
     for _ in range(3): assert 'the same command goes on' in b.measure(row, 0, minutes=0)
     assert not list((tmp_path/'results').glob('*.json')) and list((tmp_path/'stopped').rglob('stage*.pth'))
     assert b.measure(row, 0).startswith('mean IoU')
     models = [x.pipeline(row, 0)[0].synthesizer.state_dict() for x in (b, whole)]
-    assert all(torch.equal(models[0][k], models[1][k]) for k in models[1])
+    differ = {k: (models[0][k] - models[1][k]).abs().max().item() for k in models[1] if not torch.equal(models[0][k], models[1][k])}
+    assert not differ, differ
 
 
 def test_rows_that_need_weights_say_so(tmp_path):
@@ -139,7 +141,7 @@ def test_mean_spread_and_verdict(tmp_path):
     assert tables_page.figure(tables_page.known(tmp_path, 'toy', 'drawn', 'ours'), 'mean_iou') == '0.600 ± 0.100'
     said = tables_page.verdict(tmp_path, 'toy', 'drawn', (1, 'ours', 'crn', 'mean_iou', 'Table 1'))
     assert 'undecided (2 of 3 seeds)' in said and '+0.150' in said
-    assert tables_page.filled('{ours.mean_iou}, {looks.mean_iou}', tmp_path, 'toy', 'drawn') == '0.600, (not run)'
+    assert tables_page.filled('{ours.mean_iou}, {looks.mean_iou}', tmp_path, 'toy', 'drawn') == '0.600 ± 0.100, (not run)'
     write('oracle', 0, .9)
     assert 'yes (3 of 3 seeds)' in tables_page.verdict(tmp_path, 'toy', 'drawn', (1, 'oracle', 'ours', 'mean_iou', 'Table 1'))
 
