@@ -7,7 +7,6 @@ __all__ = ['Distributed', 'distribute']
 
 # %% ../nbs/15_distributed.ipynb #c004
 from itertools import chain
-import torch
 import torch.distributed as dist
 from fastai.callback.core import Callback
 from fastai.callback.progress import ProgressCallback
