@@ -42,6 +42,7 @@ class Distributed(Callback):
     def after_validate(self):
         for m in (self.recorder.loss, *self.recorder.metrics):
             if isinstance(m, (AvgLoss, AvgMetric)): m.total, m.count = (sum(column) for column in zip(*gather((float(m.total), m.count))))
+            elif hasattr(m, 'merge'): m.merge(gather)
 
     def after_fit(self):
         for hook in self.hooks: hook.remove()

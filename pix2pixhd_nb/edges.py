@@ -7,7 +7,7 @@ __all__ = ['edge_hits', 'edge_accuracy', 'compare_edges']
 
 # %% ../nbs/19d_edges.ipynb #c005
 import torch
-from .evaluation import check_pictures, photos_of
+from .evaluation import check_pictures, photos_of, ratio
 
 # %% ../nbs/19d_edges.ipynb #c011
 def edge_hits(scene, # Scene with an instance map
@@ -55,7 +55,7 @@ def compare_edges(pictures, # one per scene: PIL images or (3, H, W) floats in [
     photos = photos_of(scenes)
     moved = [photos[(i + 1) % len(photos)] for i in range(len(photos))]
     drawn, real = (edge_accuracy(x, scenes, **kwargs) for x in (pictures, photos))
-    out = dict(drawn=drawn, real=real, share=drawn['accuracy'] / max(real['accuracy'], 1e-9))
+    out = dict(drawn=drawn, real=real, share=ratio(drawn['accuracy'], real['accuracy']))
     if len(photos) < 2 or len({x.shape for x in photos}) > 1: return out | dict(chance=float('nan'), above_chance=float('nan'))
     chance = edge_accuracy(moved, scenes, **kwargs)['accuracy']
     return out | dict(chance=chance, above_chance=(drawn['accuracy'] - chance) / room if (room := real['accuracy'] - chance) > 0 else float('nan'))

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['confusion_matrix', 'segmentation_scores', 'Segmenter', 'vary', 'train_segmenter', 'read_back', 'check_pictures',
-           'check_classes', 'count_pictures', 'compare_to_oracle', 'photos_of', 'share_of_oracle', 'share_interval']
+           'check_classes', 'count_pictures', 'compare_to_oracle', 'photos_of', 'ratio', 'share_of_oracle',
+           'share_interval']
 
 # %% ../nbs/19_evaluation.ipynb #c005
 import random
@@ -183,16 +184,22 @@ def photos_of(scenes): # sequence of Scene
     return photos
 
 # %% ../nbs/19_evaluation.ipynb #c035
+def ratio(figure, # of the drawings
+          oracle, # the same, of the photos
+         ): # float; not a number where the photos have none either
+    "A figure as a share of its oracle."
+    return figure / oracle if oracle > 0 else float('nan')
+
 def share_of_oracle(drawn, # (n_classes, n_classes) int, counted on the drawn pictures
                     real, # the same, on the photos of the same scenes
                     label_space, # LabelSpace of both
                    ): # dict: drawn, real, share, worst_class, left_out, unread
     "Both scores, and the one as a share of the other."
     drawn, real = (segmentation_scores(c, label_space) for c in (drawn, real))
-    share = {k: drawn['iou'][k] / v if v else float('nan') for k, v in real['iou'].items()}
+    share = {k: ratio(drawn['iou'][k], v) for k, v in real['iou'].items()}
     unread = [k for k, v in real['iou'].items() if not v]
     worst = min((k for k in share if k not in unread), key=share.get, default=next(iter(share)))
-    ratios = {k: drawn[k] / max(real[k], 1e-9) for k in ('accuracy', 'mean_iou')}
+    ratios = {k: ratio(drawn[k], real[k]) for k in ('accuracy', 'mean_iou')}
     scored = [n for i, n in enumerate(label_space.names) if i not in label_space.unscored]
     return dict(drawn=drawn, real=real, share=dict(ratios, iou=share), worst_class=worst, left_out=[n for n in scored if n not in share], unread=unread)
 
@@ -208,6 +215,6 @@ def share_interval(drawn, # (S, n_classes, n_classes) int from `count_pictures`:
     for _ in range(n):
         chosen = torch.randint(len(drawn), (len(drawn),), generator=rng)
         d, r = (segmentation_scores(x[chosen].sum(0), label_space) for x in (drawn, real))
-        shares.append([d[k] / max(r[k], 1e-9) for k in ('accuracy', 'mean_iou')])
+        shares.append([ratio(d[k], r[k]) for k in ('accuracy', 'mean_iou')])
     low, high = torch.tensor(shares).quantile(torch.tensor([0.025, 0.975]), 0).tolist()
     return dict(accuracy=(low[0], high[0]), mean_iou=(low[1], high[1]))

@@ -23,7 +23,7 @@ from PIL import Image, ImageDraw, ImageFont
 from .core import LabelSpace, Scene, colorize, to_pil
 from .data.loaders import resize
 from .edges import compare_edges
-from .evaluation import check_classes, count_pictures, photos_of, read_back, share_interval, share_of_oracle
+from .evaluation import check_classes, count_pictures, photos_of, ratio, read_back, share_interval, share_of_oracle
 from .realism import realism, segmenter_features
 from .style_scores import colour_faithfulness, diversity, looks_obeyed
 
@@ -144,9 +144,9 @@ def figures_text(figures, # of `grade`, with or without those of `grade_looks`
     rows += [(f'IoU of {c}', s['drawn']['iou'][c], s['real']['iou'][c], v) for c, v in s['share']['iou'].items()]
     if e := figures.get('edges'):
         rows.append(('edges of touching (crossings)', e['drawn']['accuracy'], e['real']['accuracy'], e['share']))
-        rows += [(f"  {c} ({e['drawn']['crossings'][c]})", v, e['real']['classes'][c], v / max(e['real']['classes'][c], 1e-9)) for c, v in e['drawn']['classes'].items()]
+        rows += [(f"  {c} ({e['drawn']['crossings'][c]})", v, e['real']['classes'][c], ratio(v, e['real']['classes'][c])) for c, v in e['drawn']['classes'].items()]
     head = f"{figures['n_scenes']} scenes"
-    table = [f"{head:30} {'drawn':>7} {'photo':>7} {'share':>7}", *(f'{name:30} {d:7.3f} {r:7.3f} {v:7.3f}' for name, d, r, v in rows)]
+    table = [f"{head:30} {'drawn':>7} {'photo':>7} {'share':>7}", *(f'{name:30}' + ''.join('       –' if v != v else f' {v:7.3f}' for v in values) for name, *values in rows)]
     return '\n'.join(table + [''] + _other_figures(figures) + [f'Note: {x}' for x in notes_of(figures)])
 
 def _other_figures(figures):

@@ -28,6 +28,10 @@ class DrawnScore(Metric):
         read = self.segmenter.to(learn.pred.device)(learn.pred.float()).argmax(1, keepdim=True)
         self.confusion = self.confusion + confusion_matrix(read.cpu(), learn.xb[0].cpu(), self.label_space)
 
+    def merge(self, gather): # gives the values of all ranks
+        counts, spaces = zip(*gather((self.confusion, self.label_space)))
+        self.confusion, self.label_space = sum(counts), next((s for s in spaces if s is not None), None)
+
     @property
     def name(self): return f'drawn_{self.figure}'
     @property
@@ -41,6 +45,7 @@ class PhotoDistance(Metric):
     def accumulate(self, learn):
         self.total += (learn.pred.float() - learn.yb[0]).abs().mean((1, 2, 3)).sum().item() * 127.5
         self.n += len(learn.pred)
+    def merge(self, gather): self.total, self.n = (sum(x) for x in zip(*gather((self.total, self.n))))
     @property
     def name(self): return 'photo_distance'
     @property
