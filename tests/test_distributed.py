@@ -137,3 +137,41 @@ def test_notebook_launcher_trains_in_16_bits_and_both_ranks_end_alike(tmp_path):
     assert run.returncode == 0, run.stderr[-2000:]
     result = json.loads(Path(tmp_path/'result.json').read_text())
     assert result['ranks'] == 2 and result['sums'][0] == result['sums'][1] and all(result['valid'])
+
+
+SCORES = '''
+import json, sys
+import torch
+from pix2pixhd_nb.data.loaders import scene_dataloaders
+from pix2pixhd_nb.data.toy import LABEL_SPACE, ToyScenes
+from pix2pixhd_nb.distributed import distribute
+from pix2pixhd_nb.evaluation import Segmenter
+from pix2pixhd_nb.ranks import gather, join_ranks, rank
+from pix2pixhd_nb.training import pix2pixhd_learner
+from pix2pixhd_nb.validation import DrawnScore, PhotoDistance
+
+class Scenes(list): label_space = LABEL_SPACE
+
+join_ranks()
+found = {}
+for n in (1, 3):   # with one scene, one of two ranks has none
+    torch.manual_seed(0)
+    segmenter = Segmenter(LABEL_SPACE.n_classes).eval()
+    dls = scene_dataloaders(Scenes(ToyScenes(4, size=(32, 64))), Scenes(ToyScenes(n, size=(32, 64), seed=1)), bs=1, device='cpu')
+    learn = distribute(pix2pixhd_learner(dls, width=4, n_downsample=2, n_blocks=1, discriminator_width=4, metrics=[DrawnScore(segmenter), DrawnScore(segmenter, 'accuracy'), PhotoDistance()]))
+    with learn.no_bar(): learn.validate()
+    found[n] = gather([m.value for m in learn.recorder.metrics[-3:]])
+if not rank(): json.dump(found, open(sys.argv[1], 'w'))
+'''
+
+def test_the_scores_of_two_ranks_are_those_of_one_process(tmp_path):
+    (tmp_path/'program.py').write_text(SCORES)
+    results = []
+    for launcher in ([], TORCHRUN):
+        run = subprocess.run([sys.executable, *launcher, tmp_path/'program.py', tmp_path/'result.json'], capture_output=True, text=True, timeout=240, env=os.environ | dict(OMP_NUM_THREADS='1'))
+        assert run.returncode == 0, run.stderr[-2000:]
+        results.append(json.loads((tmp_path/'result.json').read_text()))
+    one, two = results
+    for n in one:
+        assert len(two[n]) == 2 and two[n][0] == two[n][1] # both ranks choose the best epoch by the same figures
+        assert two[n][0] == pytest.approx(one[n][0], rel=1e-6)
