@@ -76,7 +76,8 @@ def evaluate(pipeline, # Pix2PixHD
     network = network or segmenter_features(segmenter)
     pictures, asked = draw_all(pipeline, scenes, looks, seed)
     figures = grade(pictures, scenes, segmenter, network) | grade_looks(pipeline, pictures, asked, scenes, looks, seed, network, n_draws)
-    setup |= dict(looks=looks, seed=seed, seconds=round(time.time() - start, 1), **described(pipeline, scenes, segmenter))
+    seen_by = dict(network=network.name, network_checksum=checksum_of(network.state_dict().items()))
+    setup |= dict(looks=looks, seed=seed, seconds=round(time.time() - start, 1), **described(pipeline, scenes, segmenter), **seen_by)
     return Evaluation(figures, setup, pictures, [scenes[i] for i in range(len(scenes))], scenes.label_space, segmenter)
 
 # %% ../nbs/19f_report.ipynb #c019

@@ -21,7 +21,7 @@ from pix2pixhd_nb.pipeline import Pix2PixHD
 from pix2pixhd_nb.preference import PAPER_TIMES, Pair, PreferenceStudy
 from pix2pixhd_nb.preference_statistics import agreement, attention, binomial_interval, pairs_needed, power, preferences, sign_test, time_curve
 from pix2pixhd_nb.realism import frechet_distance, kernel_distance, picture_features, realism, segmenter_features, squeezenet_features
-from pix2pixhd_nb.report import SizedScenes, evaluate, grade, jsonable
+from pix2pixhd_nb.report import SizedScenes, evaluate, figures_text, grade, jsonable, notes_of
 from pix2pixhd_nb.segmenters import load_segmenter, photo_segmenter, save_segmenter
 from pix2pixhd_nb.style_scores import colour_faithfulness
 from pix2pixhd_nb.training import pix2pixhd_networks
@@ -100,6 +100,26 @@ def test_interval_and_sign_test_are_those_of_scipy(n):
         theirs = binomtest(k, n)
         assert np.isclose(sign_test(k, n), theirs.pvalue, rtol=1e-9)
         for confidence in (0.9, 0.99): assert np.allclose(binomial_interval(k, n, confidence), theirs.proportion_ci(confidence, 'exact'), atol=1e-9)
+
+
+def test_empty_and_unread_classes_get_a_sentence_each_and_no_share():
+    space = LabelSpace(['a', 'b', 'c', 'd'])
+    scenes = painted(3, space)
+    scenes = Scenes((Scene(s.label_map.clamp(max=2), s.instance_map.clamp(max=2), s.image, s.name) for s in scenes), space)
+    reader = ReadsColours(space)
+    with torch.no_grad(): reader.colours[2:] = 9. # never the nearest
+    figures = grade([s.image for s in scenes], scenes, reader, segmenter_features(Segmenter(4).eval()))
+    notes = notes_of(figures)
+    assert 'no scene has any d: left out of every mean.' in notes
+    assert any(n.startswith('the segmenter never finds c on the photos either') for n in notes)
+    assert any(n.startswith('no two objects of one class touch') for n in notes)
+    assert figures_text(figures).split('IoU of c')[1].splitlines()[0].split() == ['0.000', '0.000', '–']
+
+
+def test_edges_that_no_photo_shows_have_no_share(streets):
+    flat = Scenes(Scene(s.label_map, s.instance_map, torch.zeros_like(s.image), s.name) for s in streets)
+    found = compare_edges([s.image for s in streets], flat)
+    assert found['drawn']['accuracy'] > 0 == found['real']['accuracy'] and np.isnan(found['share'])
 
 
 def test_pairs_needed_is_the_number_from_which_on_the_power_stays():
@@ -242,7 +262,7 @@ def test_the_command_writes_what_it_takes_to_repeat_it(folders, monkeypatch):
         with redirect_stdout(StringIO()) as said: assert main(['evaluate', 'model', 'streets', out, '--segmenter', 'right.safetensors', '--size', '64x32']) == 0
     first, second = (json.loads((folders / out / 'evaluation.json').read_text()) for out in ('first', 'second'))
     assert first['figures'] == second['figures']
-    assert {'model', 'data', 'split', 'size', 'seed', 'looks', 'versions', 'machine', 'scenes_checksum', 'segmenter_checksum', 'model_checksum'} <= first['setup'].keys()
+    assert {'model', 'data', 'split', 'size', 'seed', 'looks', 'versions', 'machine', 'scenes_checksum', 'segmenter_checksum', 'model_checksum', 'network', 'network_checksum'} <= first['setup'].keys()
     assert first['setup']['size'] == [32, 64] and 'mean IoU' in said.getvalue()
 
 
