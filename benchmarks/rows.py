@@ -46,7 +46,9 @@ RUNS = {
     'small_translation': dict(name='augmentation, translation alone', small=True, augmentation='translation'),
     'small_average': dict(name='averaged weights', small=True, average=0.995),
     'small_resize': dict(name='resize-convolution', small=True, upsampling='resize'),
-    'small_set': dict(name='averaged weights, resize-convolution, translation', small=True, average=0.995, upsampling='resize', augmentation='translation')}
+    'small_set': dict(name='averaged weights, resize-convolution, translation', small=True, average=0.995, upsampling='resize', augmentation='translation'),
+    'small_four': dict(name='hinge loss, resize-convolution, averaged weights, differentiable augmentation', small=True, gan='hinge', average=0.995, upsampling='resize', augmentation='colour,translation,cutout'),
+    'small_perceptual': dict(name='perceptual loss, resize-convolution, averaged weights', small=True, perceptual=True, average=0.995, upsampling='resize')}
 
 # The rows of each table: a run, or 'oracle' (the photos), or 'read:RUN' (a segmenter trained on the pictures of a run; 'read:oracle' on the photos).
 READ = ['accuracy', 'mean_iou', 'share']
@@ -69,8 +71,8 @@ TABLES = {
             asks='Draws of one label map with random looks: how different? Drawn with the looks of its photo: how near to the photo? (The paper shows pictures.)', paper={}),
     7: dict(title='Trained on drawn pictures, tested on photos', rows=['read:pix2pix', 'read:crn', 'read:ours', 'read:looks', 'read:oracle'], columns=['accuracy', 'mean_iou', 'share'],
             asks="A segmenter that has seen drawings only, of the training label maps: how much does it read in held-out photos? (The paper names this use, without a figure.)", paper={}),
-    8: dict(title='Beyond the paper, with small data', rows=['small', 'small_resize', 'small_average', 'small_translation', 'small_set', 'small_augmentation', 'small_spectral', 'small_hinge'], columns=READ,
-            asks='GAN and feature matching with few scenes: which switch helps?', paper={})}
+    8: dict(title='Beyond the paper, with small data', rows=['small', 'small_resize', 'small_average', 'small_translation', 'small_set', 'small_augmentation', 'small_spectral', 'small_hinge', 'small_four', 'small_perceptual'], columns=READ,
+            asks='Few scenes: which switch helps? All but the last row have GAN and feature matching alone.', paper={})}
 
 # What the paper says, or lets one expect, as pairs: the first row scores higher than the second.
 CLAIMS = [

@@ -264,7 +264,7 @@ def needs(self:Bench, row):
     run = RUNS.get(row.removeprefix('read:'), {})
     if self.folder and not Path(self.folder).is_dir(): return 'not run (no data)'
     if run.get('perceptual') and not (self.vgg and Path(self.vgg).is_file()): return 'not run (no VGG19 weights)'
-    if row == 'no_boundary' and self.data == 'camvid_256': return 'not run (no true instances)'
+    if run.get('boundary') is False and self.data == 'camvid_256': return 'not run (no true instances)'
 
 
 def machine():

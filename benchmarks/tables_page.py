@@ -14,7 +14,13 @@ RESULTS = Path(__file__).resolve().parent/'results'/'tables'
 COLUMNS = { # name of a score: heading, decimals
     'accuracy': ('pixel accuracy', 3), 'mean_iou': ('mean IoU', 3), 'share': ("share of the photos' mean IoU", 3), 'edges': ('touching objects with an edge', 3),
     'edges_share': ('the same, as a share of the photos', 3), 'edges_chance': ('by chance', 3), 'diversity': ('distance between draws', 4), 'colours': ("objects' colours explained (R²)", 3), 'l1': ('L1 to the photo', 3)}
-NOT_RUN = {'toy': 'not run', 'quick': 'not run', 'long': 'not run', 'full': 'not run (no GPU)'}
+FULL = f"python benchmarks/tables.py {' '.join(map(str, TABLES))} --scale full"
+
+
+def missing(results, scale, data, row):
+    "Why a row has no figures."
+    if data == 'camvid_256' and RUNS.get(row, {}).get('boundary') is False: return 'not run (no true instances)'
+    return 'not run (no GPU)' if scale == 'full' and not any(Path(results).glob('full-*.json')) else 'not run'
 
 
 def name_of(row, table):
@@ -48,7 +54,7 @@ def table_lines(results, scale, data, number):
     lines = ['| ' + ' | '.join(heads) + ' |', '| --- |' + ' ---: |' * (len(heads) - 1)]
     for row in t['rows']:
         rows = known(results, scale, data, row)
-        cells = [figure(rows, c) for c in t['columns']] + [str(len(rows))] if rows else [NOT_RUN[scale], *[''] * len(t['columns'])]
+        cells = [figure(rows, c) for c in t['columns']] + [str(len(rows))] if rows else [missing(results, scale, data, row), *[''] * len(t['columns'])]
         published = [f'{v:.4f}' for v in t['paper'].get(row, ())] or [''] * len(paper)
         lines.append('| ' + ' | '.join([name_of(row, t), *cells, *published]) + ' |')
     return lines
@@ -70,7 +76,7 @@ def scene_strips(scale, data):
 
 
 def grid(results, scale, data, number):
-    "The first drawn pictures of each row that has some, as one PNG; its name, or None."
+    "The first drawn pictures of each row that has some, as one picture; its name, or None."
     t = TABLES[number]
     strips = [(name_of(r, t), Path(results)/'pictures'/f'{scale}-{data}-{r}.jpg') for r in t['rows']]
     strips = [(name, Image.open(p).convert('RGB')) for name, p in strips if p.is_file()]
@@ -83,8 +89,8 @@ def grid(results, scale, data, number):
     for i, (name, strip) in enumerate(strips):
         pen.text((2, i * (h + top + 4) + 1), name, fill='black', font=font)
         sheet.paste(strip.resize((w, h)), (0, i * (h + top + 4) + top))
-    path = Path(results)/'pictures'/f'{scale}-{data}-table{number}.png'
-    sheet.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(path)
+    path = Path(results)/'pictures'/f'{scale}-{data}-table{number}.jpg'
+    sheet.save(path, quality=85)
     return f'pictures/{path.name}'
 
 
@@ -109,7 +115,7 @@ def verdict(results, scale, data, claim):
     if 'oracle' in (better, worse): by_seed = [v if len(v) > 1 or not v else dict.fromkeys(by_seed[1 - i] or v, next(iter(v.values()))) for i, v in enumerate(by_seed)]
     shared = sorted(by_seed[0].keys() & by_seed[1].keys())
     what = f"{number}: {name_of(better, TABLES[number])} above {name_of(worse, TABLES[number])}, {COLUMNS[column][0]}"
-    if not shared: return f'| {what} | {source} | {NOT_RUN[scale]} | |'
+    if not shared: return f'| {what} | {source} | {missing(results, scale, data, worse)} | |'
     gaps = [by_seed[0][s] - by_seed[1][s] for s in shared]
     held = sum(g > 0 for g in gaps)
     said = ('yes' if held == len(gaps) else 'no' if not held else 'undecided') + f' ({held} of {len(gaps)} seed{"s" * (len(gaps) > 1)})'
@@ -130,11 +136,23 @@ def filled(text, results, scale, data):
     return re.sub(r'\{([\w:]+(?:\.\w+)+)\}', measured, text)
 
 
+def nothing_run(results, scale, data):
+    "The rows of all tables, where none was run, and the command that measures them."
+    lines = []
+    for n, t in TABLES.items():
+        by_reason = {}
+        for r in t['rows']: by_reason.setdefault(missing(results, scale, data, r), []).append(name_of(r, t))
+        lines += [f"- {n}. {t['title']}. {reason[0].upper() + reason[1:]}: {'; '.join(names)}." for reason, names in by_reason.items()]
+    return [f"On a machine with a GPU, `{FULL}` measures these rows (`PIX2PIXHD_DATA` names the folder that holds {data} and the weights), at most ten minutes a row and sitting; the same command goes on where it stopped. "
+            '`python benchmarks/tables_page.py` then writes this page.', '', *lines, '']
+
+
 def section(results, scale, data, account):
     "All tables of one data set at one scale."
     lines = [f"## {scale}, {'drawn scenes' if data == 'drawn' else data}", '', about(results, scale, data), '']
     runs = {n: any(known(results, scale, data, r) for r in t['rows'] if r != 'oracle') for n, t in TABLES.items()}
     any_run, skipped = any(runs.values()), [str(n) for n in TABLES if scale == 'long' and not runs[n]]
+    if scale == 'full' and not any_run: return lines + nothing_run(results, scale, data)
     if skipped: lines += [f"Not run at this scale: table{'s' * (len(skipped) > 1)} {', '.join(skipped)}.", '']
     for n, t in TABLES.items():
         if str(n) in skipped: continue
