@@ -56,7 +56,7 @@ def close(a, b): # rounding grows from step to step; other scenes, or a lost mom
 def reference(data, tmp_path_factory):
     "One process with the global batch, never stopped."
     model = tmp_path_factory.mktemp('one')/'model'
-    assert alone(data, model, '--bs', '2')[0] == 0
+    assert alone(data, model, '--batch', '2')[0] == 0
     return history(model)
 
 def test_two_ranks_train_with_an_enhancer_and_fill_one_style_book(data, tmp_path):
@@ -80,7 +80,7 @@ def test_one_rank_is_asked_to_stop_and_one_process_goes_on(data, reference, tmp_
     code, said = done(process)
     assert code and 'was asked to stop' in said, said
     assert len(history(tmp_path/'two')['gan']) < len(reference['gan'])
-    code, said = alone(data, tmp_path/'two', '--bs', '2', '--resume')
+    code, said = alone(data, tmp_path/'two', '--batch', '2', '--resume')
     assert code == 0, said
     assert close(history(tmp_path/'two'), reference)
 
