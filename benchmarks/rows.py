@@ -80,4 +80,5 @@ CLAIMS = [
     (1, 'ours_resize', 'ours', 'mean_iou', 'not in the paper'), (1, 'ours_resize', 'crn', 'mean_iou', 'not in the paper'), (1, 'ours_resize', 'pix2pix', 'mean_iou', 'not in the paper'),
     (2, 'gan_fm', 'unet', 'mean_iou', 'Table 2'), (2, 'gan_fm', 'crn_objective', 'mean_iou', 'Table 2'), (2, 'crn_objective', 'unet', 'mean_iou', 'Table 2'),
     (3, 'gan_fm', 'one_scale', 'mean_iou', 'Table 3'), (4, 'gan_fm', 'gan', 'mean_iou', 'people preferred it'), (4, 'ours', 'gan_fm', 'mean_iou', 'people preferred it'),
-    (5, 'gan_fm', 'no_boundary', 'edges', 'people preferred it'), (3, 'ours_resize', 'resize_one_scale', 'mean_iou', 'Table 3, with resize-convolution'), (5, 'ours_resize', 'resize_no_boundary', 'edges', 'people preferred it, with resize-convolution'), (6, 'looks', 'gan_fm', 'diversity', 'Sec. 3.4'), (6, 'looks', 'looks_by_class', 'colours', 'Sec. 3.4')]
+    (5, 'gan_fm', 'no_boundary', 'edges', 'people preferred it'), (3, 'ours_resize', 'resize_one_scale', 'mean_iou', 'Table 3, with resize-convolution'), (5, 'ours_resize', 'resize_no_boundary', 'edges', 'people preferred it, with resize-convolution'), (6, 'looks', 'gan_fm', 'diversity', 'Sec. 3.4'), (6, 'looks', 'looks_by_class', 'colours', 'Sec. 3.4'),
+    (8, 'small_hinge', 'small', 'mean_iou', 'not in the paper'), (8, 'small_perceptual', 'small', 'mean_iou', 'not in the paper')]

@@ -90,7 +90,7 @@ def grid(results, scale, data, number):
         pen.text((2, i * (h + top + 4) + 1), name, fill='black', font=font)
         sheet.paste(strip.resize((w, h)), (0, i * (h + top + 4) + top))
     path = Path(results)/'pictures'/f'{scale}-{data}-table{number}.jpg'
-    sheet.save(path, quality=85)
+    sheet.save(path, quality=78)
     return f'pictures/{path.name}'
 
 
@@ -123,17 +123,17 @@ def verdict(results, scale, data, claim):
 
 
 def filled(text, results, scale, data):
-    "A text in which {row.score} and {row.iou.class} stand for measured figures, so that words cannot outlive them."
+    "A text in which {row.score}, {row.iou.class} and {long/row.score} stand for measured figures, so that words cannot outlive them."
     def measured(match):
-        row, *keys = match[1].split('.')
+        row, *keys = match[2].split('.')
         values = []
-        for r in known(results, scale, data, row):
+        for r in known(results, match[1] or scale, data, row):
             value = r['scores']
             for k in keys: value = value[k]
             values.append(value)
         if not values: return '(not run)'
         return f'{statistics.mean(values):.3f}' + (f' ± {statistics.stdev(values):.3f}' if len(values) > 1 else '')
-    return re.sub(r'\{([\w:]+(?:\.\w+)+)\}', measured, text)
+    return re.sub(r'\{(?:(\w+)/)?([\w:]+(?:\.\w+)+)\}', measured, text)
 
 
 def nothing_run(results, scale, data):

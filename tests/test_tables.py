@@ -151,6 +151,7 @@ def test_mean_spread_and_verdict(tmp_path):
     said = tables_page.verdict(tmp_path, 'toy', 'drawn', (1, 'ours', 'crn', 'mean_iou', 'Table 1'))
     assert 'undecided (2 of 3 seeds)' in said and '+0.150' in said
     assert tables_page.filled('{ours.mean_iou}, {looks.mean_iou}', tmp_path, 'toy', 'drawn') == '0.600 ± 0.100, (not run)'
+    assert tables_page.filled('{toy/ours.mean_iou}, {long/ours.mean_iou}', tmp_path, 'quick', 'drawn') == '0.600 ± 0.100, (not run)'
     write('oracle', 0, .9)
     assert 'yes (3 of 3 seeds)' in tables_page.verdict(tmp_path, 'toy', 'drawn', (1, 'oracle', 'ours', 'mean_iou', 'Table 1'))
 
