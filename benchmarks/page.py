@@ -8,6 +8,18 @@ import matplotlib.pyplot as plt
 RESULTS = Path(__file__).parent/'results'
 AIMS = { # (part, competitor): how many times as fast as the recipe it should be, on a CPU
     ('step', 'ours, fp32'): 1.25, ('step', 'ours, bf16'): 2.5, ('drawing', 'ours, bf16'): 2.5, ('pooling', 'ours'): 10, ('boundaries', 'ours'): 2}
+VERDICTS = { # of the part `means`
+    'without the shared discriminator pass': ('kept', 'one pass of the discriminator on the fake serves both networks, to the same bits (chapter 13); its share of a step on a processor is within the scatter'),
+    'without gradients only where needed': ('kept', 'the generator\'s loss computes no gradients of the discriminator\'s weights, which nobody would use'),
+    'without fused Adam': ('kept', 'all updates of a network in one call, and each weight is read once'),
+    'without memory let go early': ('kept', 'for the memory: the graph of a step is freed while its backward pass runs, not a step later'),
+    'without freed memory kept for the next use': ('kept', 'the system need not hand out new pages for every feature map (chapter 13a)'),
+    'with channels_last': ('dropped on processors', 'oneDNN chooses layouts of its own; on a GPU in 16 bits it is the default'),
+    'with recompute': ('an option', 'for memory, not for time'),
+    'ours, bf16': ('an option', 'the same training up to rounding; the default where it is faster'),
+    'bf16 with the other memory format': ('dropped on processors', 'channels_last costs here what it gains on a GPU'),
+    'bf16 with recompute': ('an option', 'for the largest pictures')}
+NOT_RUN = ['compile and CUDA graphs, memory formats and fp16 on a GPU']
 NEEDS_GPU = ['training step at 1024x512, 6 times the fp32 recipe and 35 % of the matrix peak', 'drawing 2048x1024 in 10 ms', 'first picture under 20 s',
              'training 2048x1024 within 11 GB by one argument, within 20 GB without', 'pooling 50 times the loop']
 
@@ -23,6 +35,29 @@ def table(part, rows):
         aim = AIMS.get((part, name))
         lines.append(f"| {name} | {ms(v)} | {f'{ratio:.2f}' if ratio else ''} | {aim or ''} |")
     return lines
+
+def means_table(rows):
+    "What single means are worth."
+    lines = ['| | ms: median (least to most) | ours, fp32, is so many times as fast | highest memory | | |', '| --- | ---: | ---: | ---: | --- | --- |']
+    for name, v in rows.items():
+        if not isinstance(v, dict) or 'median' not in v: continue
+        verdict, why = VERDICTS.get(name, ('', ''))
+        lines.append(f"| {name} | {ms(v)} | {1 / v['to_ours'] if v['to_ours'] != 1 else 1:.2f} | {v['peak'] / 1e9:.2f} GB | {verdict} | {why} |")
+    return lines
+
+def memory_table(rows):
+    "What the plan said beside what was measured."
+    lines = ['| | `pix2pixhd plan` | measured | ratio |', '| --- | ---: | ---: | ---: |']
+    return lines + [f"| {name} | {v['said'] / 1e9:.2f} GB | {v['measured'] / 1e9:.2f} GB | {v['ratio']:.2f} |" for name, v in rows.items() if isinstance(v, dict) and 'said' in v]
+
+def growth_table(rows):
+    "The growth of a step, one row for each size."
+    lines = ['| | recipe, ms | ours, ms |', '| --- | ---: | ---: |']
+    for key, label in (('by_pixels', 'pixels'), ('by_batch', 'scenes in a batch of 256x128'), ('by_objects', 'objects in 256x128'), ('by_ranks', 'ranks of one thread, a scene of 256x128 each')):
+        for n, v in rows.get(key, {}).items(): lines.append(f"| {int(n):,} {label} | {1000 * v['recipe']:.0f} | {1000 * v['ours']:.0f} |" if 'recipe' in v else f"| {n} {label} | | {1000 * v['ours']:.0f} |")
+    return lines
+
+TABLES = dict(means=means_table, memory=memory_table, growth=growth_table)
 
 def plot_parts(step, path):
     "Where the time of a step goes."
@@ -55,7 +90,7 @@ def page(path):
     what = next(iter(r.values()))['machine']
     lines = [f"## {what['gpu'] or what['processor']}", '', f"{what['cores']} cores, {what['threads']} threads, Python {what['python']}, PyTorch {what['torch']}. Measured in one run each, in turns.", '']
     for part, rows in r.items():
-        lines += [f'### {part.replace("_", " ")}', '', rows['what'], '', *table(part, rows), '']
+        lines += [f'### {part.replace("_", " ")}', '', rows['what'], '', *(TABLES[part](rows) if part in TABLES else table(part, rows)), '']
         if part == 'step':
             plot_parts(rows, RESULTS/f'{path.stem}_step.png')
             floors = ', '.join(f'{v:.2f} s in {k}' for k, v in rows['floor'].items())
@@ -63,7 +98,7 @@ def page(path):
         if part == 'pooling':
             plot_growth(rows, RESULTS/f'{path.stem}_pooling.png')
             lines += [f"![Growth of pooling]({path.stem}_pooling.png)", '']
-    return lines + ['', ''.join(['Not run here, for want of a GPU: ', '; '.join(NEEDS_GPU), '.']) if not what['gpu'] else '', '']
+    return lines + (['Not run here, for want of a GPU (`make bench` on a machine that has one adds its section): ' + '; '.join(NEEDS_GPU + NOT_RUN) + '.', ''] if not what['gpu'] else [])
 
 def main():
     files = sorted(p for p in RESULTS.glob('*.json') if 'step' in (d := json.loads(p.read_text())) and isinstance(d['step'], dict))

@@ -3,6 +3,7 @@
 fp32, three discriminator passes, a loop over objects, a condition made with scatter and four shifted comparisons, no trick of any kind."""
 import torch
 import torch.nn.functional as F
+from sklearn.cluster import KMeans
 from torch import nn
 
 
@@ -64,6 +65,17 @@ def pool(features, inst):
                 place = (where[:, 0] + n, where[:, 1] + c, where[:, 2], where[:, 3])
                 pooled[place] = features[place].mean()
     return pooled
+
+def style_book(encoder, scenes, device, k=10):
+    "Every object's mean feature, found one by one, and K-means for each class."
+    vectors = {}
+    for s in scenes:
+        features, inst = encoder(s.image[None].to(device)), s.instance_map[None].to(device)
+        for i in inst.unique().tolist():
+            where = (inst[0, 0] == i).nonzero()
+            c = int(s.label_map[0][tuple(where[0].tolist())])
+            vectors.setdefault(c, []).append(features[0, :, where[:, 0], where[:, 1]].mean(1).cpu().numpy())
+    return {c: KMeans(min(k, len(v)), random_state=0).fit(v).cluster_centers_ for c, v in vectors.items()}
 
 def one_hot(label, n): return torch.zeros(len(label), n, *label.shape[-2:]).scatter_(1, label.long(), 1.)
 

@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import re
+import resource
 import statistics
 import subprocess
 import sys
@@ -18,13 +19,19 @@ from torch.utils.flop_counter import FlopCounterMode
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT/'benchmarks'))
 import recipe
+from fastai.callback.core import Callback
 from pix2pixhd_nb.boundaries import instance_boundaries
 from pix2pixhd_nb.core import one_hot
 from pix2pixhd_nb.data.loaders import scene_dataloaders
 from pix2pixhd_nb.data.toy import LABEL_SPACE, ToyScenes, draw_scene
 from pix2pixhd_nb.pooling import instance_mean
-from pix2pixhd_nb.training import GAN, GANOptimizer, GANTraining, LossPair, pix2pixhd_networks
-from pix2pixhd_nb.losses import FeatureMatchingLoss
+from pix2pixhd_nb.budget import bytes_needed, rehearse
+from pix2pixhd_nb.distributed import distribute
+from pix2pixhd_nb.ranks import join_ranks, rank, world_size
+from pix2pixhd_nb.styles import StyleBook, measure_features
+from pix2pixhd_nb.training import GAN, GANOptimizer, GANTraining, LossPair, pix2pixhd_learner, pix2pixhd_networks
+from pix2pixhd_nb.losses import FeatureMatchingLoss, discriminator_losses
+from pix2pixhd_nb.planning import keep_freed_memory
 
 DEVICE = 'cuda' if torch.cuda.is_available() else 'cpu'
 N = LABEL_SPACE.n_classes
@@ -62,22 +69,110 @@ def scene(h, w, seed=0, n=1):
     return tuple(torch.stack([getattr(s, k) for s in scenes]).to(DEVICE) for k in ('label_map', 'instance_map', 'image'))
 
 class Ours:
-    "This library's training step, as its callback runs it, without the Learner."
-    def __init__(self, precision='fp32', channels_last=False, **shape):
-        self.gan = GAN(*pix2pixhd_networks(N, feature_channels=3, **shape), precision, channels_last).to(DEVICE)
+    "This library's training step, as its callback runs it, without the Learner; `without` takes single means away."
+    def __init__(self, precision='fp32', channels_last=False, recompute=False, without=(), **shape):
+        self.gan = GAN(*pix2pixhd_networks(N, feature_channels=3, **shape), precision, channels_last, recompute=recompute).to(DEVICE)
         self.training = GANTraining(feature_matching=FeatureMatchingLoss())
         self.training.learn = self # the callback asks its learner for the model
-        self.model, self.opt = self.gan, GANOptimizer(self.gan.parts(), precision=precision)
+        self.without, self.model, self.opt = without, self.gan, GANOptimizer(self.gan.parts(), precision=precision)
+        if 'fused Adam' in without:
+            for o in self.opt.both:
+                for group in o.opt.param_groups: group['fused'] = False
 
     def step(self, label, inst, real, note=lambda part: None):
-        g_loss = self.training.losses(self.gan(label, inst, real), real)
+        fake = self.gan(label, inst, real)
+        g_loss = self.training.losses(fake, real)
+        g_losses, d_losses = self.training.g_losses, self.training.d_losses
+        if 'shared pass' in self.without:
+            real_out, fake_out = self.gan.judge(real), self.gan.judge(fake.detach())
+            with self.gan.autocast(): d_losses = discriminator_losses(fake_out, real_out, self.training.gan_loss)
+        named, pair = {k: v.detach() for k, v in (g_losses | d_losses).items()}, LossPair(g_loss, sum(d_losses.values()) / 2, self.opt)
+        if 'memory let go' not in self.without: g_loss = g_losses = d_losses = fake = self.training.g_losses = self.training.d_losses = None
         note('forward')
-        LossPair(g_loss, sum(self.training.d_losses.values()) / 2, self.opt).backward()
+        if 'gradients only where needed' in self.without:
+            pair.generator.backward(retain_graph=True)
+            for p in self.gan.discriminator.parameters(): p.grad = None
+            torch.autograd.backward(pair.discriminator, inputs=list(self.gan.discriminator.parameters()))
+        else: pair.backward()
         note('backward')
         self.opt.step()
         self.opt.zero_grad()
         note('adam')
-        return {k: v.item() for k, v in (self.training.g_losses | self.training.d_losses).items()}
+        self.kept = fake, g_losses, d_losses # as a Learner would
+        return {k: v.item() for k, v in named.items()}
+
+MEANS = { # name: (precision, channels_last, recompute, means taken away); every one in a process of its own
+    'recipe': None,
+    'ours, fp32': ('fp32', False, False, ()),
+    'without the shared discriminator pass': ('fp32', False, False, ('shared pass',)),
+    'without gradients only where needed': ('fp32', False, False, ('gradients only where needed',)),
+    'without fused Adam': ('fp32', False, False, ('fused Adam',)),
+    'without memory let go early': ('fp32', False, False, ('memory let go',)),
+    'without freed memory kept for the next use': ('fp32', False, False, ('kept memory',)),
+    'with channels_last': ('fp32', True, False, ()),
+    'with recompute': ('fp32', False, True, ()),
+    'ours, bf16': ('bf16', DEVICE == 'cuda', False, ()),
+    'bf16 with the other memory format': ('bf16', DEVICE != 'cuda', False, ()),
+    'bf16 with recompute': ('bf16', DEVICE == 'cuda', True, ())}
+
+def runner_of(name, batch):
+    "What a worker does again and again: a step, or a drawing."
+    if MEANS[name] is None:
+        old = recipe.Recipe(N, **FULL)
+        for net in (old.G, old.E, old.D): net.to(DEVICE)
+        return lambda note: old.step(*batch, note)
+    precision, channels_last, recompute, without = MEANS[name]
+    if DEVICE == 'cpu' and 'kept memory' not in without: keep_freed_memory()
+    ours = Ours(precision, channels_last, recompute, without, **FULL)
+    return lambda note: ours.step(*batch, note)
+
+def drawer_of(name, batch):
+    features = torch.rand(1, 3, 256, 512, device=DEVICE)
+    if MEANS[name] is None:
+        old = recipe.Recipe(N, **FULL)
+        old.G.to(DEVICE)
+        return lambda note: old.draw(*batch[:2], features)
+    precision, channels_last, _, without = MEANS[name]
+    if DEVICE == 'cpu' and 'kept memory' not in without: keep_freed_memory()
+    gan = GAN(*pix2pixhd_networks(N, feature_channels=3, **FULL), precision, channels_last).to(DEVICE).eval()
+    def draw(note):
+        with gan.autocast(): gan.synthesizer(*batch[:2], features=features)
+    return draw
+
+def worker(name, drawing):
+    "One competitor: for every line on standard input one step or drawing; its seconds, the parts and the highest memory go to standard output."
+    torch.set_grad_enabled(not drawing)
+    run = (drawer_of if drawing else runner_of)(name, scene(256, 512))
+    for _ in sys.stdin:
+        took, parts = 0, {}
+        def note(part):
+            nonlocal last
+            wait()
+            now = time.perf_counter()
+            parts[part], last = parts.get(part, 0) + now - last, now
+        start = last = time.perf_counter()
+        run(note)
+        wait()
+        took = time.perf_counter() - start
+        peak = torch.cuda.max_memory_allocated() if DEVICE == 'cuda' else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        print(json.dumps([took, parts, peak]), flush=True)
+
+def in_processes(rounds, names, *flags):
+    "Competitors that live in processes of their own, in turns; the first of the two in each turn is not timed, since memory that lay idle is slow."
+    workers = {n: subprocess.Popen([sys.executable, __file__, '--worker', n, *flags], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for n in names}
+    def one(w):
+        w.stdin.write('\n'); w.stdin.flush()
+        return json.loads(w.stdout.readline())
+    try:
+        for w in workers.values(): one(w)
+        answers = {n: [] for n in names}
+        for _ in range(rounds):
+            for n, w in workers.items():
+                one(w)
+                answers[n].append(one(w))
+    finally:
+        for w in workers.values(): w.kill()
+    return {n: dict(median=statistics.median(t := [x[0] for x in a]), least=min(t), most=max(t), parts={k: statistics.median(x[1][k] for x in a) for k in a[0][1]}, peak=a[-1][2]) for n, a in answers.items()}
 
 def copy_weights(old, ours):
     "Both draw the same: the plain networks get our weights."
@@ -85,32 +180,27 @@ def copy_weights(old, ours):
     for a, b in pairs:
         for p, q in zip(a.parameters(), b.parameters(), strict=True): p.data.copy_(q.data)
 
-def parts_of(step, batch):
-    "Seconds of each part of one step, the second of two."
-    for _ in range(2):
-        parts, last = {}, time.perf_counter()
-        def note(part):
-            nonlocal last
-            wait()
-            now = time.perf_counter()
-            parts[part], last = parts.get(part, 0) + now - last, now
-        step(*batch, note)
-    return parts
-
 def step(rounds):
     "A whole training step at 512x256, full width, encoder, three discriminators, no perceptual loss."
     batch = scene(256, 512)
-    old = recipe.Recipe(N, **FULL)
+    old, ours = recipe.Recipe(N, **FULL), Ours(**FULL)
     for net in (old.G, old.E, old.D): net.to(DEVICE)
-    ours = {'fp32': Ours(**FULL), 'bf16': Ours('bf16', True, **FULL)}
-    copy_weights(old, ours['fp32'])
-    a, b = old.step(*batch), ours['fp32'].step(*batch)
+    copy_weights(old, ours)
+    a, counter = old.step(*batch), FlopCounterMode(display=False)
+    with counter: b = ours.step(*batch)
     assert abs(a['g'] - b['gan'] - b['feature_matching']) < 1e-3 * abs(a['g']), (a, b) # the same mathematics
-    result = turns(rounds, recipe=lambda: old.step(*batch), **{f'ours, {k}': (lambda o=o: o.step(*batch)) for k, o in ours.items()})
-    counter = FlopCounterMode(display=False)
-    with counter: ours['fp32'].step(*batch)
-    return result | dict(parts=dict(recipe=parts_of(old.step, batch)) | {f'ours, {k}': parts_of(o.step, batch) for k, o in ours.items()},
-                         operations=counter.get_total_flops(), floor={k: counter.get_total_flops() / r for k, r in matrix_rates().items()})
+    del old, ours
+    result = in_processes(rounds, ('recipe', 'ours, fp32', 'ours, bf16'))
+    parts = {n: r.pop('parts') for n, r in result.items()}
+    return result | dict(parts=parts, operations=counter.get_total_flops(), floor={k: counter.get_total_flops() / r for k, r in matrix_rates().items()})
+
+def means(rounds):
+    "The same step with single means taken away or added: what each one is worth."
+    names, result = list(MEANS), {}
+    for few in (names[:4], names[1:2] + names[4:7], names[1:2] + names[7:9], names[1:2] + names[9:]): # four fit into 24 GB together
+        found = in_processes(rounds, few)
+        for n, r in found.items(): result.setdefault(n, r | dict(to_ours=found['ours, fp32']['median'] / r['median']))
+    return result
 
 def matrix_rates(n=2048):
     "Operations a second of a matrix product, by precision."
@@ -120,17 +210,9 @@ def matrix_rates(n=2048):
         rates[k] = 2 * n ** 3 / turns(5, mm=lambda: a @ b)['mm']['least']
     return rates
 
-@torch.no_grad()
 def drawing(rounds):
     "A 512x256 scene from its maps and features, full width."
-    batch = scene(256, 512)
-    old, result = recipe.Recipe(N, **FULL), {}
-    old.G.to(DEVICE)
-    networks = {k: GAN(*pix2pixhd_networks(N, feature_channels=3, **FULL), k, k == 'bf16').to(DEVICE).eval() for k in ('fp32', 'bf16')}
-    features = torch.rand(1, 3, 256, 512, device=DEVICE)
-    def ours(gan):
-        with gan.autocast(): return gan.synthesizer(*batch[:2], features=features)
-    return result | turns(rounds, recipe=lambda: old.draw(*batch[:2], features), **{f'ours, {k}': (lambda g=g: ours(g)) for k, g in networks.items()})
+    return {n: r | dict(parts=None) for n, r in in_processes(rounds, ('recipe', 'ours, fp32', 'ours, bf16', 'bf16 with the other memory format', 'without freed memory kept for the next use'), '--draw').items()}
 
 def objects(h, w, n):
     "An instance map with n rectangles."
@@ -161,6 +243,67 @@ def one_hots(rounds):
     assert torch.equal(recipe.one_hot(label, 35), one_hot(label, 35))
     return turns(5 * rounds, recipe=lambda: recipe.one_hot(label, 35), ours=lambda: one_hot(label, 35))
 
+@torch.no_grad()
+def style_book(rounds):
+    "The style book of 20 scenes at 512x256: encoding, one mean for each object, ten clusters for each class."
+    scenes = [draw_scene(i, (256, 512)) for i in range(20)]
+    ours = GAN(*pix2pixhd_networks(N, feature_channels=3, **FULL)).synthesizer.to(DEVICE).eval()
+    old = recipe.generator(3, 16, 4, 0, 3).to(DEVICE)
+    for p, q in zip(old.parameters(), ours.encoder.parameters(), strict=True): p.data.copy_(q.data)
+    return turns(rounds, recipe=lambda: recipe.style_book(old, scenes, DEVICE), ours=lambda: StyleBook.fit(measure_features(ours, scenes), LABEL_SPACE))
+
+SMALL = dict(width=16, n_downsample=4, n_blocks=9, n_scales=3, discriminator_width=16, encoder_width=8)
+
+def growth(rounds):
+    "A training step with a quarter of the channels: how it grows with pixels, batch, objects and ranks."
+    old, ours = recipe.Recipe(N, **SMALL), Ours(**SMALL)
+    for net in (old.G, old.E, old.D): net.to(DEVICE)
+    def both(batch): return {k: v['median'] for k, v in turns(rounds, recipe=lambda: old.step(*batch), ours=lambda: ours.step(*batch)).items()}
+    def with_objects(n):
+        label, _, real = scene(128, 256)
+        return label, objects(128, 256, n), real
+    return dict(by_pixels={2 * h * h: both(scene(h, 2 * h)) for h in (64, 128, 256)}, by_batch={n: both(scene(128, 256, n=n)) for n in (1, 2, 4)},
+                by_objects={n: both(with_objects(n)) for n in (1, 10, 100, 1000)}, by_ranks={n: dict(ours=ranks(n)) for n in (1, 2)} if DEVICE == 'cpu' else {})
+
+def ranks(n):
+    "Seconds of a step of `n` processes with one thread each, a scene each."
+    run = subprocess.run([sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node', str(n), __file__, '--rank'], capture_output=True, text=True, check=True, env=os.environ | dict(OMP_NUM_THREADS='1'))
+    return float(run.stdout.split()[-1])
+
+def rank_worker():
+    "One rank of a training of eight steps on 256x128; the first rank says the seconds of a step, the first two left out."
+    join_ranks()
+    class Streets(list): label_space = LABEL_SPACE
+    scenes, times = Streets(draw_scene(i, (128, 256)) for i in range(8 * world_size())), []
+    dls = scene_dataloaders(scenes, scenes[:1], bs=1, seed=0, device='cpu')
+    learn = distribute(pix2pixhd_learner(dls, feature_channels=3, **SMALL))
+    class Clock(Callback):
+        def after_batch(self):
+            if self.training: times.append(time.perf_counter())
+    with learn.no_bar(), learn.no_logging(): learn.fit(1, cbs=Clock())
+    if not rank(): print((times[-1] - times[1]) / (len(times) - 2))
+
+CARDS = {'fp32': ('fp32', False, False), 'fp32, recompute': ('fp32', False, True), 'bf16': ('bf16', DEVICE == 'cuda', False), 'bf16, recompute': ('bf16', DEVICE == 'cuda', True)}
+
+def memory(rounds):
+    "The highest memory of training steps at 512x256, full width, beside what `pix2pixhd plan` says before."
+    result = {}
+    for name in CARDS:
+        run = subprocess.run([sys.executable, __file__, '--card', name], capture_output=True, text=True, check=True)
+        said, measured = map(int, run.stdout.split()[-2:])
+        result[name] = dict(said=said, measured=measured, ratio=said / measured)
+        print(f'  {name:22} said {said / 1e9:.2f} GB, measured {measured / 1e9:.2f} GB')
+    return result
+
+def card_worker(name):
+    "What the plan says of one way to train, then the highest memory of three steps."
+    precision, channels_last, recompute = CARDS[name]
+    said = bytes_needed(rehearse((256, 512), n_classes=N, precision=precision, recompute=recompute, feature_channels=3, **FULL), DEVICE)
+    if DEVICE == 'cpu': keep_freed_memory()
+    ours, batch = Ours(precision, channels_last, recompute, **FULL), scene(256, 512)
+    for _ in range(3): ours.step(*batch)
+    print(said, torch.cuda.max_memory_reserved() if DEVICE == 'cuda' else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+
 def loader(rounds):
     "Scenes a second from PNG and JPEG files at 512x256, beside the step."
     from tempfile import TemporaryDirectory
@@ -177,13 +320,20 @@ def imports(rounds):
     return turns(rounds, **{'torch alone': run('import torch'), 'torch and boundaries': run('import torch, pix2pixhd_nb.boundaries'),
                             'torch and pipeline': run('import torch, pix2pixhd_nb.pipeline'), 'torch and training': run('import torch, pix2pixhd_nb.training')})
 
-PARTS = dict(step=(step, 5), drawing=(drawing, 7), pooling=(pooling, 7), boundaries=(boundaries, 7), one_hot=(one_hots, 7), loader=(loader, 3), imports=(imports, 5))
+PARTS = dict(step=(step, 5), means=(means, 3), drawing=(drawing, 7), pooling=(pooling, 7), boundaries=(boundaries, 7), one_hot=(one_hots, 7), style_book=(style_book, 3), growth=(growth, 3), memory=(memory, 1), loader=(loader, 3), imports=(imports, 5))
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('parts', nargs='*', choices=[*PARTS, []], default=[])
     parser.add_argument('--rounds', type=int, help='rounds of each row')
+    parser.add_argument('--worker', choices=MEANS, help=argparse.SUPPRESS)
+    parser.add_argument('--rank', action='store_true', help=argparse.SUPPRESS)
+    parser.add_argument('--card', choices=CARDS, help=argparse.SUPPRESS)
+    parser.add_argument('--draw', action='store_true', help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.rank: return rank_worker()
+    if arguments.card: return card_worker(arguments.card)
+    if arguments.worker: return worker(arguments.worker, arguments.draw)
     name, what = machine()
     path = ROOT/'benchmarks/results'/f'{name}.json'
     known = json.loads(path.read_text()) if path.is_file() else {}

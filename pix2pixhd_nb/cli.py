@@ -118,7 +118,7 @@ def train(folder, # the dataset, in any layout that `pix2pixhd doctor` knows
     state = from_first(latest_checkpoint(out) if resume and not rank() else None)
     at_stage = state['stage'] if state else 0
     networks = dict(width=width, n_downsample=downsample, n_blocks=blocks, feature_channels=features, n_scales=discriminators,
-                    discriminator_width=discriminator_width, perceptual=perceptual, precision=precision, channels_last=precision != 'fp32', recompute=recompute)
+                    discriminator_width=discriminator_width, perceptual=perceptual, precision=precision, channels_last=precision != 'fp32' and default_device().type == 'cuda', recompute=recompute)
     torch.manual_seed(seed)
     learn = None
     for stage, (level, is_frozen) in enumerate(stages_of(enhancers)):

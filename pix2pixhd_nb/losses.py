@@ -68,7 +68,8 @@ def load_vgg_weights(weights, # path of a state dict, or the dict: keys 'feature
     if not isinstance(weights, dict):
         if not Path(weights).is_file(): raise FileNotFoundError(
             f"No VGG19 weights at {weights}: save the state dict of torchvision's vgg19 there, or leave the perceptual loss out.")
-        weights = torch.load(weights, map_location='cpu', weights_only=True)
+        try: weights = torch.load(path := weights, map_location='cpu', weights_only=True)
+        except Exception as e: raise ValueError(f'{path} cannot be read as weights ({type(e).__name__}): expected a file of tensors that torch.save wrote.') from None
     state = {k.removeprefix('features.'): v for k, v in weights.items()}
     numbers = [k.split('.')[0] for k in state if k.endswith('.weight')]
     return {int(n): (state[f'{n}.weight'], state[f'{n}.bias']) for n in numbers if n.isdigit() and f'{n}.bias' in state}

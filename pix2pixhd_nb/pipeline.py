@@ -22,6 +22,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from .core import LabelSpace, from_pil, to_pil
 from .data.datasets import connected_components, read_ids, read_image
+from .planning import keep_freed_memory
 from .pooling import paint_features
 from .models.baselines import CascadedRefinementNetwork, UNet
 from .models.encoder import FeatureEncoder
@@ -51,6 +52,7 @@ class Pix2PixHD:
                 ):
         self.synthesizer, self.label_space = synthesizer.eval().requires_grad_(False), label_space
         self.style_book, n = style_book, synthesizer.n_classes
+        if next(synthesizer.parameters()).device.type == 'cpu': keep_freed_memory() # the next drawing needs as much
         if style_book: style_book.check_model(synthesizer)
         if label_space is not None and label_space.n_classes != n: raise ValueError(f'The label space has {label_space.n_classes} classes but the networks were built for {n}: pass the label space that they were trained with.')
 

@@ -25,6 +25,7 @@ from fastai.learner import Learner, Metric
 from fastai.optimizer import OptimWrapper
 from .augmentation import DifferentiableAugmentation
 from .losses import FeatureMatchingLoss, GANLoss, PerceptualLoss, discriminator_losses, generator_losses
+from .planning import keep_freed_memory
 from .ranks import mean_over_ranks
 from .models.discriminators import MultiscaleDiscriminator
 from .models.blocks import recompute_blocks
@@ -207,7 +208,9 @@ class GANTraining(Callback):
         for cb in self.learn.cbs:
             if isinstance(cb, LRFinder): raise ValueError('lr_find looks for the rate at which one loss falls fastest, but the losses of two networks that train against each other have no such rate: keep the paper\'s 2e-4, or compare the pictures of two short runs.')
             if isinstance(cb, MixedPrecision): raise ValueError("fastai's MixedPrecision scales one loss for one optimiser: leave it out and pass precision='bf16' or 'fp16' to pix2pixhd_learner.")
-        if self.perceptual: self.perceptual.to(next(self.model.parameters()).device)
+        device = next(self.model.parameters()).device
+        if self.perceptual: self.perceptual.to(device)
+        if device.type == 'cpu': keep_freed_memory()
 
     def before_batch(self):
         label_map, instance_map, *features = self.xb
