@@ -24,7 +24,9 @@ NEEDS_GPU = ['training step at 1024x512, 6 times the fp32 recipe and 35 % of the
              'training 2048x1024 within 11 GB by one argument, within 20 GB without', 'pooling 50 times the loop']
 
 
-def ms(v): return f"{1000 * v['median']:.3g} ({1000 * v['least']:.3g} to {1000 * v['most']:.3g})"
+def number(x): return f"{x:,.0f}" if x >= 100 else f"{x:.3g}"
+
+def ms(v): return f"{number(1000 * v['median'])} ({number(1000 * v['least'])} to {number(1000 * v['most'])})"
 
 def table(part, rows):
     "The competitors of one part, each beside the recipe."
