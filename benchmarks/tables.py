@@ -25,7 +25,7 @@ from pix2pixhd_nb.cli import ScenesInMemory
 from pix2pixhd_nb.competitors import crn_learner, pix2pix_learner
 from pix2pixhd_nb.core import from_pil, to_pil
 from pix2pixhd_nb.data.datasets import open_dataset
-from pix2pixhd_nb.data.loaders import scene_dataloaders
+from pix2pixhd_nb.data.loaders import resize, scene_dataloaders
 from pix2pixhd_nb.data.toy import ToyScenes
 from pix2pixhd_nb.edges import compare_edges
 from pix2pixhd_nb.evaluation import compare_to_oracle, train_segmenter
@@ -79,7 +79,8 @@ class Bench:
     def scenes(self, split, n, seed):
         if self.data == 'drawn': return ScenesInMemory(ToyScenes(n, size=self.settings['size'], seed=seed))
         photos = open_dataset(self.folder, 'val' if split == 'test' and (Path(self.folder)/'val').is_dir() else split)
-        return gathered([photos[i] for i in range(len(photos))[:n]], photos.label_space)
+        shrunk = lambda x, by=self.settings.get('shrink', 1): x if x is None or by == 1 else resize(x, (x.shape[-2] // by, x.shape[-1] // by))
+        return gathered([type(s)(*map(shrunk, (s.label_map, s.instance_map, s.image)), s.name) for s in (photos[i] for i in range(len(photos))[:n])], photos.label_space)
 
     @cached_property
     def train(self): return self.scenes('train', self.settings['n_train'], 0)
@@ -127,7 +128,7 @@ def learner(self:Bench, run, dls):
     "The learner of a run, as the configuration says."
     s, run = self.settings, {k: v for k, v in run.items() if k not in ('name', 'small', 'lr')}
     method, generator, pool = run.pop('method', 'ours'), run.pop('generator', None), run.pop('pool', 'instance')
-    shared = dict(lr=s['lr'], precision=self.precision, channels_last=True)
+    shared = dict(lr=s['lr'], precision=self.precision, channels_last=default_device().type == 'cuda')
     if run.pop('perceptual', False): run['perceptual'] = self.perceptual
     if method == 'pix2pix': return pix2pix_learner(dls, **s['unet'], **shared, **run, discriminator_width=s['ours']['discriminator_width'])
     if method == 'crn': return crn_learner(dls, **s['crn'], **shared, **run)
@@ -315,7 +316,7 @@ def parse(argv):
     parser.add_argument('--scale', default='quick', choices=SCALES)
     parser.add_argument('--rows', nargs='+', help='only these rows of the tables')
     parser.add_argument('--seeds', type=int, nargs='+', default=[0], help='of weights and order')
-    parser.add_argument('--data', nargs='+', help='folders of data sets for the full scale')
+    parser.add_argument('--data', nargs='+', help='folders of data sets, for the scales on real photos')
     parser.add_argument('--minutes', type=float, default=10, help='of one sitting of a row; what is left goes on with the same command')
     parser.add_argument('--vgg', default=WEIGHTS/'vgg19_imagenet_to_relu3_4.pth', help='VGG19 weights, for the perceptual loss')
     parser.add_argument('--squeezenet', default=WEIGHTS/'squeezenet1_1_imagenet.pth', help='SqueezeNet 1.1 weights, for the segmenter of photos')
@@ -331,8 +332,8 @@ def main(argv=None):
     if a.scale == 'full' and not torch.cuda.is_available() and not a.anyway:
         print('The full scale needs a GPU and there is none: its rows stay "not run (no GPU)"; --anyway runs them on the processor, for days.')
         return 1
-    if a.scale == 'full': places = {Path(f).name: f for f in a.data or [DATA/d for d in SCALES['full']['data']]}
-    else: places = {'drawn': None}
+    data = SCALES[a.scale]['data']
+    places = {'drawn': None} if data == 'drawn' else {Path(f).name: f for f in a.data or [DATA/d for d in data]}
     squeezenet = a.squeezenet if Path(a.squeezenet).is_file() else None
     for data, folder in places.items():
         bench = Bench(a.scale, data, a.results, a.work, a.vgg, squeezenet, folder)

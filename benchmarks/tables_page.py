@@ -123,17 +123,17 @@ def verdict(results, scale, data, claim):
 
 
 def filled(text, results, scale, data):
-    "A text in which {row.score}, {row.iou.class} and {long/row.score} stand for measured figures, so that words cannot outlive them."
+    "A text in which {row.score}, {row.iou.class}, {long/row.score} and {photos-facades_256/row.score} stand for measured figures, so that words cannot outlive them."
     def measured(match):
         row, *keys = match[2].split('.')
-        values = []
-        for r in known(results, match[1] or scale, data, row):
+        values, where = [], (match[1] or scale).split('-')
+        for r in known(results, where[0], where[1] if where[1:] else data, row):
             value = r['scores']
             for k in keys: value = value[k]
             values.append(value)
         if not values: return '(not run)'
         return f'{statistics.mean(values):.3f}' + (f' ± {statistics.stdev(values):.3f}' if len(values) > 1 else '')
-    return re.sub(r'\{(?:(\w+)/)?([\w:]+(?:\.\w+)+)\}', measured, text)
+    return re.sub(r'\{(?:([\w-]+)/)?([\w:]+(?:\.\w+)+)\}', measured, text)
 
 
 def nothing_run(results, scale, data):
@@ -151,7 +151,7 @@ def section(results, scale, data, account):
     "All tables of one data set at one scale."
     lines = [f"## {scale}, {'drawn scenes' if data == 'drawn' else data}", '', about(results, scale, data), '']
     runs = {n: any(known(results, scale, data, r) for r in t['rows'] if r != 'oracle') for n, t in TABLES.items()}
-    any_run, skipped = any(runs.values()), [str(n) for n in TABLES if scale == 'long' and not runs[n]]
+    any_run, skipped = any(runs.values()), [str(n) for n in TABLES if scale in ('long', 'photos') and not runs[n]]
     if scale == 'full' and not any_run: return lines + nothing_run(results, scale, data)
     if skipped: lines += [f"Not run at this scale: table{'s' * (len(skipped) > 1)} {', '.join(skipped)}.", '']
     for n, t in TABLES.items():
@@ -171,7 +171,8 @@ def page(results):
              'ours are of other data, smaller and shorter, so compare orders and ratios, not levels. `± ` is the standard deviation over seeds of training; a row of one seed has none.', '']
     if account.get('summary'): lines += ['## What agreed, and what did not', '', *(x for text in account['summary'] for x in (filled(text, results, 'quick', 'drawn'), ''))]
     for scale in ('quick', 'long'): lines += section(results, scale, 'drawn', account.get(scale, {}))
-    for data in SCALES['full']['data']: lines += section(results, 'full', data, {})
+    for scale in ('photos', 'full'):
+        for data in SCALES[scale]['data']: lines += section(results, scale, data, account.get(f'{scale}-{data}', {}))
     return '\n'.join(lines).rstrip() + '\n'
 
 

@@ -20,4 +20,4 @@ def instance_boundaries(instance_map, # (N, 1, H, W) int, object ids
     edges[..., :-1] |= across
     edges[..., 1:, :] |= down
     edges[..., :-1, :] |= down
-    return edges.float()
+    return edges.view(torch.uint8).float() # a byte becomes a float faster than a bool does

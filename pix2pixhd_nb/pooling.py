@@ -10,18 +10,19 @@ import torch
 
 # %% ../nbs/02_pooling.ipynb #c010
 def instance_index(instance_map, # (N, 1, H, W) int object ids, up to 64 bits
-                  ): # index (N*H*W,) of each pixel's object, picture (K,), id (K,)
+                  ): # index (N*H*W,) of each pixel's object, picture (K,), id (K,), area (K,) in pixels
     "Number the objects of a batch 0 to K-1; objects of different pictures never share a number."
     if instance_map.is_floating_point(): raise ValueError(f'instance_map is {instance_map.dtype}, expected integer object ids.')
     ids = instance_map.reshape(len(instance_map), -1).long()
     low, high = (int(x) for x in torch.stack(ids.aminmax()))
     span = high - low + 1
-    keys = (ids - low + torch.arange(len(ids), device=ids.device)[:, None] * span).flatten()
+    keys = (ids + (torch.arange(len(ids), device=ids.device)[:, None] * span - low)).flatten()
     if len(ids) * span <= max(len(keys), 2**16):
-        occurs = torch.bincount(keys, minlength=len(ids) * span) > 0
-        found, index = occurs.nonzero().flatten(), (occurs.cumsum(0) - 1).index_select(0, keys)
-    else: found, index = torch.unique(keys, return_inverse=True)
-    return index, found // span, found % span + low
+        areas = torch.bincount(keys, minlength=len(ids) * span)
+        found, index = areas.nonzero().flatten(), ((areas > 0).cumsum(0) - 1).index_select(0, keys)
+        area = areas[found]
+    else: found, index, area = torch.unique(keys, return_inverse=True, return_counts=True)
+    return index, found // span, found % span + low, area
 
 # %% ../nbs/02_pooling.ipynb #c012
 def instance_vectors(features, # (N, C, H, W) float
@@ -30,9 +31,8 @@ def instance_vectors(features, # (N, C, H, W) float
     "The mean feature vector of every object of a batch, as a table (Sec. 3.4)."
     if features.shape[-2:] != instance_map.shape[-2:] or len(features) != len(instance_map):
         raise ValueError(f'features are {tuple(features.shape)} but instance_map is {tuple(instance_map.shape)}: batch, height and width must agree.')
-    index, picture, ids = instance_index(instance_map)
+    index, picture, ids, area = instance_index(instance_map)
     flat = features.movedim(1, 0).reshape(features.shape[1], -1).float()
-    area = torch.bincount(index, minlength=len(ids))
     sums = flat.new_zeros(len(flat), len(ids)).scatter_add(1, index.expand_as(flat), flat)
     return dict(picture=picture, id=ids, area=area, vector=(sums / area).T, index=index)
 
@@ -52,7 +52,7 @@ def paint_features(vectors, # {object id: (C,) vector}, or a list of such dicts,
                   ): # (N, C, H, W) float
     "Fill every object with its vector: the features a generator is given at synthesis (Sec. 3.4)."
     dicts = vectors if isinstance(vectors, (list, tuple)) else [vectors] * len(instance_map)
-    index, picture, ids = instance_index(instance_map)
+    index, picture, ids, _ = instance_index(instance_map)
     places = list(zip(picture.tolist(), ids.tolist()))
     missing = sorted({i for n, i in places if i not in dicts[n]})
     if missing: raise ValueError(f"vectors has none for object id {', '.join(map(str, missing[:5]))}: every id in instance_map needs one.")

@@ -24,6 +24,7 @@ from sklearn.metrics import silhouette_score
 from .pooling import instance_index, instance_vectors
 from .ranks import gather, rank, world_size
 from .models.synthesis import pad_to_multiple
+from .planning import keep_freed_memory
 
 # %% ../nbs/17_styles.ipynb #c008
 @dataclass
@@ -66,7 +67,7 @@ def _measure(synthesizer, batch, first, by):
     regions = label if by == 'class' else torch.stack([s.label_map if s.instance_map is None else s.instance_map for s in batch]).long()
     pad = lambda x: pad_to_multiple(x, synthesizer.multiple_of, 2 * synthesizer.multiple_of).to(next(synthesizer.parameters()).device)
     padded = pad(regions)
-    table = instance_vectors(synthesizer.encode(pad(torch.stack([s.image for s in batch])), padded), padded)
+    table = instance_vectors(synthesizer.pixel_features(pad(torch.stack([s.image for s in batch]))), padded)
     n, size = len(table['id']), label.shape[-2:]
     index = table['index'].view(len(batch), *padded.shape[-2:])[:, :size[0], :size[1]].flatten().cpu()
     area = torch.bincount(index, minlength=n)
@@ -78,11 +79,13 @@ def _measure(synthesizer, batch, first, by):
 def measure_features(synthesizer, # Synthesizer with an encoder
                      scenes, # sequence of Scene with images
                      by='instance', # 'instance', or 'class': one vector for all objects of a class in a picture
-                     bs=4, # scenes encoded at a time; those of one size that follow each other
+                     bs=None, # scenes encoded at a time, of one size that follow each other; 4 on a GPU, 1 on a processor, which is faster so
                     ): # FeatureTable
     "Encode a dataset once and average over every instance (Sec. 3.4)."
     if by not in ('instance', 'class'): raise ValueError(f"by is {by!r}, expected 'instance' or 'class'.")
-    fingerprint, parts, batch = encoder_fingerprint(synthesizer), [], []
+    fingerprint, parts, batch, device = encoder_fingerprint(synthesizer), [], [], next(synthesizer.parameters()).device.type
+    if device == 'cpu': keep_freed_memory()
+    bs = bs or (1 if device == 'cpu' else 4)
     start, end = (len(scenes) * r // world_size() for r in (rank(), rank() + 1)) # each rank measures its part
     for i in progress_bar(range(start, end)):
         scene = scenes[i]
@@ -248,7 +251,7 @@ def draw(self:StyleBook,
     "A random look for every object of a scene (Sec. 3.4)."
     if per not in ('instance', 'class'): raise ValueError(f"per is {per!r}, expected 'instance' or 'class'.")
     rng = np.random.default_rng(seed)
-    index, _, ids = instance_index(instance_map.cpu())
+    index, _, ids, _ = instance_index(instance_map.cpu())
     classes = _class_of(label_map.cpu(), index, len(ids), self.label_space.n_classes).tolist()
     shared = {c: self._any_look(c, rng) for c in sorted(set(classes))} if per == 'class' else {}
     return {i: shared[c] if shared else self._any_look(c, rng) for i, c in zip(ids.tolist(), classes)}

@@ -78,15 +78,21 @@ def condition(self:Synthesizer,
 
 # %% ../../nbs/10a_models.synthesis.ipynb #c014
 @patch
+def pixel_features(self:Synthesizer,
+                   image, # (N, 3, H, W) in [-1, 1]
+                  ): # (N, F, H, W)
+    "What the encoder says of every pixel, before the mean over instances."
+    if not self.encoder: raise ValueError('This model has no encoder: build it with one to draw with instance features.')
+    raw = self.encoder.raw(F.avg_pool2d(image, self.shrink) if self.shrink > 1 else image)
+    return F.interpolate(raw, size=image.shape[-2:])
+
+@patch
 def encode(self:Synthesizer,
            image, # (N, 3, H, W) in [-1, 1]
            instance_map, # (N, 1, H, W) int
           ): # (N, F, H, W), each pixel its object's features
     "The looks of the objects of a photo, pooled over each instance (Sec. 3.4)."
-    if not self.encoder: raise ValueError('This model has no encoder: build it with one to draw with instance features.')
-    if self.shrink > 1: image = F.avg_pool2d(image, self.shrink)
-    raw = self.encoder.raw(image)
-    return instance_mean(F.interpolate(raw, size=instance_map.shape[-2:]), instance_map)
+    return instance_mean(self.pixel_features(image), instance_map)
 
 # %% ../../nbs/10a_models.synthesis.ipynb #c020
 def pad_to_multiple(x, # (N, C, H, W)
