@@ -96,7 +96,7 @@ def page(path):
         if part == 'step':
             plot_parts(rows, RESULTS/f'{path.stem}_step.png')
             floors = ', '.join(f'{v:.2f} s in {k}' for k, v in rows['floor'].items())
-            lines += [f"![Where the time goes]({path.stem}_step.png)", '', f"One step of ours is {rows['operations'] / 1e12:.2f} TFLOP; at the rate of a matrix product on this machine that is at least {floors}.", '']
+            lines += [f"![Where the time goes]({path.stem}_step.png)", '', f"One step of ours is {rows['operations'] / 1e12:.2f} TFLOP; at the best rate that a matrix product or a convolution reached on this machine that is at least {floors}.", '']
         if part == 'pooling':
             plot_growth(rows, RESULTS/f'{path.stem}_pooling.png')
             lines += [f"![Growth of pooling]({path.stem}_pooling.png)", '']

@@ -67,7 +67,7 @@ def pool(features, inst):
     return pooled
 
 def style_book(encoder, scenes, device, k=10):
-    "Every object's mean feature, found one by one, and K-means for each class."
+    "Every object's mean feature, found one by one, and K-means for each class, with the ten starts that scikit-learn had as its default."
     vectors = {}
     for s in scenes:
         features, inst = encoder(s.image[None].to(device)), s.instance_map[None].to(device)
@@ -75,7 +75,7 @@ def style_book(encoder, scenes, device, k=10):
             where = (inst[0, 0] == i).nonzero()
             c = int(s.label_map[0][tuple(where[0].tolist())])
             vectors.setdefault(c, []).append(features[0, :, where[:, 0], where[:, 1]].mean(1).cpu().numpy())
-    return {c: KMeans(min(k, len(v)), random_state=0).fit(v).cluster_centers_ for c, v in vectors.items()}
+    return {c: KMeans(min(k, len(v)), n_init=10, random_state=0).fit(v).cluster_centers_ for c, v in vectors.items()}
 
 def one_hot(label, n): return torch.zeros(len(label), n, *label.shape[-2:]).scatter_(1, label.long(), 1.)
 

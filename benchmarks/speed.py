@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT/'benchmarks'))
 import recipe
 from fastai.callback.core import Callback
+from fastprogress import fastprogress
 from pix2pixhd_nb.boundaries import instance_boundaries
 from pix2pixhd_nb.core import one_hot
 from pix2pixhd_nb.data.loaders import scene_dataloaders
@@ -139,10 +140,21 @@ def drawer_of(name, batch):
         with gan.autocast(): gan.synthesizer(*batch[:2], features=features)
     return draw
 
-def worker(name, drawing):
-    "One competitor: for every line on standard input one step or drawing; its seconds, the parts and the highest memory go to standard output."
-    torch.set_grad_enabled(not drawing)
-    run = (drawer_of if drawing else runner_of)(name, scene(256, 512))
+def booker_of(name, batch):
+    scenes = [draw_scene(i, (256, 512)) for i in range(20)]
+    fastprogress.NO_BAR = True # standard output is for the answers
+    if MEANS[name] is None:
+        old = recipe.generator(3, 16, 4, 0, 3).to(DEVICE)
+        return lambda note: recipe.style_book(old, scenes, DEVICE)
+    ours = GAN(*pix2pixhd_networks(N, feature_channels=3, **FULL)).synthesizer.to(DEVICE).eval()
+    return lambda note: StyleBook.fit(measure_features(ours, scenes), LABEL_SPACE)
+
+TASKS = dict(step=runner_of, draw=drawer_of, book=booker_of)
+
+def worker(name, task):
+    "One competitor: for every line on standard input one run of its task; its seconds, the parts and the highest memory go to standard output."
+    torch.set_grad_enabled(task == 'step')
+    run = TASKS[task](name, scene(256, 512))
     for _ in sys.stdin:
         took, parts = 0, {}
         def note(part):
@@ -157,9 +169,9 @@ def worker(name, drawing):
         peak = torch.cuda.max_memory_allocated() if DEVICE == 'cuda' else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         print(json.dumps([took, parts, peak]), flush=True)
 
-def in_processes(rounds, names, *flags):
+def in_processes(rounds, names, task='step'):
     "Competitors that live in processes of their own, in turns; the first of the two in each turn is not timed, since memory that lay idle is slow."
-    workers = {n: subprocess.Popen([sys.executable, __file__, '--worker', n, *flags], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for n in names}
+    workers = {n: subprocess.Popen([sys.executable, __file__, '--worker', n, '--task', task], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for n in names}
     def one(w):
         w.stdin.write('\n'); w.stdin.flush()
         return json.loads(w.stdout.readline())
@@ -203,16 +215,17 @@ def means(rounds):
     return result
 
 def matrix_rates(n=2048):
-    "Operations a second of a matrix product, by precision."
+    "Operations a second of a matrix product, or of a 3x3 convolution where its library is the faster one, by precision."
     rates = {}
     for k, dtype in dict(fp32=torch.float32, bf16=torch.bfloat16).items():
-        a, b = (torch.randn(n, n, device=DEVICE).to(dtype) for _ in range(2))
-        rates[k] = 2 * n ** 3 / turns(5, mm=lambda: a @ b)['mm']['least']
+        a, b, image, kernel = (torch.randn(*s, device=DEVICE).to(dtype) for s in ((n, n), (n, n), (1, 512, 64, 64), (512, 512, 3, 3)))
+        t = turns(10, product=lambda: a @ b, convolution=lambda: torch.conv2d(image, kernel, padding=1))
+        rates[k] = max(2 * n ** 3 / t['product']['least'], 2 * 512 ** 2 * 9 * 64 ** 2 / t['convolution']['least'])
     return rates
 
 def drawing(rounds):
     "A 512x256 scene from its maps and features, full width."
-    return {n: r | dict(parts=None) for n, r in in_processes(rounds, ('recipe', 'ours, fp32', 'ours, bf16', 'bf16 with the other memory format', 'without freed memory kept for the next use'), '--draw').items()}
+    return {n: r | dict(parts=None) for n, r in in_processes(rounds, ('recipe', 'ours, fp32', 'ours, bf16', 'bf16 with the other memory format', 'without freed memory kept for the next use'), 'draw').items()}
 
 def objects(h, w, n):
     "An instance map with n rectangles."
@@ -243,14 +256,9 @@ def one_hots(rounds):
     assert torch.equal(recipe.one_hot(label, 35), one_hot(label, 35))
     return turns(5 * rounds, recipe=lambda: recipe.one_hot(label, 35), ours=lambda: one_hot(label, 35))
 
-@torch.no_grad()
 def style_book(rounds):
     "The style book of 20 scenes at 512x256: encoding, one mean for each object, ten clusters for each class."
-    scenes = [draw_scene(i, (256, 512)) for i in range(20)]
-    ours = GAN(*pix2pixhd_networks(N, feature_channels=3, **FULL)).synthesizer.to(DEVICE).eval()
-    old = recipe.generator(3, 16, 4, 0, 3).to(DEVICE)
-    for p, q in zip(old.parameters(), ours.encoder.parameters(), strict=True): p.data.copy_(q.data)
-    return turns(rounds, recipe=lambda: recipe.style_book(old, scenes, DEVICE), ours=lambda: StyleBook.fit(measure_features(ours, scenes), LABEL_SPACE))
+    return {n: r | dict(parts=None) for n, r in in_processes(rounds, ('recipe', 'ours, fp32'), 'book').items()}
 
 SMALL = dict(width=16, n_downsample=4, n_blocks=9, n_scales=3, discriminator_width=16, encoder_width=8)
 
@@ -329,11 +337,11 @@ def main():
     parser.add_argument('--worker', choices=MEANS, help=argparse.SUPPRESS)
     parser.add_argument('--rank', action='store_true', help=argparse.SUPPRESS)
     parser.add_argument('--card', choices=CARDS, help=argparse.SUPPRESS)
-    parser.add_argument('--draw', action='store_true', help=argparse.SUPPRESS)
+    parser.add_argument('--task', choices=TASKS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.rank: return rank_worker()
     if arguments.card: return card_worker(arguments.card)
-    if arguments.worker: return worker(arguments.worker, arguments.draw)
+    if arguments.worker: return worker(arguments.worker, arguments.task)
     name, what = machine()
     path = ROOT/'benchmarks/results'/f'{name}.json'
     known = json.loads(path.read_text()) if path.is_file() else {}

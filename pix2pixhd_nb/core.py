@@ -121,7 +121,7 @@ def to_pil(image): # (C, H, W) or (1, C, H, W) float in [-1, 1]; 1, 3 or 4 chann
     "A float image as a PIL picture: the inverse of `from_pil` up to rounding."
     image = image[0] if image.ndim == 4 else image
     if image.shape[0] not in (1, 3, 4): raise ValueError(f'An image of {image.shape[0]} channels cannot be shown: pick 1, 3 or 4 of them.')
-    array = ((image.detach().float().cpu().clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
+    array = ((image.detach().float().clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).cpu().numpy()
     return Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)
 
 # %% ../nbs/00_core.ipynb #c029

@@ -22,6 +22,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from .core import LabelSpace, from_pil, to_pil
 from .data.datasets import connected_components, read_ids, read_image
+from .fast import Graphed, autocast
 from .planning import keep_freed_memory
 from .pooling import paint_features
 from .models.baselines import CascadedRefinementNetwork, UNet
@@ -52,6 +53,7 @@ class Pix2PixHD:
                 ):
         self.synthesizer, self.label_space = synthesizer.eval().requires_grad_(False), label_space
         self.style_book, n = style_book, synthesizer.n_classes
+        self.precision, self.drawing = 'fp32', self.draw
         if next(synthesizer.parameters()).device.type == 'cpu': keep_freed_memory() # the next drawing needs as much
         if style_book: style_book.check_model(synthesizer)
         if label_space is not None and label_space.n_classes != n: raise ValueError(f'The label space has {label_space.n_classes} classes but the networks were built for {n}: pass the label space that they were trained with.')
@@ -75,7 +77,7 @@ class Pix2PixHD:
     def to(self, device): # 'cpu', 'cuda'...
         "Move the networks."
         self.synthesizer.to(device)
-        return self
+        return self.fast(self.precision) if self.drawing != self.draw else self
 
 # %% ../nbs/16_pipeline.ipynb #c014
 @patch
@@ -138,7 +140,7 @@ def predict(self:Pix2PixHD,
     label, instances = self.prepare(label_map, instance_map)
     pad = lambda x: pad_to_multiple(x, model.multiple_of, 2 * model.multiple_of).to(self.device)
     if model.feature_channels: features = pad(paint_features(self._complete(looks, label, instances, reference, seed), instances))
-    drawn = model(pad(label), pad(instances), features=features)
+    drawn = self.drawing(pad(label), pad(instances), *(() if features is None else (features,)))
     return to_pil(drawn[..., :label.shape[-2], :label.shape[-1]])
 
 @patch
@@ -161,6 +163,29 @@ def read_reference(reference, # PIL image or path
     image = (read_image(reference, mode) if isinstance(reference, (str, Path)) else from_pil(reference, mode))[None]
     if image.shape[-2:] != label_map.shape[-2:]: raise ValueError(f'reference is {image.shape[-1]}x{image.shape[-2]} but label_map is {label_map.shape[-1]}x{label_map.shape[-2]} (width x height): the reference is a photo of the same scene, resize it to the same size.')
     return image
+
+# %% ../nbs/16_pipeline.ipynb #n386024
+@patch
+def draw(self:Pix2PixHD,
+         label_map, # (N, 1, H, W), on the model's device, checked and of a size that fits
+         instance_map, # the same
+         features=None, # (N, F, H, W)
+        ): # (N, 3, H, W) in [-1, 1]
+    "What the networks do in `predict`: tensors in, tensors out."
+    model = self.synthesizer
+    condition = model.condition(label_map, instance_map, check=False)
+    with autocast(self.precision, self.device.type): return model.draw(condition, instance_map, features=features).float()
+
+@patch
+def fast(self:Pix2PixHD,
+         precision='bf16', # or 'fp16', or 'fp32'
+        ): # the pipeline itself
+    "Draw many pictures fast: 16-bit passes, and on a graphics card a recording for each size."
+    autocast(precision) # is it one?
+    self.precision = precision
+    if self.device.type == 'cuda' and precision != 'fp32': self.synthesizer.to(memory_format=torch.channels_last)
+    self.drawing = Graphed(self.draw)
+    return self
 
 # %% ../nbs/16_pipeline.ipynb #c031
 GENERATORS = {c.__name__: c for c in (GlobalGenerator, CoarseToFineGenerator, UNet, CascadedRefinementNetwork)}

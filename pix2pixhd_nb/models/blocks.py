@@ -151,7 +151,8 @@ def _twice(block, x):
     "One block, whose inside is computed again in the backward pass."
     forward = partial(nn.Sequential.forward, block)
     if not torch.is_grad_enabled(): return forward(x)
-    return checkpoint(forward, x, use_reentrant=False, context_fn=lambda: (nullcontext(), _Still(block)))
+    chance = any(isinstance(m, nn.Dropout) for m in block)
+    return checkpoint(forward, x, use_reentrant=False, preserve_rng_state=chance, context_fn=lambda: (nullcontext(), _Still(block)))
 
 def recompute_blocks(network, # any network; those that are built of `nn.Sequential` blocks gain
                     ): # the same network

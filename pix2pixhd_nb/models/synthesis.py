@@ -68,10 +68,11 @@ def draw(self:Synthesizer,
 def condition(self:Synthesizer,
               label_map, # (N, 1, H, W) int; or (N, C, H, W) float, which is passed on as it is
               instance_map=None, # (N, 1, H, W) int
+              check=None, # look for ids without a class? By default when not training
              ): # (N, n_classes + boundary, H, W) float
     "What generator and discriminator are told about a scene (Sec. 3.3)."
     is_image = label_map.is_floating_point()
-    x = label_map if is_image else one_hot(label_map, self.n_classes, self.ignore_id, check=not self.training)
+    x = label_map if is_image else one_hot(label_map, self.n_classes, self.ignore_id, check=not self.training if check is None else check)
     if not self.boundary: return x
     if is_image and instance_map is None: raise ValueError('An image as input has no instances: pass an instance_map, or build the Synthesizer with boundary=False.')
     return torch.cat([x, instance_boundaries(label_map if instance_map is None else instance_map)], 1)
