@@ -1,0 +1,290 @@
+"""What only a graphics card shows: training, drawing, memory and pooling on one, beside the plain recipe of 2018, in one run: .venv/bin/python benchmarks/gpu.py [PART ...]
+
+Part of `make bench`; where there is no card it says so and ends. Results go to benchmarks/results/CARD.json; benchmarks/page.py makes a page of them."""
+import argparse
+import gc
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+import traceback
+from pathlib import Path
+from tempfile import TemporaryDirectory
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT/'benchmarks'), str(ROOT)]
+import recipe
+from fastai.callback.core import CancelBatchException
+from pix2pixhd_nb.budget import _vgg
+from pix2pixhd_nb.core import LabelSpace
+from pix2pixhd_nb.models.blocks import recompute_blocks
+from pix2pixhd_nb.pipeline import Pix2PixHD
+from pix2pixhd_nb.pooling import instance_mean, instance_vectors
+from pix2pixhd_nb.recorded_training import GraphedTraining
+from pix2pixhd_nb.training import pix2pixhd_networks
+from speed import DEVICE, FULL, N, Ours, copy_weights, machine, objects, scene, seconds, turns, wait
+
+SIZE = (512, 1024)
+LARGE = (1024, 2048)
+ENHANCED = dict(FULL, n_enhancers=1)
+
+
+def tf32(on):
+    "Whether 32-bit matrix products and convolutions may round to 19 bits, as PyTorch lets convolutions do."
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = on
+
+def exact(f):
+    "A function in which 32 bits are 32 bits, as on the cards of 2018."
+    def run(*args):
+        tf32(False)
+        try: return f(*args)
+        finally: tf32(True)
+    return run
+
+class Step(Ours):
+    "This library's training step, as `GraphedTraining` runs it, without the Learner."
+    def __init__(self, precision='bf16', channels_last=True, recorded=True, compiled=False, perceptual=False, **shape):
+        super().__init__(precision, channels_last, **shape)
+        if perceptual:
+            self.training.perceptual = _vgg().to(DEVICE)
+            if shape.get('recompute'): recompute_blocks(self.training.perceptual)
+        if compiled: self.gan.synthesizer.generator.compile(dynamic=False)
+        self.gan_training, self.recording = self.training, None
+        if not recorded: return
+        self.recording = GraphedTraining()
+        self.recording.learn = self
+        self.recording.before_fit()
+
+    def step(self, label, inst, real):
+        self.xb, self.yb = (label, inst, real), (real,)
+        if self.recording:
+            try: self.recording.before_batch()
+            except CancelBatchException: return self.training.history[-1]
+        return super().step(label, inst, real)
+
+    @property
+    def gan_training(self): return self.training
+    @gan_training.setter
+    def gan_training(self, value): pass
+
+def spread(t): return dict(median=statistics.median(t), least=min(t), most=max(t))
+
+def several(rounds, competitors):
+    "Like `turns`, but a competitor that fails is left out, with its reason, and the warm-up is timed: name -> function that makes one."
+    made, result = {}, {}
+    for name, make in competitors.items():
+        try:
+            torch.manual_seed(0)
+            start = time.perf_counter()
+            f = make()
+            for _ in range(5): f()
+            wait()
+            made[name], result[name] = f, dict(warm_up=time.perf_counter() - start)
+            print(f'  {name}: warm after {result[name]["warm_up"]:.1f} s', flush=True)
+        except Exception as e:
+            traceback.print_exc()
+            result[name] = dict(failed=f'{type(e).__name__}: {e}'[:300])
+    times = {name: [] for name in made}
+    for _ in range(rounds):
+        for name, f in made.items():
+            f() # the first of two is not timed: it finds another's data in the caches
+            times[name].append(seconds(f))
+    for name, t in times.items(): result[name] |= spread(t)
+    return result
+
+def rates(rounds):
+    "Operations a second of a large matrix product on random data, and bytes a second of a copy within the card."
+    n, out = 8192 if DEVICE == 'cuda' else 256, {}
+    for name, dtype, rounded in (('fp32', torch.float32, False), ('tf32', torch.float32, True), ('bf16', torch.bfloat16, True)):
+        a, b = (torch.randn(n, n, device=DEVICE).to(dtype) for _ in range(2))
+        tf32(rounded)
+        out[name] = 2 * n ** 3 / min(seconds(lambda: a @ b) for _ in range(3 + rounds))
+    tf32(True)
+    x = torch.randn(n, n, 8, device=DEVICE)
+    out['copy'] = 2 * x.numel() * 4 / min(seconds(x.clone) for _ in range(3 + rounds))
+    return dict(rates=out)
+
+def pooling(rounds):
+    "Instance-wise average pooling of three channels at 1024x512, 41 objects; the growth with objects and pixels."
+    features, inst = torch.rand(1, 3, *SIZE, device=DEVICE), objects(*SIZE, 41)
+    expected = recipe.pool(features, inst)
+    assert torch.allclose(expected, instance_mean(features, inst), atol=1e-5)
+    def table():
+        t = instance_vectors(features, inst)
+        return t['vector'].T.gather(1, t['index'].expand(3, -1))
+    few = inst.int()
+    result = turns(3 * rounds, recipe=lambda: recipe.pool(features, inst), ours=lambda: instance_mean(features, inst), **{'ours, ids of 32 bits': lambda: instance_mean(features, few), 'by a table': table})
+    median = lambda f: turns(5, ours=f)['ours']['median']
+    result['by_objects'] = {n: median(lambda i=objects(*SIZE, n): instance_mean(features, i)) for n in (1, 10, 100, 1000, 10000)}
+    result['by_pixels'] = {2 * h * h: median(lambda f=torch.rand(1, 3, h, 2 * h, device=DEVICE), i=objects(h, 2 * h, 41): instance_mean(f, i)) for h in (128, 256, 512, 1024)}
+    return result
+
+def step(rounds):
+    "A training step at 1024x512, full width, encoder, three discriminators, no perceptual loss, batch 1."
+    batch, old = scene(*SIZE), recipe.Recipe(N, **FULL)
+    for net in (old.G, old.E, old.D): net.to(DEVICE)
+    ours, counter = Ours(**FULL), FlopCounterMode(display=False)
+    copy_weights(old, ours)
+    tf32(False)
+    a = old.step(*batch)
+    with counter: b = ours.step(*batch)
+    tf32(True)
+    assert abs(a['g'] - b['gan'] - b['feature_matching']) < 1e-3 * abs(a['g']), (a, b) # the same mathematics
+    def step_of(*args, **kwargs): return lambda: (lambda s: lambda: s.step(*batch))(Step(*args, **kwargs, **FULL))
+    def tuned():
+        torch.backends.cudnn.benchmark = True
+        s = Step(**FULL)
+        for _ in range(5): s.step(*batch) # the recording holds what was chosen
+        torch.backends.cudnn.benchmark = False
+        return lambda: s.step(*batch)
+    result = several(rounds, {
+        'recipe': lambda: exact(lambda: old.step(*batch)), 'recipe, convolutions in TF32': lambda: lambda: old.step(*batch),
+        'ours, fp32': lambda: exact(step_of('fp32', False, False)()), 'ours, fp32 with TF32': step_of('fp32', False, False),
+        'ours, bf16': step_of('bf16', True, False), 'ours, bf16, the other memory format': step_of('bf16', False, False), 'ours, fp16': step_of('fp16', True, False),
+        'ours, bf16, recorded': step_of(), 'ours, bf16, recorded, convolutions chosen by trial': tuned,
+        'ours, bf16, compiled': step_of(recorded=False, compiled=True), 'ours, bf16, compiled and recorded': step_of(compiled=True)})
+    return result | dict(operations=counter.get_total_flops())
+
+def small_step(rounds):
+    "The same networks at 256x256: a step that mostly waits for Python."
+    batch, old = scene(256, 256), recipe.Recipe(N, **FULL)
+    for net in (old.G, old.E, old.D): net.to(DEVICE)
+    def step_of(*args, **kwargs): return lambda: (lambda s: lambda: s.step(*batch))(Step(*args, **kwargs, **FULL))
+    return several(rounds, {'recipe': lambda: exact(lambda: old.step(*batch)), 'ours, bf16': step_of('bf16', True, False), 'ours, bf16, recorded': step_of()})
+
+def painter(size, precision=None, compiled=False, recorded=True, **shape):
+    "A pipeline with random weights, and a function that draws with it from tensors on the device."
+    pipe = Pix2PixHD(pix2pixhd_networks(N, feature_channels=3, **shape)[0].to(DEVICE))
+    if precision: pipe.fast(precision)
+    if precision and not recorded: pipe.drawing = pipe.draw
+    if compiled: pipe.synthesizer.generator.compile(dynamic=False)
+    label, inst, _ = scene(*size)
+    features = torch.rand(1, 3, *size, device=DEVICE)
+    @torch.inference_mode()
+    def draw(): return pipe.drawing(label, inst, features)
+    return draw
+
+def drawing(rounds):
+    "A picture of 2048x1024 from its maps and features, all on the card; global generator and one enhancer, full width."
+    of = lambda **kwargs: lambda: painter(LARGE, **kwargs, **ENHANCED)
+    result = several(rounds, {'ours, fp32': lambda: exact(painter(LARGE, **ENHANCED)), 'ours, fp32 with TF32': of(), 'ours, bf16': of(precision='bf16', recorded=False), 'ours, bf16, recorded': of(precision='bf16'),
+                              'ours, bf16, compiled': of(precision='bf16', compiled=True, recorded=False), 'ours, bf16, compiled and recorded': of(precision='bf16', compiled=True)})
+    draw = painter(LARGE, **ENHANCED)
+    with FlopCounterMode(display=False) as counter: draw()
+    return result | dict(operations=counter.get_total_flops())
+
+FIRST = '''
+import time, sys; start = time.perf_counter()
+import torch
+from pix2pixhd_nb.pipeline import Pix2PixHD
+from pix2pixhd_nb.data.toy import draw_scene
+imported = time.perf_counter()
+street = draw_scene(0, (int(sys.argv[2]), 2 * int(sys.argv[2])))
+drawn = time.perf_counter()
+pipe = Pix2PixHD.load(sys.argv[1], 'cuda' if torch.cuda.is_available() else 'cpu')
+pipe = pipe.fast() if sys.argv[3] == 'fast' else pipe
+loaded = time.perf_counter()
+picture = pipe.predict(street.label_map, street.instance_map)
+first = time.perf_counter()
+pipe.predict(street.label_map, street.instance_map)
+print(imported - start, loaded - drawn, first - loaded, time.perf_counter() - first)
+'''
+
+def first_picture(rounds):
+    "A fresh process loads a saved pipeline and draws a picture of 2048x1024: seconds to import, to load, to draw the first one, to draw the second one (reading the maps and the PIL picture included)."
+    result = {}
+    with TemporaryDirectory() as folder:
+        Pix2PixHD(pix2pixhd_networks(N, **ENHANCED)[0], LabelSpace([str(i) for i in range(N)])).save(folder)
+        for how in ('fast', 'plain'):
+            run = subprocess.run([sys.executable, '-c', FIRST, folder, str(LARGE[0]), how], capture_output=True, text=True, cwd=ROOT, env=os.environ | dict(PYTHONPATH=f"{ROOT}:{os.environ.get('PYTHONPATH', '')}"))
+            if run.returncode: raise RuntimeError(run.stderr[-600:])
+            parts = dict(zip(('import', 'load', 'first', 'second'), map(float, run.stdout.split())))
+            result[how] = parts | dict(until_first=parts['import'] + parts['load'] + parts['first'])
+    return dict(seconds=result)
+
+def memory(rounds):
+    "A training step at 2048x1024, everything on (enhancer, three discriminators, encoder, perceptual loss), batch 1: highest memory of the whole process, and time."
+    result = {}
+    for precision in ('fp32', 'bf16'):
+        for again in (False, True):
+            name = precision + ', recompute' * again
+            try: result[name] = one_memory(precision, again, rounds)
+            except Exception as e:
+                traceback.print_exc()
+                result[name] = dict(failed=f'{type(e).__name__}: {e}'[:300])
+            print(f'  {name}: {result[name]}', flush=True)
+    return dict(rows=result)
+
+def one_memory(precision, again, rounds):
+    gc.collect()
+    if DEVICE == 'cuda':
+        torch.cuda.empty_cache(); torch.cuda.reset_peak_memory_stats()
+        free, total = torch.cuda.mem_get_info()
+        driver = total - free - torch.cuda.memory_reserved() # what the process takes beside PyTorch's own
+    batch = scene(*LARGE)
+    s = Step(precision, precision != 'fp32', recorded=False, recompute=again, perceptual=True, **ENHANCED)
+    for _ in range(2): s.step(*batch)
+    times = [seconds(lambda: s.step(*batch)) for _ in range(rounds)]
+    out = spread(times)
+    if DEVICE == 'cuda':
+        free, total = torch.cuda.mem_get_info()
+        out |= dict(tensors=torch.cuda.max_memory_allocated(), reserved=torch.cuda.max_memory_reserved(), driver=driver, device=total - free)
+    return out
+
+def in_eleven(rounds):
+    "The same step in bf16 with recompute while PyTorch may take no more than 11 GB, less what the driver takes."
+    if DEVICE != 'cuda': return {}
+    gc.collect(); torch.cuda.empty_cache()
+    free, total = torch.cuda.mem_get_info()
+    driver = total - free - torch.cuda.memory_reserved()
+    torch.cuda.set_per_process_memory_fraction((11e9 - driver) / total)
+    try: return dict(rows={p: one_memory(p, True, rounds) | dict(limit=11e9 - driver) for p in ('bf16',)})
+    finally: torch.cuda.set_per_process_memory_fraction(1.)
+
+def growth(rounds):
+    "A training step at full width: how it grows with pixels and batch."
+    old = recipe.Recipe(N, **FULL)
+    for net in (old.G, old.E, old.D): net.to(DEVICE)
+    ours = Step(**FULL)
+    def both(batch): return {k: v.get('median') for k, v in several(rounds, dict(recipe=lambda: exact(lambda: old.step(*batch)), ours=lambda: lambda: ours.step(*batch))).items()}
+    return dict(by_pixels={2 * h * h: both(scene(h, 2 * h)) for h in (128, 256, 512)}, by_batch={n: both(scene(128, 256, n=n)) for n in (1, 2, 4)})
+
+PARTS = dict(rates=(rates, 5), pooling=(pooling, 5), memory=(memory, 3), in_eleven=(in_eleven, 3), first_picture=(first_picture, 1), small_step=(small_step, 10), growth=(growth, 5), drawing=(drawing, 15), step=(step, 10))
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('parts', nargs='*', choices=[*PARTS, []], default=[])
+    parser.add_argument('--rounds', type=int, help='rounds of each row')
+    parser.add_argument('--results', default=ROOT/'benchmarks/results', type=Path, help='where the JSON goes')
+    parser.add_argument('--tiny', action='store_true', help='small networks and pictures, on a processor too: to see that everything runs')
+    arguments = parser.parse_args()
+    if DEVICE != 'cuda' and not arguments.tiny: return print('There is no graphics card here: its rows stay "not run".')
+    if arguments.tiny:
+        global SIZE, LARGE
+        SIZE, LARGE = (64, 128), (128, 256)
+        small = dict(width=8, n_downsample=2, n_blocks=1, n_scales=2, discriminator_width=8, encoder_width=4)
+        FULL.update(small); ENHANCED.update(small)
+    name, what = machine()
+    path = arguments.results/f'{name}.json'
+    path.parent.mkdir(parents=True, exist_ok=True)
+    known = json.loads(path.read_text()) if path.is_file() else {}
+    for part in arguments.parts or PARTS:
+        f, rounds = PARTS[part]
+        print(f'{part}: {f.__doc__}', flush=True)
+        torch.manual_seed(0)
+        start = time.perf_counter()
+        try: known['gpu_' + part] = dict(what=f.__doc__, machine=what, date=time.strftime('%Y-%m-%d')) | f(arguments.rounds or rounds)
+        except Exception: traceback.print_exc()
+        for k, v in known.get('gpu_' + part, {}).items():
+            if isinstance(v, dict) and 'median' in v: print(f"  {k:40} {1000 * v['median']:10.3f} ms   {1000 * v['least']:.3f} to {1000 * v['most']:.3f}")
+        print(f'  ({time.perf_counter() - start:.0f} s)', flush=True)
+        gc.collect()
+        if DEVICE == 'cuda': torch.cuda.empty_cache()
+        path.write_text(json.dumps(known, indent=1))
+    print(path)
+
+if __name__ == '__main__': main()
