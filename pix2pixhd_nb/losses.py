@@ -87,6 +87,23 @@ def vgg_slice(convolutions, # {N: (weight, bias)}
         layers += ([nn.MaxPool2d(2)] if n in AFTER_POOLING else []) + [convolution, nn.ReLU()]
     return nn.Sequential(*layers)
 
+# %% ../nbs/12_losses.ipynb #c12b42b6
+class _AtOnce(torch.autograd.Function):
+    "A loss whose gradient is taken on the way forward, so that none of its feature maps waits for the backward pass."
+    @staticmethod
+    def forward(ctx, fake, real, loss):
+        with torch.enable_grad():
+            fake = fake.detach().requires_grad_()
+            value = loss(fake, real)
+            gradient, = torch.autograd.grad(value, fake)
+        ctx.save_for_backward(gradient)
+        return value.detach()
+
+    @staticmethod
+    def backward(ctx, upstream):
+        gradient, = ctx.saved_tensors
+        return gradient * upstream, None, None
+
 # %% ../nbs/12_losses.ipynb #c026
 class PerceptualLoss(nn.Module):
     "L1 between VGG19 feature maps of fake and real, five slices (Sec. 4; the 2018 code's VGG loss)."
@@ -120,6 +137,11 @@ class PerceptualLoss(nn.Module):
     def forward(self, fake, # (N, 3, H, W) in [-1, 1]
                 real, # the same; no gradient reaches it
                ): # scalar
+        scaled = torch.is_autocast_enabled(fake.device.type) and torch.get_autocast_dtype(fake.device.type) == torch.float16 # such a gradient needs the loss's scale
+        wanted = torch.is_grad_enabled() and fake.requires_grad
+        return _AtOnce.apply(fake, real, self.distance) if wanted and not scaled else self.distance(fake, real)
+
+    def distance(self, fake, real):
         with torch.no_grad(): targets = self.features(real)
         distances = [F.l1_loss(f, t) for f, t in zip(self.features(fake), targets)]
         return self.weight * sum(w * d for w, d in zip(SLICE_WEIGHTS, distances))

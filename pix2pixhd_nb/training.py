@@ -216,9 +216,10 @@ class GANTraining(Callback):
     def losses(self, fake, real): # (N, 3, H, W) in [-1, 1]
         "The generator's loss; by-products are both networks' named losses."
         change = self.augmentation.draw(fake) if self.augmentation and self.model.training else None
+        with self.model.autocast(): seen = self.perceptual and self.perceptual(fake, real) # first: its feature maps are gone before the discriminator makes its own
         fake_out, real_out = (self.model.judge(x, change) if self.judged else None for x in (fake, real))
         with self.model.autocast():
-            self.g_losses = generator_losses(fake_out, real_out, self.gan_loss, self.feature_matching, self.perceptual, fake, real, self.gan_weight, self.l1_weight)
+            self.g_losses = generator_losses(fake_out, real_out, self.gan_loss, self.feature_matching, self.perceptual and (lambda *_: seen), fake, real, self.gan_weight, self.l1_weight)
             if self.judged and self.pool.size and self.training:
                 pairs = self.pool(torch.cat([self.model.condition, fake], 1))
                 fake_out = self.model.discriminator(change(pairs, fake.shape[1]) if change else pairs)
