@@ -32,6 +32,7 @@ app: $(READY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/gpu.py
 	$(BIN)/python benchmarks/page.py
 
 tables: $(READY)

@@ -1,4 +1,4 @@
-"""Makes benchmarks/results/README.md and its plots from what benchmarks/speed.py measured: .venv/bin/python benchmarks/page.py"""
+"""Makes benchmarks/results/README.md and its plots from what benchmarks/speed.py and benchmarks/gpu.py measured: .venv/bin/python benchmarks/page.py"""
 import json
 from pathlib import Path
 import matplotlib
@@ -7,7 +7,8 @@ import matplotlib.pyplot as plt
 
 RESULTS = Path(__file__).parent/'results'
 AIMS = { # (part, competitor): how many times as fast as the recipe it should be, on a CPU
-    ('step', 'ours, fp32'): 1.25, ('step', 'ours, bf16'): 2.5, ('drawing', 'ours, bf16'): 2.5, ('pooling', 'ours'): 10, ('boundaries', 'ours'): 2}
+    ('step', 'ours, fp32'): 1.25, ('step', 'ours, bf16'): 2.5, ('drawing', 'ours, bf16'): 2.5, ('pooling', 'ours'): 10, ('boundaries', 'ours'): 2,
+    ('gpu_step', 'ours, bf16, recorded'): 6, ('gpu_pooling', 'ours'): 50}
 VERDICTS = { # of the part `means`
     'without the shared discriminator pass': ('kept', 'one pass of the discriminator on the fake serves both networks, to the same bits (chapter 13); its share of a step on a processor is within the scatter'),
     'without gradients only where needed': ('kept', 'the generator\'s loss computes no gradients of the discriminator\'s weights, which nobody would use'),
@@ -19,7 +20,7 @@ VERDICTS = { # of the part `means`
     'ours, bf16': ('an option', 'the same training up to rounding; the default where it is faster'),
     'bf16 with the other memory format': ('dropped on processors', 'channels_last costs here what it gains on a GPU'),
     'bf16 with recompute': ('an option', 'for the largest pictures')}
-NOT_RUN = ['compile and CUDA graphs, memory formats and fp16 on a GPU']
+NOT_RUN = ['compile, CUDA graphs, memory formats and fp16 on a GPU', 'pinned, asynchronous copies; bytes and 32-bit ids on the wire']
 NEEDS_GPU = ['training step at 1024x512, 6 times the fp32 recipe and 35 % of the matrix peak', 'drawing 2048x1024 in 10 ms', 'first picture under 20 s',
              'training 2048x1024 within 11 GB by one argument, within 20 GB without', 'pooling 50 times the loop']
 
@@ -52,14 +53,44 @@ def memory_table(rows):
     lines = ['| | `pix2pixhd plan` | measured | ratio |', '| --- | ---: | ---: | ---: |']
     return lines + [f"| {name} | {v['said'] / 1e9:.2f} GB | {v['measured'] / 1e9:.2f} GB | {v['ratio']:.2f} |" for name, v in rows.items() if isinstance(v, dict) and 'said' in v]
 
+def share_table(rows):
+    "Competitors on a graphics card, with the share of the measured matrix rate that each reaches."
+    lines = ['| | ms: median (least to most) | times as fast as the recipe | aim | TFLOP a second | of the matrix rate | seconds until warm |', '| --- | ---: | ---: | ---: | ---: | ---: | ---: |']
+    for name, v in rows.items():
+        if not isinstance(v, dict) or not ('median' in v or 'failed' in v): continue
+        if 'failed' in v:
+            lines.append(f"| {name} | failed: {v['failed'].splitlines()[0]} | | | | | |")
+            continue
+        kind = 'bf16' if '16' in name else 'tf32' if 'TF32' in name else 'fp32'
+        rate, top, first = rows.get('operations', 0) / v['median'], rows['rates'].get(kind), rows.get('recipe')
+        ratio = f"{first['median'] / v['median']:.2f}" if first and name != 'recipe' else ''
+        lines.append(f"| {name} | {ms(v)} | {ratio} | {AIMS.get(('gpu_step', name), '') if 'operations' in rows else ''} | {f'{rate / 1e12:.1f}' if rate else ''} | {f'{rate / top:.0%}' if rate and top else ''} | {v['warm_up']:.1f} |")
+    return lines
+
+def card_table(rows):
+    "Memory on a graphics card: PyTorch's tensors, what it reserved, and the whole process."
+    gb = lambda v, k: f'{v[k] / 1e9:.2f} GB' if k in v else ''
+    lines = ['| | tensors | reserved | on the device | ms a step: median (least to most) |', '| --- | ---: | ---: | ---: | ---: |']
+    return lines + [f"| {name} | {gb(v, 'tensors')} | {gb(v, 'reserved')} | {gb(v, 'device')} | {ms(v) if 'median' in v else 'failed: ' + v['failed'].splitlines()[0]} |" for name, v in rows.get('rows', {}).items()]
+
+def first_table(rows):
+    "The seconds of a fresh process until its first picture."
+    lines = ['| | import | load | first picture | second picture | until the first |', '| --- | ---: | ---: | ---: | ---: | ---: |']
+    return lines + [f"| {name} | " + ' | '.join(f'{v[k]:.2f} s' for k in ('import', 'load', 'first', 'second', 'until_first')) + ' |' for name, v in rows['seconds'].items()]
+
+def rates_table(rows):
+    "What the card can do at most."
+    return ['| | |', '| --- | ---: |'] + [f"| {k} | {v / 1e12:.2f} {'TB' if k == 'copy' else 'TFLOP'} a second |" for k, v in rows['rates'].items()]
+
 def growth_table(rows):
     "The growth of a step, one row for each size."
     lines = ['| | recipe, ms | ours, ms |', '| --- | ---: | ---: |']
     for key, label in (('by_pixels', 'pixels'), ('by_batch', 'scenes in a batch of 256x128'), ('by_objects', 'objects in 256x128'), ('by_ranks', 'ranks of one thread, a scene of 256x128 each')):
-        for n, v in rows.get(key, {}).items(): lines.append(f"| {int(n):,} {label} | {1000 * v['recipe']:.0f} | {1000 * v['ours']:.0f} |" if 'recipe' in v else f"| {n} {label} | | {1000 * v['ours']:.0f} |")
+        for n, v in rows.get(key, {}).items(): lines.append(f"| {int(n):,} {label} | {1000 * v['recipe']:.0f} | {1000 * v['ours']:.0f} |" if v.get('recipe') and v.get('ours') else f"| {n} {label} | | {1000 * v['ours']:.0f} |")
     return lines
 
-TABLES = dict(means=means_table, memory=memory_table, growth=growth_table)
+TABLES = dict(means=means_table, memory=memory_table, growth=growth_table, gpu_rates=rates_table, gpu_step=share_table, gpu_small_step=share_table, gpu_drawing=share_table,
+              gpu_memory=card_table, gpu_in_eleven=card_table, gpu_first_picture=first_table, gpu_growth=growth_table)
 
 def plot_parts(step, path):
     "Where the time of a step goes."
@@ -92,6 +123,7 @@ def page(path):
     what = next(iter(r.values()))['machine']
     lines = [f"## {what['gpu'] or what['processor']}", '', f"{what['cores']} cores, {what['threads']} threads, Python {what['python']}, PyTorch {what['torch']}. Measured in one run each, in turns.", '']
     for part, rows in r.items():
+        rows = rows | dict(rates=r.get('gpu_rates', {}).get('rates', {}))
         lines += [f'### {part.replace("_", " ")}', '', rows['what'], '', *(TABLES[part](rows) if part in TABLES else table(part, rows)), '']
         if part == 'step':
             plot_parts(rows, RESULTS/f'{path.stem}_step.png')
@@ -100,10 +132,10 @@ def page(path):
         if part == 'pooling':
             plot_growth(rows, RESULTS/f'{path.stem}_pooling.png')
             lines += [f"![Growth of pooling]({path.stem}_pooling.png)", '']
-    return lines + (['Not run here, for want of a GPU (`make bench` on a machine that has one adds its section): ' + '; '.join(NEEDS_GPU + NOT_RUN) + '.', ''] if not what['gpu'] else [])
+    return lines + (['Not run here, for want of a GPU (`python benchmarks/gpu.py` on a machine that has one, then `python benchmarks/page.py`, adds its section; `make bench` does both): ' + '; '.join(NEEDS_GPU + NOT_RUN) + '.', ''] if not what['gpu'] else [])
 
 def main():
-    files = sorted(p for p in RESULTS.glob('*.json') if 'step' in (d := json.loads(p.read_text())) and isinstance(d['step'], dict))
+    files = sorted(p for p in RESULTS.glob('*.json') if any(isinstance(v, dict) and 'machine' in v and 'what' in v for v in json.loads(p.read_text()).values()))
     lines = ['# Speed', '', 'This library beside a plain rendering of the recipe of 2018 (`benchmarks/recipe.py`): fp32, three discriminator passes, a loop over objects. `make bench` measures again; the ratio is what carries over to another machine.', '']
     for path in files: lines += page(path)
     (RESULTS/'README.md').write_text('\n'.join(lines).rstrip() + '\n')

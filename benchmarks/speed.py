@@ -14,6 +14,7 @@ import sys
 import time
 from pathlib import Path
 import torch
+import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 ROOT = Path(__file__).parents[1]
@@ -76,6 +77,7 @@ class Ours:
         self.training = GANTraining(feature_matching=FeatureMatchingLoss())
         self.training.learn = self # the callback asks its learner for the model
         self.without, self.model, self.opt = without, self.gan, GANOptimizer(self.gan.parts(), precision=precision)
+        if 'the interpreter' in without: self.gan.synthesizer.generator.compile(dynamic=False)
         if 'fused Adam' in without:
             for o in self.opt.both:
                 for group in o.opt.param_groups: group['fused'] = False
@@ -114,7 +116,9 @@ MEANS = { # name: (precision, channels_last, recompute, means taken away); every
     'with recompute': ('fp32', False, True, ()),
     'ours, bf16': ('bf16', DEVICE == 'cuda', False, ()),
     'bf16 with the other memory format': ('bf16', DEVICE != 'cuda', False, ()),
-    'bf16 with recompute': ('bf16', DEVICE == 'cuda', True, ())}
+    'bf16 with recompute': ('bf16', DEVICE == 'cuda', True, ()),
+    'with a compiled generator': ('fp32', False, False, ('the interpreter',)),
+    'bf16 with a compiled generator': ('bf16', DEVICE == 'cuda', False, ('the interpreter',))}
 
 def runner_of(name, batch):
     "What a worker does again and again: a step, or a drawing."
@@ -136,6 +140,7 @@ def drawer_of(name, batch):
     precision, channels_last, _, without = MEANS[name]
     if DEVICE == 'cpu' and 'kept memory' not in without: keep_freed_memory()
     gan = GAN(*pix2pixhd_networks(N, feature_channels=3, **FULL), precision, channels_last).to(DEVICE).eval()
+    if 'the interpreter' in without: gan.synthesizer.generator.compile(dynamic=False)
     def draw(note):
         with gan.autocast(): gan.synthesizer(*batch[:2], features=features)
     return draw
@@ -209,7 +214,7 @@ def step(rounds):
 def means(rounds):
     "The same step with single means taken away or added: what each one is worth."
     names, result = list(MEANS), {}
-    for few in (names[:4], names[1:2] + names[4:7], names[1:2] + names[7:9], names[1:2] + names[9:]): # four fit into 24 GB together
+    for few in (names[:4], names[1:2] + names[4:7], names[1:2] + names[7:9], names[1:2] + names[9:12], names[1:2] + names[12:]): # four fit into 24 GB together
         found = in_processes(rounds, few)
         for n, r in found.items(): result.setdefault(n, r | dict(to_ours=found['ours, fp32']['median'] / r['median']))
     return result
@@ -225,7 +230,7 @@ def matrix_rates(n=2048):
 
 def drawing(rounds):
     "A 512x256 scene from its maps and features, full width."
-    return {n: r | dict(parts=None) for n, r in in_processes(rounds, ('recipe', 'ours, fp32', 'ours, bf16', 'bf16 with the other memory format', 'without freed memory kept for the next use'), 'draw').items()}
+    return {n: r | dict(parts=None) for n, r in in_processes(rounds, ('recipe', 'ours, fp32', 'ours, bf16', 'bf16 with the other memory format', 'without freed memory kept for the next use', 'with a compiled generator', 'bf16 with a compiled generator'), 'draw').items()}
 
 def objects(h, w, n):
     "An instance map with n rectangles."
@@ -255,6 +260,29 @@ def one_hots(rounds):
     label = torch.randint(0, 35, (1, 1, 512, 1024))
     assert torch.equal(recipe.one_hot(label, 35), one_hot(label, 35))
     return turns(5 * rounds, recipe=lambda: recipe.one_hot(label, 35), ours=lambda: one_hot(label, 35))
+
+def first_layer(rounds):
+    "The generator's first convolution, 7x7 over 35 one-hot channels to 64, and its weights' gradient, at 512x256: as a convolution, and as a sum of 49 rows of a table for each pixel."
+    label = torch.randint(0, 35, (256, 512)).repeat_interleave(8, 0)[:256].repeat_interleave(8, 1)[:, :512].to(DEVICE)
+    weight = torch.randn(64, 35, 7, 7, device=DEVICE, requires_grad=True)
+    def convolution(): return torch.conv2d(one_hot(label[None, None], 35), weight, padding=3)
+    def table(): # one row more for what is outside
+        wide = F.pad(label, (3, 3, 3, 3), value=35)
+        ids = wide.unfold(0, 7, 1).unfold(1, 7, 1).reshape(-1, 49) + 36 * torch.arange(49, device=DEVICE)
+        rows = F.pad(weight.permute(2, 3, 1, 0).reshape(49, 35, 64), (0, 0, 0, 1)).reshape(-1, 64)
+        return F.embedding_bag(ids, rows, mode='sum').view(1, 256, 512, 64).permute(0, 3, 1, 2)
+    assert torch.allclose(convolution(), table(), atol=1e-4)
+    def learn(f):
+        def run():
+            with torch.enable_grad(): torch.autograd.grad(f(), weight, torch.ones(1, 64, 256, 512, device=DEVICE))
+        return run
+    def only(f):
+        def run():
+            with torch.no_grad(): f()
+        return run
+    def short():
+        with torch.autocast(DEVICE, torch.bfloat16): return convolution()
+    return turns(rounds, **{'convolution': only(convolution), 'convolution in bf16': only(short), 'table': only(table), 'convolution, gradient too': learn(convolution), 'convolution in bf16, gradient too': learn(lambda: short().float()), 'table, gradient too': learn(table)})
 
 def style_book(rounds):
     "The style book of 20 scenes at 512x256: encoding, one mean for each object, ten clusters for each class."
@@ -313,14 +341,16 @@ def card_worker(name):
     print(said, torch.cuda.max_memory_reserved() if DEVICE == 'cuda' else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 
 def loader(rounds):
-    "Scenes a second from PNG and JPEG files at 512x256, beside the step."
+    "A batch of one scene at 512x256, cut, flipped and collated: from PNG and JPEG files, and from scenes that were decoded once and kept."
     from tempfile import TemporaryDirectory
     from pix2pixhd_nb.data.datasets import open_dataset, save_scenes
     with TemporaryDirectory() as folder:
         save_scenes(ToyScenes(16, size=(256, 512)), folder, LABEL_SPACE, 'train')
-        dls = scene_dataloaders(open_dataset(folder, 'train'), bs=1, seed=0)
-        time_of = turns(rounds, ours=lambda: [None for _ in dls.train])['ours']
-        return dict(ours={k: v / len(dls.train) for k, v in time_of.items()})
+        files = open_dataset(folder, 'train')
+        class Kept(list): label_space = files.label_space
+        loaders = {name: scene_dataloaders(scenes, scenes, bs=1, seed=0) for name, scenes in (('ours, from files', files), ('ours, decoded once', Kept(files[i] for i in range(len(files)))))}
+        found = turns(rounds, **{name: lambda d=d: [None for _ in d.train] for name, d in loaders.items()})
+        return {name: {k: v / len(files) for k, v in t.items()} for name, t in found.items()}
 
 def imports(rounds):
     "Start-up: importing torch alone, and with a module of this library."
@@ -328,7 +358,7 @@ def imports(rounds):
     return turns(rounds, **{'torch alone': run('import torch'), 'torch and boundaries': run('import torch, pix2pixhd_nb.boundaries'),
                             'torch and pipeline': run('import torch, pix2pixhd_nb.pipeline'), 'torch and training': run('import torch, pix2pixhd_nb.training')})
 
-PARTS = dict(step=(step, 5), means=(means, 3), drawing=(drawing, 7), pooling=(pooling, 7), boundaries=(boundaries, 7), one_hot=(one_hots, 7), style_book=(style_book, 3), growth=(growth, 3), memory=(memory, 1), loader=(loader, 3), imports=(imports, 5))
+PARTS = dict(step=(step, 5), means=(means, 3), drawing=(drawing, 7), pooling=(pooling, 7), boundaries=(boundaries, 7), one_hot=(one_hots, 7), first_layer=(first_layer, 5), style_book=(style_book, 3), growth=(growth, 3), memory=(memory, 1), loader=(loader, 3), imports=(imports, 5))
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])

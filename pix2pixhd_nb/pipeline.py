@@ -125,6 +125,18 @@ def looks_of(self:Pix2PixHD,
     pad = lambda x: pad_to_multiple(x, model.multiple_of, 2 * model.multiple_of).to(self.device)
     return looks_of(model, pad(read_reference(reference, label, model.encoder.config['in_channels'])), pad(instances))
 
+# %% ../nbs/16_pipeline.ipynb #cf095725
+@patch
+def draw(self:Pix2PixHD,
+         label_map, # (N, 1, H, W), on the model's device, checked and of a size that fits
+         instance_map, # the same
+         features=None, # (N, F, H, W)
+        ): # (N, 3, H, W) in [-1, 1]
+    "What the networks do in `predict`: tensors in, tensors out."
+    model = self.synthesizer
+    condition = model.condition(label_map, instance_map, check=False)
+    with autocast(self.precision, self.device.type): return model.draw(condition, instance_map, features=features).float()
+
 # %% ../nbs/16_pipeline.ipynb #c019
 @patch
 @torch.inference_mode()
@@ -165,17 +177,6 @@ def read_reference(reference, # PIL image or path
     return image
 
 # %% ../nbs/16_pipeline.ipynb #n386024
-@patch
-def draw(self:Pix2PixHD,
-         label_map, # (N, 1, H, W), on the model's device, checked and of a size that fits
-         instance_map, # the same
-         features=None, # (N, F, H, W)
-        ): # (N, 3, H, W) in [-1, 1]
-    "What the networks do in `predict`: tensors in, tensors out."
-    model = self.synthesizer
-    condition = model.condition(label_map, instance_map, check=False)
-    with autocast(self.precision, self.device.type): return model.draw(condition, instance_map, features=features).float()
-
 @patch
 def fast(self:Pix2PixHD,
          precision='bf16', # or 'fp16', or 'fp32'
