@@ -94,7 +94,7 @@ class Bench:
     @cached_property
     def segmenter(self):
         "Trained once on the photos, then kept."
-        path = self.work/'segmenter.safetensors'
+        path = self.work/f"segmenter-{self.settings['segmenter_steps']}.safetensors"
         if not path.is_file(): save_segmenter(self.learn_to_read(self.train), path)
         return load_segmenter(path, default_device())
 
@@ -250,8 +250,10 @@ def config(self:Bench, row):
 
 @patch
 def place(self:Bench, run, seed):
-    "Where a run's checkpoints and model are: another configuration has another place."
-    what = hashlib.sha256(json.dumps(self.config(run), sort_keys=True).encode()).hexdigest()[:8]
+    "Where a run's checkpoints and model are: another configuration has another place; how pictures are judged is no part of it."
+    config = self.config(run)
+    for k in ('segmenter_steps', 'n_test'): config['settings'].pop(k)
+    what = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:8]
     return self.work/f'{run}-seed{seed}-{what}'
 
 

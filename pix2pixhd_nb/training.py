@@ -23,7 +23,7 @@ from fastai.callback.schedule import LRFinder, ParamScheduler, SchedLin, SchedNo
 from fastai.learner import Learner, Metric
 from fastai.optimizer import OptimWrapper
 from .augmentation import DifferentiableAugmentation
-from .fast import PRECISIONS, autocast
+from .fast import autocast
 from .losses import FeatureMatchingLoss, GANLoss, PerceptualLoss, discriminator_losses, generator_losses
 from .planning import keep_freed_memory
 from .ranks import mean_over_ranks

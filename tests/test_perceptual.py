@@ -1,5 +1,6 @@
 """The perceptual loss: the weight of each slice, and real VGG19 weights where they are to be had: PIX2PIXHD_DATA, or ../shared/data beside the checkout."""
 import os
+import weakref
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,39 @@ def test_weight_of_each_slice(slice_, weight):
     assert len(loss.slices) == 5
     loss.features = lambda image: [image if i == slice_ else torch.zeros(1) for i in range(5)]
     assert loss(torch.ones(1, 3, 8, 8), torch.zeros(1, 3, 8, 8)) == 10 * weight
+
+
+def random_vgg():
+    numbers = [n for ns in VGG_SLICES.values() for n in ns]
+    torch.manual_seed(0)
+    return PerceptualLoss({f'{n}.{k}': torch.randn((4, 3 if n == 0 else 4, 3, 3) if k == 'weight' else 4) / 3 for n in numbers for k in ('weight', 'bias')})
+
+
+def loss_and_waiting(loss, fake, real, of=None):
+    "The loss, and how many outputs of slices are still alive after it."
+    alive = []
+    hooks = [s.register_forward_hook(lambda m, i, o: alive.append(weakref.ref(o.untyped_storage()))) for s in loss.slices]
+    value = (of or loss)(fake, real)
+    for h in hooks: h.remove()
+    return value, sum(r() is not None for r in alive)
+
+
+def test_no_feature_map_waits_for_the_backward_pass():
+    "The gradient is that of the ordinary way, times whatever comes from above."
+    loss, real, fake = random_vgg(), torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32, requires_grad=True)
+    value, waiting = loss_and_waiting(loss, fake, real)
+    assert waiting == 0
+    assert loss_and_waiting(loss, fake, real, loss.distance)[1] >= 5, 'the ordinary way keeps them'
+    assert torch.equal(value, loss.distance(fake, real))
+    expected, = torch.autograd.grad(loss.distance(fake, real), fake)
+    (3 * value).backward()
+    assert torch.allclose(fake.grad, 3 * expected)
+    assert not loss(fake.detach(), real).requires_grad
+    with torch.no_grad(): assert not loss(fake, real).requires_grad
+
+
+@pytest.mark.parametrize('dtype, at_once', [(torch.bfloat16, True), (torch.float16, False)])
+def test_in_fp16_the_gradient_waits_for_the_scale_of_the_loss(dtype, at_once):
+    loss, real, fake = random_vgg(), torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32, requires_grad=True)
+    with torch.autocast('cpu', dtype): value, _ = loss_and_waiting(loss, fake, real)
+    assert ('AtOnce' in type(value.grad_fn).__name__) == at_once
