@@ -131,44 +131,53 @@ class Checkpoint(Callback):
             self._handlers = {s: signal.signal(s, self._on_signal) for s in (signal.SIGINT, signal.SIGTERM)}
         if self.resume: restore(self.learn, self.resume)
 
-    def before_epoch(self):
-        if self.resume and self.epoch < self.resume['epoch']: raise CancelEpochException
+# %% ../nbs/13b_checkpoints.ipynb #c71b4346
+@patch
+def before_epoch(self:Checkpoint):
+    if self.resume and self.epoch < self.resume['epoch']: raise CancelEpochException
 
-    def before_train(self):
-        self._batch = 0
-        if self.resume:
-            done, train = self.resume['scenes'], self.dls.train
-            self._batch = len(train) - (train.n - done) // (train.bs * train.n_ranks)
-            train.skip, train.dataset.epoch = done, self.resume['data_epoch'] - (done > 0)
-            if done: self.learn.pct_train = self.resume['pct_train']
-            else: self._go_on()
+@patch
+def before_train(self:Checkpoint):
+    self._batch = 0
+    if self.resume:
+        done, train = self.resume['scenes'], self.dls.train
+        self._batch = len(train) - (train.n - done) // (train.bs * train.n_ranks)
+        train.skip, train.dataset.epoch = done, self.resume['data_epoch'] - (done > 0)
+        if done: self.learn.pct_train = self.resume['pct_train']
+        else: self._go_on()
 
-    def before_batch(self):
-        if self.resume and self.training: self._go_on()
+@patch
+def before_batch(self:Checkpoint):
+    if self.resume and self.training: self._go_on()
 
-    def _go_on(self):
-        ranks = self.resume['ranks']
-        set_random_states(ranks[rank() % len(ranks)]['random'])
-        self.resume = None
+@patch
+def _go_on(self:Checkpoint):
+    ranks = self.resume['ranks']
+    set_random_states(ranks[rank() % len(ranks)]['random'])
+    self.resume = None
 
-    def after_batch(self):
-        if not self.training: return
-        self._batch += 1
-        if self._batch == self.n_iter: return # the epoch's end is near, and saves
-        self._asked = highest_over_ranks(self._asked)
-        if self._asked or self.every and self._batch % self.every == 0: self._save(self.epoch, self._batch)
-        if self._asked: raise CancelFitException
+# %% ../nbs/13b_checkpoints.ipynb #8b924faf
+@patch
+def after_batch(self:Checkpoint):
+    if not self.training: return
+    self._batch += 1
+    if self._batch == self.n_iter: return # the epoch's end is near, and saves
+    self._asked = highest_over_ranks(self._asked)
+    if self._asked or self.every and self._batch % self.every == 0: self._save(self.epoch, self._batch)
+    if self._asked: raise CancelFitException
 
-    def after_epoch(self):
-        if self.resume and self.epoch < self.resume['epoch']: return
-        self._asked = highest_over_ranks(self._asked)
-        path = self._save(self.epoch + 1, 0)
-        if path and self.metric: self._mark_best(path)
-        if self._asked: raise CancelFitException
+@patch
+def after_epoch(self:Checkpoint):
+    if self.resume and self.epoch < self.resume['epoch']: return
+    self._asked = highest_over_ranks(self._asked)
+    path = self._save(self.epoch + 1, 0)
+    if path and self.metric: self._mark_best(path)
+    if self._asked: raise CancelFitException
 
-    def after_fit(self):
-        self._give_back()
-        if self._asked: raise Stopped(f'Training was asked to stop ({signal.Signals(self._asked).name}) and did, after epoch {self.epoch}, batch {self._batch}: all is saved in {self.folder}; go on with --resume.', self._asked)
+@patch
+def after_fit(self:Checkpoint):
+    self._give_back()
+    if self._asked: raise Stopped(f'Training was asked to stop ({signal.Signals(self._asked).name}) and did, after epoch {self.epoch}, batch {self._batch}: all is saved in {self.folder}; go on with --resume.', self._asked)
 
 # %% ../nbs/13b_checkpoints.ipynb #c018
 @patch

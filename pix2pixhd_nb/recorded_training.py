@@ -46,32 +46,36 @@ class GraphedTraining(Callback):
         like = dict(device=next(model.parameters()).device, dtype=torch.float32 if next(model.parameters()).is_cuda else torch.float64)
         self.rates, self.seen, self.graphed = [torch.zeros((), **like) for _ in self.opt.both], Counter(), Graphed(self.step, 0)
 
-    def before_batch(self):
-        if not self.training: return
-        given = [x for x in (*self.xb, *self.yb) if x is not None]
-        shapes = tuple(x.shape for x in given)
-        self.seen[shapes] += 1
-        if self.seen[shapes] <= self.warm_up: return
-        for rate, o in zip(self.rates, self.opt.both): rate.fill_(o.hypers[-1]['lr'])
-        self.learn.pred, values = self.graphed(*given)
-        training, values = self.gan_training, values.tolist()
-        training.history.append(dict(zip(self.names, values)))
-        self.learn.loss = self.learn.loss_grad = torch.tensor(sum(values[:self.n_generator]))
-        training.check_finite()
-        training.after_step()
-        raise CancelBatchException
+# %% ../nbs/13e_recorded_training.ipynb #6eafe1b0
+@patch
+def before_batch(self:GraphedTraining):
+    if not self.training: return
+    given = [x for x in (*self.xb, *self.yb) if x is not None]
+    shapes = tuple(x.shape for x in given)
+    self.seen[shapes] += 1
+    if self.seen[shapes] <= self.warm_up: return
+    for rate, o in zip(self.rates, self.opt.both): rate.fill_(o.hypers[-1]['lr'])
+    self.learn.pred, values = self.graphed(*given)
+    training, values = self.gan_training, values.tolist()
+    training.history.append(dict(zip(self.names, values)))
+    self.learn.loss = self.learn.loss_grad = torch.tensor(sum(values[:self.n_generator]))
+    training.check_finite()
+    training.after_step()
+    raise CancelBatchException
 
-    def step(self, *given): # label map, instance map, what else the model takes, image
-        "Forward, backward and update, all on the device: the drawn batch and the losses."
-        training, left = self.gan_training, iter(given)
-        fake, image = self.model(*(x if x is None else next(left) for x in self.xb)), next(left)
-        loss = training.losses(fake, image)
-        named = training.g_losses | training.d_losses
-        self.names, self.n_generator = list(named), len(training.g_losses)
-        values = torch.stack([v.detach().float() for v in named.values()])
-        pair = LossPair(loss, sum(training.d_losses.values()) / 2, self.opt)
-        training.g_losses = training.d_losses = loss = None # a graph that nobody holds is freed as it is used
-        pair.backward()
-        self.opt.step_recorded(self.rates, 1 - values.isfinite().all().float())
-        self.opt.zero_grad()
-        return fake.detach(), values
+# %% ../nbs/13e_recorded_training.ipynb #372c2882
+@patch
+def step(self:GraphedTraining, *given): # label map, instance map, what else the model takes, image
+    "Forward, backward and update, all on the device: the drawn batch and the losses."
+    training, left = self.gan_training, iter(given)
+    fake, image = self.model(*(x if x is None else next(left) for x in self.xb)), next(left)
+    loss = training.losses(fake, image)
+    named = training.g_losses | training.d_losses
+    self.names, self.n_generator = list(named), len(training.g_losses)
+    values = torch.stack([v.detach().float() for v in named.values()])
+    pair = LossPair(loss, sum(training.d_losses.values()) / 2, self.opt)
+    training.g_losses = training.d_losses = loss = None # a graph that nobody holds is freed as it is used
+    pair.backward()
+    self.opt.step_recorded(self.rates, 1 - values.isfinite().all().float())
+    self.opt.zero_grad()
+    return fake.detach(), values

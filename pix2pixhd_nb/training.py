@@ -200,52 +200,60 @@ class GANTraining(Callback):
     def judged(self): # does any loss ask the discriminator?
         return bool(self.gan_weight or self.feature_matching)
 
-    def before_fit(self):
-        for cb in self.learn.cbs:
-            if isinstance(cb, LRFinder): raise ValueError('lr_find looks for the rate at which one loss falls fastest, but the losses of two networks that train against each other have no such rate: keep the paper\'s 2e-4, or compare the pictures of two short runs.')
-            if isinstance(cb, MixedPrecision): raise ValueError("fastai's MixedPrecision scales one loss for one optimiser: leave it out and pass precision='bf16' or 'fp16' to pix2pixhd_learner.")
-        device = next(self.model.parameters()).device
-        if self.perceptual: self.perceptual.to(device)
-        if device.type == 'cpu': keep_freed_memory()
+# %% ../nbs/13_training.ipynb #f79eca8a
+@patch
+def before_fit(self:GANTraining):
+    for cb in self.learn.cbs:
+        if isinstance(cb, LRFinder): raise ValueError('lr_find looks for the rate at which one loss falls fastest, but the losses of two networks that train against each other have no such rate: keep the paper\'s 2e-4, or compare the pictures of two short runs.')
+        if isinstance(cb, MixedPrecision): raise ValueError("fastai's MixedPrecision scales one loss for one optimiser: leave it out and pass precision='bf16' or 'fp16' to pix2pixhd_learner.")
+    device = next(self.model.parameters()).device
+    if self.perceptual: self.perceptual.to(device)
+    if device.type == 'cpu': keep_freed_memory()
 
-    def before_batch(self):
-        label_map, instance_map, *features = self.xb
-        if features: self.learn.xb = (label_map, instance_map, None, *features)
-        elif self.model.synthesizer.encoder and self.yb: self.learn.xb = (label_map, instance_map, self.yb[0])
+@patch
+def before_batch(self:GANTraining):
+    label_map, instance_map, *features = self.xb
+    if features: self.learn.xb = (label_map, instance_map, None, *features)
+    elif self.model.synthesizer.encoder and self.yb: self.learn.xb = (label_map, instance_map, self.yb[0])
 
-    def losses(self, fake, real): # (N, 3, H, W) in [-1, 1]
-        "The generator's loss; by-products are both networks' named losses."
-        change = self.augmentation.draw(fake) if self.augmentation and self.model.training else None
-        with self.model.autocast(): seen = self.perceptual and self.perceptual(fake, real) # first: its feature maps are gone before the discriminator makes its own
-        fake_out, real_out = (self.model.judge(x, change) if self.judged else None for x in (fake, real))
-        with self.model.autocast():
-            self.g_losses = generator_losses(fake_out, real_out, self.gan_loss, self.feature_matching, self.perceptual and (lambda *_: seen), fake, real, self.gan_weight, self.l1_weight)
-            if self.judged and self.pool.size and self.training:
-                pairs = self.pool(torch.cat([self.model.condition, fake], 1))
-                fake_out = self.model.discriminator(change(pairs, fake.shape[1]) if change else pairs)
-            self.d_losses = discriminator_losses(fake_out, real_out, self.gan_loss) if self.judged else {}
-        return sum(self.g_losses.values())
+# %% ../nbs/13_training.ipynb #151db766
+@patch
+def losses(self:GANTraining, fake, real): # (N, 3, H, W) in [-1, 1]
+    "The generator's loss; by-products are both networks' named losses."
+    change = self.augmentation.draw(fake) if self.augmentation and self.model.training else None
+    with self.model.autocast(): seen = self.perceptual and self.perceptual(fake, real)
+    fake_out, real_out = (self.model.judge(x, change) if self.judged else None for x in (fake, real))
+    with self.model.autocast():
+        self.g_losses = generator_losses(fake_out, real_out, self.gan_loss, self.feature_matching, self.perceptual and (lambda *_: seen), fake, real, self.gan_weight, self.l1_weight)
+        if self.judged and self.pool.size and self.training:
+            pairs = self.pool(torch.cat([self.model.condition, fake], 1))
+            fake_out = self.model.discriminator(change(pairs, fake.shape[1]) if change else pairs)
+        self.d_losses = discriminator_losses(fake_out, real_out, self.gan_loss) if self.judged else {}
+    return sum(self.g_losses.values())
 
-    def after_loss(self):
-        if not (self.training and self.yb): return
-        pair = LossPair(self.loss_grad, sum(self.d_losses.values()) / 2, self.opt)
-        self.g_losses, self.d_losses = ({k: v.detach() for k, v in losses.items()} for losses in (self.g_losses, self.d_losses))
-        self.learn.pred, self.learn.loss = self.pred.detach(), self.loss.detach() # a graph that nobody holds is freed as it is used
-        named = self.g_losses | self.d_losses
-        values = mean_over_ranks(torch.stack([v.float() for v in named.values()])).tolist()
-        self.history.append(dict(zip(named, values)))
-        self.check_finite()
-        self.learn.loss_grad = pair
+# %% ../nbs/13_training.ipynb #016ee5cd
+@patch
+def after_loss(self:GANTraining):
+    if not (self.training and self.yb): return
+    pair = LossPair(self.loss_grad, sum(self.d_losses.values()) / 2, self.opt)
+    self.g_losses, self.d_losses = ({k: v.detach() for k, v in losses.items()} for losses in (self.g_losses, self.d_losses))
+    self.learn.pred, self.learn.loss = self.pred.detach(), self.loss.detach() # a graph that nobody holds is freed as it is used
+    named = self.g_losses | self.d_losses
+    values = mean_over_ranks(torch.stack([v.float() for v in named.values()])).tolist()
+    self.history.append(dict(zip(named, values)))
+    self.check_finite()
+    self.learn.loss_grad = pair
 
-    def check_finite(self):
-        "Skip the step of a batch whose losses are not finite; three in a row stop the run."
-        bad = [k for k, v in self.history[-1].items() if not np.isfinite(v)]
-        self.in_a_row = self.in_a_row + 1 if bad else 0
-        if not bad: return
-        self.not_finite += 1
-        if self.in_a_row == 3: raise ValueError(f"The losses ({', '.join(bad)}) were not finite three batches in a row, up to batch {len(self.history) - 1}: training stops before they spoil the weights; go on from a checkpoint with a lower learning rate, or in fp32.")
-        self.learn.loss = torch.zeros_like(self.loss)
-        raise CancelBatchException
+@patch
+def check_finite(self:GANTraining):
+    "Skip the step of a batch whose losses are not finite; three in a row stop the run."
+    bad = [k for k, v in self.history[-1].items() if not np.isfinite(v)]
+    self.in_a_row = self.in_a_row + 1 if bad else 0
+    if not bad: return
+    self.not_finite += 1
+    if self.in_a_row == 3: raise ValueError(f"The losses ({', '.join(bad)}) were not finite three batches in a row, up to batch {len(self.history) - 1}: training stops before they spoil the weights; go on from a checkpoint with a lower learning rate, or in fp32.")
+    self.learn.loss = torch.zeros_like(self.loss)
+    raise CancelBatchException
 
 # %% ../nbs/13_training.ipynb #c033
 class TrainingLoss(Metric):
