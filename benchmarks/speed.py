@@ -181,10 +181,13 @@ def in_processes(rounds, names, task='step'):
         w.stdin.write('\n'); w.stdin.flush()
         return json.loads(w.stdout.readline())
     try:
-        for w in workers.values(): one(w)
-        answers = {n: [] for n in names}
+        running = {}
+        for n, w in workers.items():
+            try: one(w); running[n] = w
+            except (ValueError, BrokenPipeError): print(f'  {n}: does not run here') # as without a compiler
+        answers = {n: [] for n in running}
         for _ in range(rounds):
-            for n, w in workers.items():
+            for n, w in running.items():
                 one(w)
                 answers[n].append(one(w))
     finally:
