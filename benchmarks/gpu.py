@@ -20,7 +20,8 @@ sys.path[:0] = [str(ROOT/'benchmarks'), str(ROOT)]
 import recipe
 from fastai.callback.core import CancelBatchException
 from pix2pixhd_nb.budget import _vgg
-from pix2pixhd_nb.core import LabelSpace
+from pix2pixhd_nb.boundaries import instance_boundaries
+from pix2pixhd_nb.core import LabelSpace, one_hot
 from pix2pixhd_nb.models.blocks import recompute_blocks
 from pix2pixhd_nb.pipeline import Pix2PixHD
 from pix2pixhd_nb.pooling import instance_mean, instance_vectors
@@ -51,9 +52,10 @@ class Step(Ours):
         super().__init__(precision, channels_last, **shape)
         if perceptual:
             self.training.perceptual = _vgg().to(DEVICE)
+            for p in self.training.perceptual.parameters(): p.data.normal_(0, 0.02)
             if shape.get('recompute'): recompute_blocks(self.training.perceptual)
         if compiled: self.gan.synthesizer.generator.compile(dynamic=False)
-        self.gan_training, self.recording = self.training, None
+        self.recording = None
         if not recorded: return
         self.recording = GraphedTraining()
         self.recording.learn = self
@@ -68,8 +70,6 @@ class Step(Ours):
 
     @property
     def gan_training(self): return self.training
-    @gan_training.setter
-    def gan_training(self, value): pass
 
 def spread(t): return dict(median=statistics.median(t), least=min(t), most=max(t))
 
@@ -88,6 +88,9 @@ def several(rounds, competitors):
         except Exception as e:
             traceback.print_exc()
             result[name] = dict(failed=f'{type(e).__name__}: {e}'[:300])
+            f = None
+            gc.collect()
+            if DEVICE == 'cuda': torch.cuda.empty_cache()
     times = {name: [] for name in made}
     for _ in range(rounds):
         for name, f in made.items():
@@ -107,6 +110,18 @@ def rates(rounds):
     x = torch.randn(n, n, 8, device=DEVICE)
     out['copy'] = 2 * x.numel() * 4 / min(seconds(x.clone) for _ in range(3 + rounds))
     return dict(rates=out)
+
+def copies(rounds):
+    "A scene of 2048x1024 brought to the card: one-hot channels made before, or ids that become channels there; from ordinary and from pinned memory; photos as floats and as bytes."
+    label, inst, real = (x.cpu() for x in scene(*LARGE))
+    small = label.to(torch.uint8), inst.int(), (127.5 * (real + 1)).to(torch.uint8)
+    def bring(*given, pinned=False, then=lambda *x: x):
+        if pinned and DEVICE == 'cuda': given = [x.pin_memory() for x in given]
+        return lambda: then(*(x.to(DEVICE, non_blocking=pinned) for x in given))
+    def on_the_card(label, inst, real): return one_hot(label.long(), N), instance_boundaries(inst), real.float() / 127.5 - 1 if real.dtype == torch.uint8 else real
+    before = bring(one_hot(label, N), instance_boundaries(inst), real)
+    return several(rounds, {'recipe': lambda: before, 'ids': lambda: bring(label, inst, real, then=on_the_card), 'ids, pinned': lambda: bring(label, inst, real, pinned=True, then=on_the_card),
+                            'ids and photo in few bits, pinned': lambda: bring(*small, pinned=True, then=on_the_card)})
 
 def pooling(rounds):
     "Instance-wise average pooling of three channels at 1024x512, 41 objects; the growth with objects and pixels."
@@ -134,12 +149,14 @@ def step(rounds):
     with counter: b = ours.step(*batch)
     tf32(True)
     assert abs(a['g'] - b['gan'] - b['feature_matching']) < 1e-3 * abs(a['g']), (a, b) # the same mathematics
+    del ours
     def step_of(*args, **kwargs): return lambda: (lambda s: lambda: s.step(*batch))(Step(*args, **kwargs, **FULL))
     def tuned():
         torch.backends.cudnn.benchmark = True
         s = Step(**FULL)
-        for _ in range(5): s.step(*batch) # the recording holds what was chosen
-        torch.backends.cudnn.benchmark = False
+        try:
+            for _ in range(5): s.step(*batch) # the recording holds what was chosen
+        finally: torch.backends.cudnn.benchmark = False
         return lambda: s.step(*batch)
     result = several(rounds, {
         'recipe': lambda: exact(lambda: old.step(*batch)), 'recipe, convolutions in TF32': lambda: lambda: old.step(*batch),
@@ -236,13 +253,13 @@ def one_memory(precision, again, rounds):
     return out
 
 def in_eleven(rounds):
-    "The same step in bf16 with recompute while PyTorch may take no more than 11 GB, less what the driver takes."
+    "The same step with recompute while PyTorch may take no more than 11 GB, less what the driver takes."
     if DEVICE != 'cuda': return {}
     gc.collect(); torch.cuda.empty_cache()
     free, total = torch.cuda.mem_get_info()
     driver = total - free - torch.cuda.memory_reserved()
     torch.cuda.set_per_process_memory_fraction((11e9 - driver) / total)
-    try: return dict(rows={p: one_memory(p, True, rounds) | dict(limit=11e9 - driver) for p in ('bf16',)})
+    try: return dict(rows={p: one_memory(p, True, rounds) | dict(limit=11e9 - driver) for p in ('fp32', 'bf16')})
     finally: torch.cuda.set_per_process_memory_fraction(1.)
 
 def growth(rounds):
@@ -253,7 +270,7 @@ def growth(rounds):
     def both(batch): return {k: v.get('median') for k, v in several(rounds, dict(recipe=lambda: exact(lambda: old.step(*batch)), ours=lambda: lambda: ours.step(*batch))).items()}
     return dict(by_pixels={2 * h * h: both(scene(h, 2 * h)) for h in (128, 256, 512)}, by_batch={n: both(scene(128, 256, n=n)) for n in (1, 2, 4)})
 
-PARTS = dict(rates=(rates, 5), pooling=(pooling, 5), memory=(memory, 3), in_eleven=(in_eleven, 3), first_picture=(first_picture, 1), small_step=(small_step, 10), growth=(growth, 5), drawing=(drawing, 15), step=(step, 10))
+PARTS = dict(rates=(rates, 5), copies=(copies, 10), pooling=(pooling, 5), memory=(memory, 3), in_eleven=(in_eleven, 3), first_picture=(first_picture, 1), small_step=(small_step, 10), growth=(growth, 5), drawing=(drawing, 15), step=(step, 10))
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -278,7 +295,9 @@ def main():
         torch.manual_seed(0)
         start = time.perf_counter()
         try: known['gpu_' + part] = dict(what=f.__doc__, machine=what, date=time.strftime('%Y-%m-%d')) | f(arguments.rounds or rounds)
-        except Exception: traceback.print_exc()
+        except Exception:
+            traceback.print_exc()
+            known.pop('gpu_' + part, None)
         for k, v in known.get('gpu_' + part, {}).items():
             if isinstance(v, dict) and 'median' in v: print(f"  {k:40} {1000 * v['median']:10.3f} ms   {1000 * v['least']:.3f} to {1000 * v['most']:.3f}")
         print(f'  ({time.perf_counter() - start:.0f} s)', flush=True)

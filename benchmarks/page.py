@@ -20,7 +20,7 @@ VERDICTS = { # of the part `means`
     'ours, bf16': ('an option', 'the same training up to rounding; the default where it is faster'),
     'bf16 with the other memory format': ('dropped on processors', 'channels_last costs here what it gains on a GPU'),
     'bf16 with recompute': ('an option', 'for the largest pictures')}
-NOT_RUN = ['compile, CUDA graphs, memory formats and fp16 on a GPU', 'pinned, asynchronous copies; bytes and 32-bit ids on the wire']
+NOT_RUN = ['compile, CUDA graphs, memory formats and fp16', 'maps and photos brought to the card from pinned memory, as bytes and as floats']
 NEEDS_GPU = ['training step at 1024x512, 6 times the fp32 recipe and 35 % of the matrix peak', 'drawing 2048x1024 in 10 ms', 'first picture under 20 s',
              'training 2048x1024 within 11 GB by one argument, within 20 GB without', 'pooling 50 times the loop']
 
@@ -63,8 +63,8 @@ def share_table(rows):
             continue
         kind = 'bf16' if '16' in name else 'tf32' if 'TF32' in name else 'fp32'
         rate, top, first = rows.get('operations', 0) / v['median'], rows['rates'].get(kind), rows.get('recipe')
-        ratio = f"{first['median'] / v['median']:.2f}" if first and name != 'recipe' else ''
-        lines.append(f"| {name} | {ms(v)} | {ratio} | {AIMS.get(('gpu_step', name), '') if 'operations' in rows else ''} | {f'{rate / 1e12:.1f}' if rate else ''} | {f'{rate / top:.0%}' if rate and top else ''} | {v['warm_up']:.1f} |")
+        ratio = f"{first['median'] / v['median']:.2f}" if first and 'median' in first and name != 'recipe' else ''
+        lines.append(f"| {name} | {ms(v)} | {ratio} | {AIMS.get(('gpu_step', name), '') if 'operations' in rows and first else ''} | {f'{rate / 1e12:.1f}' if rate else ''} | {f'{rate / top:.0%}' if rate and top else ''} | {v['warm_up']:.1f} |")
     return lines
 
 def card_table(rows):
@@ -86,10 +86,10 @@ def growth_table(rows):
     "The growth of a step, one row for each size."
     lines = ['| | recipe, ms | ours, ms |', '| --- | ---: | ---: |']
     for key, label in (('by_pixels', 'pixels'), ('by_batch', 'scenes in a batch of 256x128'), ('by_objects', 'objects in 256x128'), ('by_ranks', 'ranks of one thread, a scene of 256x128 each')):
-        for n, v in rows.get(key, {}).items(): lines.append(f"| {int(n):,} {label} | {1000 * v['recipe']:.0f} | {1000 * v['ours']:.0f} |" if v.get('recipe') and v.get('ours') else f"| {n} {label} | | {1000 * v['ours']:.0f} |")
+        for n, v in rows.get(key, {}).items(): lines.append(f"| {int(n):,} {label} | {1000 * v['recipe']:.0f} | {1000 * v['ours']:.0f} |" if v.get('recipe') and v.get('ours') else f"| {n} {label} | | {1000 * v['ours']:.0f} |" if v.get('ours') else f"| {n} {label} | | |")
     return lines
 
-TABLES = dict(means=means_table, memory=memory_table, growth=growth_table, gpu_rates=rates_table, gpu_step=share_table, gpu_small_step=share_table, gpu_drawing=share_table,
+TABLES = dict(means=means_table, memory=memory_table, growth=growth_table, gpu_rates=rates_table, gpu_step=share_table, gpu_small_step=share_table, gpu_copies=share_table, gpu_drawing=share_table,
               gpu_memory=card_table, gpu_in_eleven=card_table, gpu_first_picture=first_table, gpu_growth=growth_table)
 
 def plot_parts(step, path):
@@ -129,7 +129,7 @@ def page(path):
             plot_parts(rows, RESULTS/f'{path.stem}_step.png')
             floors = ', '.join(f'{v:.2f} s in {k}' for k, v in rows['floor'].items())
             lines += [f"![Where the time goes]({path.stem}_step.png)", '', f"One step of ours is {rows['operations'] / 1e12:.2f} TFLOP; at the best rate that a matrix product or a convolution reached on this machine that is at least {floors}.", '']
-        if part == 'pooling':
+        if 'pooling' in part and 'by_pixels' in rows:
             plot_growth(rows, RESULTS/f'{path.stem}_pooling.png')
             lines += [f"![Growth of pooling]({path.stem}_pooling.png)", '']
     return lines + (['Not run here, for want of a GPU (`python benchmarks/gpu.py` on a machine that has one, then `python benchmarks/page.py`, adds its section; `make bench` does both): ' + '; '.join(NEEDS_GPU + NOT_RUN) + '.', ''] if not what['gpu'] else [])

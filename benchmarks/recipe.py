@@ -47,7 +47,7 @@ class Discriminators(nn.Module):
 
 def boundaries(inst):
     "The four shifted comparisons, written into a byte map."
-    edge = torch.zeros(inst.shape, dtype=torch.bool)
+    edge = torch.zeros(inst.shape, dtype=torch.bool, device=inst.device)
     edge[:, :, :, 1:] = edge[:, :, :, 1:] | (inst[:, :, :, 1:] != inst[:, :, :, :-1])
     edge[:, :, :, :-1] = edge[:, :, :, :-1] | (inst[:, :, :, 1:] != inst[:, :, :, :-1])
     edge[:, :, 1:] = edge[:, :, 1:] | (inst[:, :, 1:] != inst[:, :, :-1])
@@ -77,7 +77,7 @@ def style_book(encoder, scenes, device, k=10):
             vectors.setdefault(c, []).append(features[0, :, where[:, 0], where[:, 1]].mean(1).cpu().numpy())
     return {c: KMeans(min(k, len(v)), n_init=10, random_state=0).fit(v).cluster_centers_ for c, v in vectors.items()}
 
-def one_hot(label, n): return torch.zeros(len(label), n, *label.shape[-2:]).scatter_(1, label.long(), 1.)
+def one_hot(label, n): return torch.zeros(len(label), n, *label.shape[-2:], device=label.device).scatter_(1, label.long(), 1.)
 
 class Recipe:
     "The three networks, their two optimisers and the training step."

@@ -14,11 +14,11 @@ SCALES = {
         ours=dict(width=32, n_downsample=2, n_blocks=3, discriminator_width=24), encoder_width=8,
         unet=dict(width=32, n_downsample=6, dropout=0.5), crn=dict(widths=(128, 128, 128, 64, 64, 32))),
     'photos': dict( # real photos at half their size, small networks: some minutes a row on one core
-        data=('camvid_256', 'facades_256'), size=None, shrink=2, n_train=None, n_test=None, n_small=50, steps=(1000, 2000), lr=(1e-3, 2e-4), segmenter_steps=1000,
+        data=('camvid_256', 'facades_256'), size=None, shrink=2, n_train=None, n_test=None, n_small=50, steps=(1000, 2000), lr=(1e-3, 2e-4), segmenter_steps=3000, balance=0.5,
         ours=dict(width=32, n_downsample=2, n_blocks=3, discriminator_width=24), encoder_width=8,
         unet=dict(width=32, n_downsample=5, dropout=0.5), crn=dict(widths=(128, 128, 128, 64, 64, 32))),
     'full': dict( # real photos, one GPU, a minute or two a row
-        data=('camvid_256', 'facades_256'), size=None, n_train=None, n_test=None, n_small=50, steps=(5000, 5000), lr=(2e-4, 2e-4), segmenter_steps=1000,
+        data=('camvid_256', 'facades_256'), size=None, n_train=None, n_test=None, n_small=50, steps=(5000, 5000), lr=(2e-4, 2e-4), segmenter_steps=3000, balance=0.5,
         ours=dict(width=64, n_downsample=4, n_blocks=9, discriminator_width=64), encoder_width=16,
         unet=dict(width=64, n_downsample=6, dropout=0.5), crn=dict(widths=(1024, 1024, 1024, 1024, 1024, 512, 512)))}
 

@@ -244,7 +244,7 @@ def objects(h, w, n):
 
 def pooling(rounds):
     "Instance-wise average pooling of three channels at 1024x512; the growth with objects and pixels."
-    features, result = torch.rand(1, 3, 512, 1024, device=DEVICE), {}
+    features = torch.rand(1, 3, 512, 1024, device=DEVICE)
     inst = objects(512, 1024, 41)
     assert torch.allclose(recipe.pool(features, inst), instance_mean(features, inst), atol=1e-5)
     result = turns(rounds, recipe=lambda: recipe.pool(features, inst), ours=lambda: instance_mean(features, inst))

@@ -94,14 +94,14 @@ class Bench:
     @cached_property
     def segmenter(self):
         "Trained once on the photos, then kept."
-        path = self.work/f"segmenter-{self.settings['segmenter_steps']}.safetensors"
+        path = self.work/f"segmenter-{self.settings['segmenter_steps']}-{self.settings.get('balance', 0):g}.safetensors"
         if not path.is_file(): save_segmenter(self.learn_to_read(self.train), path)
         return load_segmenter(path, default_device())
 
     def learn_to_read(self, scenes):
         real = self.data != 'drawn'
         network = photo_segmenter(scenes.label_space.n_classes, self.squeezenet) if real else None
-        return train_segmenter(scenes, self.settings['segmenter_steps'], network=network, lr=1e-3 if real else 5e-3)
+        return train_segmenter(scenes, self.settings['segmenter_steps'], network=network, lr=1e-3 if real else 5e-3, balance=self.settings.get('balance', 0.))
 
     @cached_property
     def network(self): # by which drawings are compared
@@ -252,7 +252,7 @@ def config(self:Bench, row):
 def place(self:Bench, run, seed):
     "Where a run's checkpoints and model are: another configuration has another place; how pictures are judged is no part of it."
     config = self.config(run)
-    for k in ('segmenter_steps', 'n_test'): config['settings'].pop(k)
+    for k in ('segmenter_steps', 'balance', 'n_test'): config['settings'].pop(k, None)
     what = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:8]
     return self.work/f'{run}-seed{seed}-{what}'
 

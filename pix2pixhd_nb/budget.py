@@ -48,10 +48,10 @@ class _Stage:
         self.both = [type('Side', (), dict(param_lists=[list(p)])) for p in model.parts()]
         self.scalers = [type('Scaler', (), dict(scale=staticmethod(lambda loss: loss)))] * 2
 
-def _set_up(n_classes, precision, recompute, perceptual, networks):
+def _set_up(n_classes, precision, recompute, perceptual, networks, channels_last=False):
     "The model and the callback of a training."
     gan = GAN(*pix2pixhd_networks(n_classes, **networks), precision, recompute=recompute)
-    if precision != 'fp32':
+    if channels_last:
         for p in gan.parameters():
             if p.ndim == 4: p.data = p.data.contiguous(memory_format=torch.channels_last)
     loss = _vgg() if perceptual else None
@@ -124,7 +124,7 @@ def step_seconds(size, # (height, width), pixels
                 ): # (seconds of forward and backward passes, seconds of Adam's update)
     "Time a real step: the second of two."
     with torch.device(device):
-        gan, training = _set_up(n_classes, precision, recompute, perceptual, networks)
+        gan, training = _set_up(n_classes, precision, recompute, perceptual, networks, precision != 'fp32' and device == 'cuda')
         opt = GANOptimizer(gan.parts(), precision=precision)
         for _ in range(2):
             _synchronize(device); start = perf_counter()

@@ -229,8 +229,10 @@ def restore(learn, # Learner with networks of the same shape
            ):
     "Bring weights, optimisers, scalers, the pool and the losses so far back."
     if not learn.opt: learn.create_opt()
-    try: learn.model.load_state_dict(state['model'])
-    except RuntimeError as e: raise ValueError(f"The checkpoint is of another architecture: {str(e).splitlines()[1].strip()} Train on with the options that it was made with.") from None
+    shapes = [{k: tuple(v.shape) for k, v in s.items()} for s in (learn.model.state_dict(), state['model'])]
+    odd = next((k for k in shapes[0] | shapes[1] if shapes[0].get(k) != shapes[1].get(k)), None)
+    if odd: raise ValueError(f"The checkpoint is of another architecture: {odd} has the shape {shapes[1].get(odd, 'of nothing')} there and {shapes[0].get(odd, 'of nothing')} here. Train on with the options that it was made with.")
+    learn.model.load_state_dict(state['model'])
     learn.opt.load_state_dict(state['opt'])
     device = next(learn.model.parameters()).device
     learn.gan_training.pool.kept = [x.to(device) for x in state['ranks'][rank()]['pool']] if rank() < len(state['ranks']) else []

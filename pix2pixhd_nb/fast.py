@@ -45,5 +45,5 @@ class Graphed:
             for _ in range(self.warm_up): self.f(*inputs)
         torch.cuda.current_stream().wait_stream(aside)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph): result = self.f(*inputs)
+        with torch.cuda.graph(graph, capture_error_mode='thread_local'): result = self.f(*inputs)
         return graph, inputs, result

@@ -34,7 +34,11 @@ def step_recorded(self:GANOptimizer,
 class GraphedTraining(Callback):
     "Records a training step as a CUDA graph and plays it back: same kernels, no waiting for Python. Pass it as `cbs`."
     order = 65 # after schedules have set the rates
-    def __init__(self, warm_up=3): self.warm_up = warm_up # ordinary steps of each shape before the recording
+    def __init__(self, warm_up=3): # ordinary steps of each shape before the recording
+        if warm_up < 3: raise ValueError(f"warm_up is {warm_up}, expected 3 or more: Adam's running means must be there before a step is recorded, and up to two steps may be left out.")
+        self.warm_up = warm_up
+
+    def after_fit(self): self.graphed = None # its memory is free again
 
     def before_fit(self):
         training, model = self.gan_training, self.model
@@ -70,9 +74,9 @@ def step(self:GraphedTraining, *given): # label map, instance map, what else the
     training, left = self.gan_training, iter(given)
     fake, image = self.model(*(x if x is None else next(left) for x in self.xb)), next(left)
     loss = training.losses(fake, image)
-    named = training.g_losses | training.d_losses
+    named = {k: v.detach() for k, v in (training.g_losses | training.d_losses).items()}
     self.names, self.n_generator = list(named), len(training.g_losses)
-    values = torch.stack([v.detach().float() for v in named.values()])
+    values = torch.stack([v.float() for v in named.values()])
     pair = LossPair(loss, sum(training.d_losses.values()) / 2, self.opt)
     training.g_losses = training.d_losses = loss = None # a graph that nobody holds is freed as it is used
     pair.backward()

@@ -241,6 +241,7 @@ def after_loss(self:GANTraining):
     named = self.g_losses | self.d_losses
     values = mean_over_ranks(torch.stack([v.float() for v in named.values()])).tolist()
     self.history.append(dict(zip(named, values)))
+    self.learn.loss_grad = self.loss
     self.check_finite()
     self.learn.loss_grad = pair
 
