@@ -104,6 +104,7 @@ def about(results, scale, data):
     lines = [f"{len(rows)} rows; {rows[0]['setup']['n_scenes']} held-out scenes at {rows[0]['setup']['size'][1]}x{rows[0]['setup']['size'][0]}; {sum(s['steps'])} steps of one scene each, the same for every row, "
              f"the first {s['steps'][0]} at the full rate; median {statistics.median(r['minutes'] for r in trained):.1f} minutes of training a row ({min(r['minutes'] for r in trained):.1f} to {max(r['minutes'] for r in trained):.1f}) on {' and '.join(machines)}; "
              f"{', '.join(sorted({r['precision'] for r in rows}))}; PyTorch {', '.join(sorted({r['setup']['versions']['torch'] for r in rows}))}."]
+    if data != 'drawn': lines.append(f"The segmenter has a backbone that had seen ImageNet, and {s['segmenter_steps']:,} batches of the training photos.")
     if slices: lines.append(f"The perceptual loss has {len(slices)} of the paper's five slices ({slices[0]} to {slices[-1]}): the weights at hand stop there.")
     return ' '.join(lines)
 
@@ -111,7 +112,7 @@ def about(results, scale, data):
 def verdict(results, scale, data, claim):
     "Whether an order of the paper came out here: a row of Markdown."
     number, better, worse, column, source = claim
-    by_seed = [{r['seed']: r['scores'][column] for r in known(results, scale, data, row)} for row in (better, worse)]
+    by_seed = [{r['seed']: r['scores'][column] for r in known(results, scale, data, row) if column in r['scores']} for row in (better, worse)]
     if 'oracle' in (better, worse): by_seed = [v if len(v) > 1 or not v else dict.fromkeys(by_seed[1 - i] or v, next(iter(v.values()))) for i, v in enumerate(by_seed)]
     shared = sorted(by_seed[0].keys() & by_seed[1].keys())
     what = f"{number}: {name_of(better, TABLES[number])} above {name_of(worse, TABLES[number])}, {COLUMNS[column][0]}"
@@ -150,8 +151,8 @@ def nothing_run(results, scale, data):
 def section(results, scale, data, account):
     "All tables of one data set at one scale."
     lines = [f"## {scale}, {'drawn scenes' if data == 'drawn' else data}", '', about(results, scale, data), '']
-    runs = {n: any(known(results, scale, data, r) for r in t['rows'] if r != 'oracle') for n, t in TABLES.items()}
-    any_run, skipped = any(runs.values()), [str(n) for n in TABLES if scale in ('long', 'photos') and not runs[n]]
+    runs = {n: [r for r in t['rows'] if known(results, scale, data, r)] for n, t in TABLES.items()}
+    any_run, skipped = any(set(rows) - {'oracle'} for rows in runs.values()), [str(n) for n in TABLES if scale in ('long', 'photos') and len(runs[n]) < 2] # a row alone compares nothing
     if scale == 'full' and not any_run: return lines + nothing_run(results, scale, data)
     if skipped: lines += [f"Not run at this scale: table{'s' * (len(skipped) > 1)} {', '.join(skipped)}.", '']
     for n, t in TABLES.items():
