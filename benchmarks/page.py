@@ -19,7 +19,12 @@ VERDICTS = { # of the part `means`
     'with recompute': ('an option', 'for memory, not for time'),
     'ours, bf16': ('an option', 'the same training up to rounding; the default where it is faster'),
     'bf16 with the other memory format': ('dropped on processors', 'channels_last costs here what it gains on a GPU'),
-    'bf16 with recompute': ('an option', 'for the largest pictures')}
+    'bf16 with recompute': ('an option', 'for the largest pictures'),
+    'with a compiled generator': ('dropped on processors', 'fused normalisation and activation come with it, and gain nothing that could be told from the scatter beside the convolutions, and each size must be compiled first'),
+    'bf16 with a compiled generator': ('dropped on processors', 'the same')}
+NOTES = { # below the table of a part
+    'first_layer': 'The table is much the faster one for a drawing, and the slower one as soon as the weights learn. Not kept: a drawing as a whole would gain a tenth, training nothing, and the generator would have to be told which of its channels are one-hot.',
+    'loader': 'Either way a batch is there long before the step before it has ended, so decoded scenes are not kept: memory is worth more.'}
 NOT_RUN = ['compile, CUDA graphs, memory formats and fp16', 'maps and photos brought to the card from pinned memory, as bytes and as floats']
 NEEDS_GPU = ['training step at 1024x512, 6 times the fp32 recipe and 35 % of the matrix peak', 'drawing 2048x1024 in 10 ms', 'first picture under 20 s',
              'training 2048x1024 within 11 GB by one argument, within 20 GB without', 'pooling 50 times the loop']
@@ -125,6 +130,7 @@ def page(path):
     for part, rows in r.items():
         rows = rows | dict(rates=r.get('gpu_rates', {}).get('rates', {}))
         lines += [f'### {part.replace("_", " ")}', '', rows['what'], '', *(TABLES[part](rows) if part in TABLES else table(part, rows)), '']
+        if part in NOTES: lines += [NOTES[part], '']
         if part == 'step':
             plot_parts(rows, RESULTS/f'{path.stem}_step.png')
             floors = ', '.join(f'{v:.2f} s in {k}' for k, v in rows['floor'].items())

@@ -50,6 +50,11 @@ def machine():
 def wait():
     if DEVICE == 'cuda': torch.cuda.synchronize()
 
+def highest_memory():
+    "Bytes that this process had at its most. (`ru_maxrss` of a new process begins with what its parent had.)"
+    status = Path('/proc/self/status')
+    return 1024 * (int(re.search(r'VmHWM:\s+(\d+)', status.read_text())[1]) if status.is_file() else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+
 def seconds(f):
     wait()
     start = time.perf_counter()
@@ -171,7 +176,7 @@ def worker(name, task):
         run(note)
         wait()
         took = time.perf_counter() - start
-        peak = torch.cuda.max_memory_allocated() if DEVICE == 'cuda' else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        peak = torch.cuda.max_memory_allocated() if DEVICE == 'cuda' else highest_memory()
         print(json.dumps([took, parts, peak]), flush=True)
 
 def in_processes(rounds, names, task='step'):
@@ -179,7 +184,8 @@ def in_processes(rounds, names, task='step'):
     workers = {n: subprocess.Popen([sys.executable, __file__, '--worker', n, '--task', task], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for n in names}
     def one(w):
         w.stdin.write('\n'); w.stdin.flush()
-        return json.loads(w.stdout.readline())
+        line = w.stdout.readline()
+        return json.loads(line[line.index('['):]) # a progress bar may have left something before it
     try:
         running = {}
         for n, w in workers.items():
@@ -341,7 +347,7 @@ def card_worker(name):
     if DEVICE == 'cpu': keep_freed_memory()
     ours, batch = Ours(precision, channels_last, recompute, **FULL), scene(256, 512)
     for _ in range(3): ours.step(*batch)
-    print(said, torch.cuda.max_memory_reserved() if DEVICE == 'cuda' else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    print(said, torch.cuda.max_memory_reserved() if DEVICE == 'cuda' else highest_memory())
 
 def loader(rounds):
     "A batch of one scene at 512x256, cut, flipped and collated: from PNG and JPEG files, and from scenes that were decoded once and kept."
