@@ -23,7 +23,7 @@ VERDICTS = { # of the part `means`
     'with a compiled generator': ('dropped on processors', 'fused normalisation and activation come with it, and gain nothing that could be told from the scatter beside the convolutions, and each size must be compiled first'),
     'bf16 with a compiled generator': ('dropped on processors', 'the same')}
 NOTES = { # below the table of a part
-    'first_layer': 'The table is much the faster one for a drawing, and the slower one as soon as the weights learn. Not kept: a drawing as a whole would gain a tenth, training nothing, and the generator would have to be told which of its channels are one-hot.',
+    'first_layer': 'Kept for drawings of sixteen classes and more, on a processor; training takes the products, since the gradient of the table is the slower one (chapter 07).',
     'loader': 'Either way a batch is there long before the step before it has ended, so decoded scenes are not kept: memory is worth more.'}
 NOT_RUN = ['compile, CUDA graphs, memory formats and fp16', 'maps and photos brought to the card from pinned memory, as bytes and as floats']
 NEEDS_GPU = ['training step at 1024x512, 6 times the fp32 recipe and 35 % of the matrix peak', 'drawing 2048x1024 in 10 ms', 'first picture under 20 s',

@@ -32,11 +32,12 @@ from pix2pixhd_nb.distributed import distribute
 from pix2pixhd_nb.ranks import join_ranks, rank, world_size
 from pix2pixhd_nb.styles import StyleBook, measure_features
 from pix2pixhd_nb.training import GAN, GANOptimizer, GANTraining, LossPair, pix2pixhd_learner, pix2pixhd_networks
+from pix2pixhd_nb.models.blocks import ConditionConv2d
 from pix2pixhd_nb.losses import FeatureMatchingLoss, discriminator_losses
 from pix2pixhd_nb.planning import keep_freed_memory
 
 DEVICE = 'cuda' if torch.cuda.is_available() else 'cpu'
-N = LABEL_SPACE.n_classes
+N = 35 # classes, as in Cityscapes; the drawn scenes have fewer, and leave the other channels empty
 FULL = dict(width=64, n_downsample=4, n_blocks=9, n_scales=3)
 
 
@@ -156,7 +157,7 @@ def booker_of(name, batch):
     if MEANS[name] is None:
         old = recipe.generator(3, 16, 4, 0, 3).to(DEVICE)
         return lambda note: recipe.style_book(old, scenes, DEVICE)
-    ours = GAN(*pix2pixhd_networks(N, feature_channels=3, **FULL)).synthesizer.to(DEVICE).eval()
+    ours = GAN(*pix2pixhd_networks(LABEL_SPACE.n_classes, feature_channels=3, **FULL)).synthesizer.to(DEVICE).eval()
     return lambda note: StyleBook.fit(measure_features(ours, scenes), LABEL_SPACE)
 
 TASKS = dict(step=runner_of, draw=drawer_of, book=booker_of)
@@ -271,27 +272,29 @@ def one_hots(rounds):
     return turns(5 * rounds, recipe=lambda: recipe.one_hot(label, 35), ours=lambda: one_hot(label, 35))
 
 def first_layer(rounds):
-    "The generator's first convolution, 7x7 over 35 one-hot channels to 64, and its weights' gradient, at 512x256: as a convolution, and as a sum of 49 rows of a table for each pixel."
-    label = torch.randint(0, 35, (256, 512)).repeat_interleave(8, 0)[:256].repeat_interleave(8, 1)[:, :512].to(DEVICE)
-    weight = torch.randn(64, 35, 7, 7, device=DEVICE, requires_grad=True)
-    def convolution(): return torch.conv2d(one_hot(label[None, None], 35), weight, padding=3)
-    def table(): # one row more for what is outside
-        wide = F.pad(label, (3, 3, 3, 3), value=35)
-        ids = wide.unfold(0, 7, 1).unfold(1, 7, 1).reshape(-1, 49) + 36 * torch.arange(49, device=DEVICE)
-        rows = F.pad(weight.permute(2, 3, 1, 0).reshape(49, 35, 64), (0, 0, 0, 1)).reshape(-1, 64)
-        return F.embedding_bag(ids, rows, mode='sum').view(1, 256, 512, 64).permute(0, 3, 1, 2)
-    assert torch.allclose(convolution(), table(), atol=1e-4)
-    def learn(f):
+    "The generator's first convolution, 7x7 over 35 one-hot channels, boundary and three features to 64, at 512x256: products, and sums of 49 rows of a table (drawing only); below, its weights' gradient in both ways, 35 channels."
+    label = torch.randint(0, N, (16, 32)).repeat_interleave(16, 0).repeat_interleave(16, 1)[None, None].to(DEVICE)
+    x = F.pad(torch.cat([one_hot(label, N), torch.rand(1, 4, 256, 512, device=DEVICE)], 1), (3, 3, 3, 3), mode='reflect')
+    layers = ConditionConv2d(N + 4, 64, 7).to(DEVICE), ConditionConv2d(N + 4, 64, 7).to(DEVICE)
+    layers[1].load_state_dict(layers[0].state_dict())
+    layers[1].one_hot = N
+    def drawing(layer, short):
         def run():
-            with torch.enable_grad(): torch.autograd.grad(f(), weight, torch.ones(1, 64, 256, 512, device=DEVICE))
+            with torch.no_grad(), torch.autocast(DEVICE, torch.bfloat16, enabled=short): return layer(x)
         return run
-    def only(f):
+    assert torch.allclose(drawing(layers[0], False)(), drawing(layers[1], False)(), atol=1e-4)
+    weight, ids = layers[0].weight, layers[1].ids(x)[0].long()
+    def table(): # whose rows learn
+        places = ids.unfold(0, 7, 1).unfold(1, 7, 1).reshape(-1, 49) + (N + 1) * torch.arange(49, device=DEVICE)
+        rows = F.pad(weight[:, :N].permute(2, 3, 1, 0).reshape(49, N, 64), (0, 0, 0, 1)).reshape(-1, 64)
+        return F.embedding_bag(places, rows, mode='sum')
+    def learning(f):
         def run():
-            with torch.no_grad(): f()
+            y = f()
+            torch.autograd.grad(y, weight, torch.ones_like(y))
         return run
-    def short():
-        with torch.autocast(DEVICE, torch.bfloat16): return convolution()
-    return turns(rounds, **{'convolution': only(convolution), 'convolution in bf16': only(short), 'table': only(table), 'convolution, gradient too': learn(convolution), 'convolution in bf16, gradient too': learn(lambda: short().float()), 'table, gradient too': learn(table)})
+    return turns(rounds, **{'products': drawing(layers[0], False), 'table': drawing(layers[1], False), 'products, bf16': drawing(layers[0], True), 'table, bf16': drawing(layers[1], True),
+                            'products, with the gradient': learning(lambda: torch.conv2d(x[:, :N], weight[:, :N])), 'table, with the gradient': learning(table)})
 
 def style_book(rounds):
     "The style book of 20 scenes at 512x256: encoding, one mean for each object, ten clusters for each class."
