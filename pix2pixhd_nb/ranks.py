@@ -9,6 +9,7 @@ __all__ = ['join_ranks', 'rank', 'world_size', 'RankLost', 'meeting', 'mean_over
 # %% ../nbs/12b_ranks.ipynb #c003
 import atexit
 import os
+import sys
 from contextlib import contextmanager
 import torch
 import torch.distributed as dist
@@ -21,7 +22,18 @@ def join_ranks():
     if found and local >= found: raise ValueError(f'This machine was asked for {local + 1} ranks or more but has {found} GPUs: start one process for each GPU.')
     if found: torch.cuda.set_device(local)
     dist.init_process_group('nccl' if found else 'gloo')
-    atexit.register(dist.destroy_process_group) # left standing, its threads can crash as Python ends
+    said, leave = [], sys.exit
+    sys.exit = lambda code=None: (said.append(code), leave(code))
+    atexit.register(_leave, said)
+
+def _leave(said): # codes given to `sys.exit`
+    "Close the connections; after a good end, leave before C++ takes down what their threads may still use, which now and then aborts."
+    atexit.unregister(_leave)
+    if dist.is_initialized(): dist.destroy_process_group()
+    if any(said) or hasattr(sys, 'last_type'): return # an error is on its way out
+    atexit._run_exitfuncs()
+    sys.stdout.flush(); sys.stderr.flush()
+    os._exit(0)
 
 def rank():
     "This process's number; 0 where it is alone."
