@@ -31,7 +31,7 @@ from .data.doctor import examine
 from .data.loaders import scene_dataloaders
 from .data.toy import ToyScenes
 from .distributed import distribute
-from .ranks import RankLost, from_first, join_ranks, rank
+from .ranks import RankLost, from_first, join_ranks, leave_ranks, rank
 from .editing import SceneEditor, ShapeLibrary
 from .evaluation import check_classes, compare_to_oracle, train_segmenter
 from .monitor import GANMonitor
@@ -463,4 +463,7 @@ def main(argv=None): # arguments, without the program's name; those of the comma
         return 130
 
 # %% ../nbs/22_cli.ipynb #c045
-if __name__ == '__main__' and '__file__' in globals(): sys.exit(main())
+if __name__ == '__main__' and '__file__' in globals():
+    status = main()
+    leave_ranks(status)
+    sys.exit(status)

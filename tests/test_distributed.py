@@ -146,7 +146,7 @@ from pix2pixhd_nb.data.loaders import scene_dataloaders
 from pix2pixhd_nb.data.toy import LABEL_SPACE, ToyScenes
 from pix2pixhd_nb.distributed import distribute
 from pix2pixhd_nb.evaluation import Segmenter
-from pix2pixhd_nb.ranks import gather, join_ranks, rank
+from pix2pixhd_nb.ranks import gather, join_ranks, leave_ranks, rank
 from pix2pixhd_nb.training import pix2pixhd_learner
 from pix2pixhd_nb.validation import DrawnScore, PhotoDistance
 
@@ -161,7 +161,9 @@ for n in (1, 3):   # with one scene, one of two ranks has none
     learn = distribute(pix2pixhd_learner(dls, width=4, n_downsample=2, n_blocks=1, discriminator_width=4, metrics=[DrawnScore(segmenter), DrawnScore(segmenter, 'accuracy'), PhotoDistance()]))
     with learn.no_bar(): learn.validate()
     found[n] = gather([m.value for m in learn.recorder.metrics[-3:]])
-if not rank(): json.dump(found, open(sys.argv[1], 'w'))
+if not rank():
+    with open(sys.argv[1], 'w') as f: json.dump(found, f)
+leave_ranks()
 '''
 
 def test_the_scores_of_two_ranks_are_those_of_one_process(tmp_path):
