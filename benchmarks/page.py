@@ -50,7 +50,7 @@ def means_table(rows):
     for name, v in rows.items():
         if not isinstance(v, dict) or 'median' not in v: continue
         verdict, why = VERDICTS.get(name, ('', ''))
-        lines.append(f"| {name} | {ms(v)} | {1 / v['to_ours'] if v['to_ours'] != 1 else 1:.2f} | {v['peak'] / 1e9:.2f} GB | {verdict} | {why} |")
+        lines.append(f"| {name} | {ms(v)} | {1 / v['to_ours'] if v['to_ours'] != 1 else 1:.2f} | {f'''{v['peak'] / 1e9:.2f} GB''' if 'peak' in v else ''} | {verdict} | {why} |")
     return lines
 
 def memory_table(rows):
