@@ -185,8 +185,9 @@ def in_processes(rounds, names, task='step'):
     workers = {n: subprocess.Popen([sys.executable, __file__, '--worker', n, '--task', task], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for n in names}
     def one(w):
         w.stdin.write('\n'); w.stdin.flush()
-        line = w.stdout.readline()
-        return json.loads(line[line.index('['):]) # a progress bar may have left something before it
+        for line in w.stdout: # a progress bar may have left something before the answer
+            if '[' in line: return json.loads(line[line.index('['):])
+        raise BrokenPipeError
     try:
         running = {}
         for n, w in workers.items():
