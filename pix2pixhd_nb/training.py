@@ -28,7 +28,7 @@ from .losses import FeatureMatchingLoss, GANLoss, PerceptualLoss, discriminator_
 from .planning import keep_freed_memory
 from .ranks import mean_over_ranks
 from .models.discriminators import MultiscaleDiscriminator
-from .models.blocks import recompute_blocks
+from .models.blocks import mark_classes, recompute_blocks
 from .models.encoder import FeatureEncoder
 from .models.generators import CoarseToFineGenerator, GlobalGenerator, grow
 from .models.synthesis import Synthesizer
@@ -108,6 +108,7 @@ class GAN(nn.Module):
         autocast(precision) # is it one?
         self.synthesizer, self.discriminator, self.precision, self.channels_last = synthesizer, discriminator, precision, channels_last
         self.average, self.averaged = average, deepcopy(synthesizer).requires_grad_(False) if average else None
+        mark_classes(discriminator, synthesizer.n_classes)
         if channels_last: self.to(memory_format=torch.channels_last)
         self.recompute = recompute
         if recompute: recompute_blocks(self)

@@ -12,7 +12,7 @@ from fastcore.basics import patch
 from torch import nn
 from ..core import one_hot
 from ..boundaries import instance_boundaries
-from .blocks import ConditionConv2d
+from .blocks import mark_classes
 from ..pooling import instance_mean
 
 # %% ../../nbs/10a_models.synthesis.ipynb #c006
@@ -30,8 +30,7 @@ class Synthesizer(nn.Module):
         self.generator, self.encoder = generator, encoder
         self.n_classes, self.boundary, self.ignore_id, self.encode_at = n_classes, boundary, ignore_id, encode_at
         self.feature_channels = encoder.config['out_channels'] if encoder else feature_channels
-        for m in generator.modules():
-            if isinstance(m, ConditionConv2d): m.one_hot = n_classes # it may look them up
+        mark_classes(generator, n_classes)
         if encode_at not in ('auto', 'full'): raise ValueError(f"encode_at is {encode_at!r}, expected 'auto' or 'full'.")
         found, wanted = generator.config['in_channels'], n_classes + boundary + self.feature_channels
         if found != wanted: raise ValueError(f'The generator takes {found} channels but this scene has {wanted}: {n_classes} classes, {int(boundary)} boundary and {self.feature_channels} features; build it with in_channels={wanted}.')
