@@ -178,7 +178,7 @@ def painter(size, precision=None, compiled=False, recorded=True, **shape):
     pipe = Pix2PixHD(pix2pixhd_networks(N, feature_channels=3, **shape)[0].to(DEVICE))
     if precision: pipe.fast(precision)
     if precision and not recorded: pipe.drawing = pipe.draw
-    if compiled: pipe.synthesizer.generator.compile(dynamic=False)
+    if compiled: pipe.drawer.generator.compile(dynamic=False)
     label, inst, _ = scene(*size)
     features = torch.rand(1, 3, *size, device=DEVICE)
     @torch.inference_mode()

@@ -12,6 +12,7 @@ import statistics
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 import torch
 import torch.nn.functional as F
@@ -32,8 +33,9 @@ from pix2pixhd_nb.distributed import distribute
 from pix2pixhd_nb.ranks import join_ranks, rank, world_size
 from pix2pixhd_nb.styles import StyleBook, measure_features
 from pix2pixhd_nb.training import GAN, GANOptimizer, GANTraining, LossPair, pix2pixhd_learner, pix2pixhd_networks
-from pix2pixhd_nb.models.blocks import ConditionConv2d
+from pix2pixhd_nb.models.blocks import ConditionConv2d, ImageConv2d, mark_classes
 from pix2pixhd_nb.losses import FeatureMatchingLoss, discriminator_losses
+from pix2pixhd_nb.pipeline import Pix2PixHD
 from pix2pixhd_nb.planning import keep_freed_memory
 
 DEVICE = 'cuda' if torch.cuda.is_available() else 'cpu'
@@ -84,6 +86,9 @@ class Ours:
         self.training.learn = self # the callback asks its learner for the model
         self.without, self.model, self.opt = without, self.gan, GANOptimizer(self.gan.parts(), precision=precision)
         if 'the interpreter' in without: self.gan.synthesizer.generator.compile(dynamic=False)
+        if 'absent classes' in without: mark_classes(self.gan, 0)
+        for m in self.gan.modules() if 'columns' in without else ():
+            if isinstance(m, ImageConv2d): m.forward = partial(torch.nn.Conv2d.forward, m)
         if 'fused Adam' in without:
             for o in self.opt.both:
                 for group in o.opt.param_groups: group['fused'] = False
@@ -118,9 +123,12 @@ MEANS = { # name: (precision, channels_last, recompute, means taken away); every
     'without fused Adam': ('fp32', False, False, ('fused Adam',)),
     'without memory let go early': ('fp32', False, False, ('memory let go',)),
     'without freed memory kept for the next use': ('fp32', False, False, ('kept memory',)),
+    'without leaving out absent classes': ('fp32', False, False, ('absent classes',)),
+    'without an image\'s columns': ('fp32', False, False, ('columns',)),
     'with channels_last': ('fp32', True, False, ()),
     'with recompute': ('fp32', False, True, ()),
     'ours, bf16': ('bf16', DEVICE == 'cuda', False, ()),
+    'ours, bf16, kept in 16 bits': ('bf16', DEVICE == 'cuda', False, ()), # drawing only
     'bf16 with the other memory format': ('bf16', DEVICE != 'cuda', False, ()),
     'bf16 with recompute': ('bf16', DEVICE == 'cuda', True, ()),
     'with a compiled generator': ('fp32', False, False, ('the interpreter',)),
@@ -145,6 +153,9 @@ def drawer_of(name, batch):
         return lambda note: old.draw(*batch[:2], features)
     precision, channels_last, _, without = MEANS[name]
     if DEVICE == 'cpu' and 'kept memory' not in without: keep_freed_memory()
+    if name == 'ours, bf16, kept in 16 bits': # what the pipeline's `fast` does
+        pipe = Pix2PixHD(pix2pixhd_networks(N, feature_channels=3, **FULL)[0].to(DEVICE)).fast()
+        return lambda note: pipe.drawing(*batch[:2], features)
     gan = GAN(*pix2pixhd_networks(N, feature_channels=3, **FULL), precision, channels_last).to(DEVICE).eval()
     if 'the interpreter' in without: gan.synthesizer.generator.compile(dynamic=False)
     def draw(note):
@@ -209,7 +220,7 @@ def copy_weights(old, ours):
         for p, q in zip(a.parameters(), b.parameters(), strict=True): p.data.copy_(q.data)
 
 def step(rounds):
-    "A whole training step at 512x256, full width, encoder, three discriminators, no perceptual loss."
+    "A whole training step at 512x256, full width, encoder, three discriminators, no perceptual loss; the scene holds nine of 35 classes."
     batch = scene(256, 512)
     old, ours = recipe.Recipe(N, **FULL), Ours(**FULL)
     for net in (old.G, old.E, old.D): net.to(DEVICE)
@@ -224,8 +235,8 @@ def step(rounds):
 
 def means(rounds):
     "The same step with single means taken away or added: what each one is worth."
-    names, result = list(MEANS), {}
-    for few in (names[:4], names[1:2] + names[4:7], names[1:2] + names[7:9], names[1:2] + names[9:12], names[1:2] + names[12:]): # four fit into 24 GB together
+    names, result = [n for n in MEANS if 'kept in' not in n], {}
+    for few in (names[:4], names[1:2] + names[4:7], names[1:2] + names[7:9], names[1:2] + names[9:11], names[1:2] + names[11:14], names[1:2] + names[14:]): # four fit into 24 GB together
         found = in_processes(rounds, few)
         for n, r in found.items(): result.setdefault(n, r | dict(to_ours=found['ours, fp32']['median'] / r['median']))
     return result
@@ -240,8 +251,8 @@ def matrix_rates(n=2048):
     return rates
 
 def drawing(rounds):
-    "A 512x256 scene from its maps and features, full width."
-    return {n: r | dict(parts=None) for n, r in in_processes(rounds, ('recipe', 'ours, fp32', 'ours, bf16', 'bf16 with the other memory format', 'without freed memory kept for the next use', 'with a compiled generator', 'bf16 with a compiled generator'), 'draw').items()}
+    "A 512x256 scene from its maps and features, full width; the scene holds nine of 35 classes."
+    return {n: r | dict(parts=None) for n, r in in_processes(rounds, ('recipe', 'ours, fp32', 'ours, bf16, kept in 16 bits', 'ours, bf16', 'bf16 with the other memory format', 'without freed memory kept for the next use', 'with a compiled generator', 'bf16 with a compiled generator'), 'draw').items()}
 
 def objects(h, w, n):
     "An instance map with n rectangles."
@@ -273,29 +284,25 @@ def one_hots(rounds):
     return turns(5 * rounds, recipe=lambda: recipe.one_hot(label, 35), ours=lambda: one_hot(label, 35))
 
 def first_layer(rounds):
-    "The generator's first convolution, 7x7 over 35 one-hot channels, boundary and three features to 64, at 512x256: products, and sums of 49 rows of a table (drawing only); below, its weights' gradient in both ways, 35 channels."
-    label = torch.randint(0, N, (16, 32)).repeat_interleave(16, 0).repeat_interleave(16, 1)[None, None].to(DEVICE)
-    x = F.pad(torch.cat([one_hot(label, N), torch.rand(1, 4, 256, 512, device=DEVICE)], 1), (3, 3, 3, 3), mode='reflect')
-    layers = ConditionConv2d(N + 4, 64, 7).to(DEVICE), ConditionConv2d(N + 4, 64, 7).to(DEVICE)
-    layers[1].load_state_dict(layers[0].state_dict())
-    layers[1].one_hot = N
-    def drawing(layer, short):
+    "The generator's first convolution, 7x7 over 35 one-hot channels, boundary and three features to 64, at 512x256: all channels, those of the classes that are there, and sums of 49 rows of a table. Learning is forward and backward, to weights and features."
+    plain, ours = ConditionConv2d(N + 4, 64, 7).to(DEVICE), ConditionConv2d(N + 4, 64, 7).to(DEVICE)
+    ours.load_state_dict(plain.state_dict())
+    mark_classes(ours, N)
+    def runner(layer, there, learn, short):
+        label = (torch.randint(0, there, (16, 32)) * N // there).repeat_interleave(16, 0).repeat_interleave(16, 1)[None, None].to(DEVICE)
+        others = torch.rand(1, 4, 256, 512, device=DEVICE, requires_grad=learn)
+        x = F.pad(torch.cat([one_hot(label, N), others], 1), (3, 3, 3, 3), mode='reflect')
         def run():
-            with torch.no_grad(), torch.autocast(DEVICE, torch.bfloat16, enabled=short): return layer(x)
+            with torch.set_grad_enabled(learn), torch.autocast(DEVICE, torch.bfloat16, enabled=short): y = layer(x)
+            return torch.autograd.grad(y, [layer.weight, others], torch.ones_like(y), retain_graph=True) if learn else y
         return run
-    assert torch.allclose(drawing(layers[0], False)(), drawing(layers[1], False)(), atol=1e-4)
-    weight, ids = layers[0].weight, layers[1].ids(x)[0].long()
-    def table(): # whose rows learn
-        places = ids.unfold(0, 7, 1).unfold(1, 7, 1).reshape(-1, 49) + (N + 1) * torch.arange(49, device=DEVICE)
-        rows = F.pad(weight[:, :N].permute(2, 3, 1, 0).reshape(49, N, 64), (0, 0, 0, 1)).reshape(-1, 64)
-        return F.embedding_bag(places, rows, mode='sum')
-    def learning(f):
-        def run():
-            y = f()
-            torch.autograd.grad(y, weight, torch.ones_like(y))
-        return run
-    return turns(rounds, **{'products': drawing(layers[0], False), 'table': drawing(layers[1], False), 'products, bf16': drawing(layers[0], True), 'table, bf16': drawing(layers[1], True),
-                            'products, with the gradient': learning(lambda: torch.conv2d(x[:, :N], weight[:, :N])), 'table, with the gradient': learning(table)})
+    competitors = {}
+    for short in (False, True):
+        for learn in (False, True):
+            kind = f"{'learning' if learn else 'drawing'}{', bf16' if short else ''}"
+            competitors |= {f'{kind}: all channels': runner(plain, N, learn, short), f'{kind}: 9 classes there': runner(ours, 9, learn, short),
+                            f'{kind}: 20 there{"" if learn else ", table"}': runner(ours, 20, learn, short), f'{kind}: 35 there{"" if learn else ", table"}': runner(ours, N, learn, short)}
+    return turns(rounds, **competitors)
 
 def style_book(rounds):
     "The style book of 20 scenes at 512x256: encoding, one mean for each object, ten clusters for each class."

@@ -22,7 +22,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from .core import LabelSpace, from_pil, to_pil
 from .data.datasets import connected_components, read_ids, read_image
-from .fast import Graphed, autocast
+from .fast import Graphed, autocast, keep_in_16_bits
 from .planning import keep_freed_memory
 from .pooling import paint_features
 from .models.baselines import CascadedRefinementNetwork, UNet
@@ -53,7 +53,7 @@ class Pix2PixHD:
                 ):
         self.synthesizer, self.label_space = synthesizer.eval().requires_grad_(False), label_space
         self.style_book, n = style_book, synthesizer.n_classes
-        self.precision, self.drawing = 'fp32', self.draw
+        self.precision, self.drawing, self.drawer = 'fp32', self.draw, self.synthesizer
         if next(synthesizer.parameters()).device.type == 'cpu': keep_freed_memory() # the next drawing needs as much
         if style_book: style_book.check_model(synthesizer)
         if label_space is not None and label_space.n_classes != n: raise ValueError(f'The label space has {label_space.n_classes} classes but the networks were built for {n}: pass the label space that they were trained with.')
@@ -133,9 +133,8 @@ def draw(self:Pix2PixHD,
          features=None, # (N, F, H, W)
         ): # (N, 3, H, W) in [-1, 1]
     "What the networks do in `predict`: tensors in, tensors out."
-    model = self.synthesizer
-    condition = model.condition(label_map, instance_map, check=False)
-    with autocast(self.precision, self.device.type): return model.draw(condition, instance_map, features=features).float()
+    condition = self.synthesizer.condition(label_map, instance_map, check=False)
+    with autocast(self.precision, self.device.type): return self.drawer.draw(condition, instance_map, features=features).float()
 
 # %% ../nbs/16_pipeline.ipynb #c019
 @patch
@@ -181,10 +180,9 @@ def read_reference(reference, # PIL image or path
 def fast(self:Pix2PixHD,
          precision='bf16', # or 'fp16', or 'fp32'
         ): # the pipeline itself
-    "Draw many pictures fast: 16-bit passes, and on a graphics card a recording for each size."
+    "Draw many pictures fast: with a 16-bit copy of the generator, and on a graphics card with a recording for each size. If the weights change, ask again."
     autocast(precision) # is it one?
-    self.precision = precision
-    if self.device.type == 'cuda' and precision != 'fp32': self.synthesizer.to(memory_format=torch.channels_last)
+    self.precision, self.drawer = precision, self.synthesizer if precision == 'fp32' else keep_in_16_bits(self.synthesizer, precision)
     self.drawing = Graphed(self.draw)
     return self
 

@@ -139,7 +139,7 @@ class ImageConv2d(nn.Conv2d):
         if x.device.type != 'cpu' or self.out_channels >= ConditionConv2d.group: return super().forward(x)
         (o, c, kh, kw), width = self.weight.shape, x.shape[3] - self.kernel_size[1] + 1
         columns = F.conv2d(x, self.weight.permute(0, 3, 1, 2).reshape(o * kw, c, kh, 1)).unflatten(1, (o, kw))
-        return sum((columns[:, :, i, :, i:i + width].to(self.bias.dtype) for i in range(kw)), self.bias[:, None, None])
+        return sum((columns[:, :, i, :, i:i + width].to(torch.promote_types(columns.dtype, torch.float32)) for i in range(kw)), self.bias[:, None, None])
 
 # %% ../../nbs/07_models.blocks.ipynb #c035
 def head(width, # channels of the last feature map
