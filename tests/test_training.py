@@ -13,9 +13,10 @@ from PIL import Image
 from pix2pixhd_nb.core import LabelSpace, Scene, one_hot
 from pix2pixhd_nb.data.datasets import open_dataset, save_scenes
 from pix2pixhd_nb.data.loaders import scene_dataloaders
-from pix2pixhd_nb.data.toy import LABEL_SPACE, ToyScenes
+from pix2pixhd_nb.data.toy import LABEL_SPACE, ToyScenes, draw_scene
 from pix2pixhd_nb.interop import read_2018_discriminator, read_2018_encoder, read_2018_generator
 from pix2pixhd_nb.losses import PerceptualLoss
+from pix2pixhd_nb.models.blocks import ConditionConv2d, mark_classes
 from pix2pixhd_nb.styles import measure_features
 from pix2pixhd_nb.training import grow_learner, pix2pixhd_learner
 from test_parity import plain_steps
@@ -324,3 +325,23 @@ def test_computing_blocks_again_changes_no_number(options):
         runs.append((learn.gan_training.history, [p.detach() for p in learn.model.parameters()]))
     assert runs[0][0] == runs[1][0]
     assert all(torch.equal(a, b) for a, b in zip(runs[0][1], runs[1][1]))
+
+
+# classes that are not there
+
+@pytest.mark.parametrize('options', [dict(), dict(n_enhancers=1), dict(spectral=True), dict(recompute=True)])
+def test_leaving_out_absent_classes_changes_no_gradient(options):
+    space, runs = LabelSpace([f'class {i}' for i in range(35)]), []
+    for classes in (None, 0): # as it is, and with none left out
+        learn = learner(loaders(Scenes(toy(2, (64, 128)), space)), feature_channels=2, encoder_width=4, **options)
+        if classes is not None: mark_classes(learn.model, classes)
+        gan, training = learn.model, learn.gan_training
+        scene = draw_scene(0, (64, 128))
+        label, instances, real = scene.label_map[None], scene.instance_map[None], scene.image[None]
+        left_out = [m for m in gan.modules() if isinstance(m, ConditionConv2d) and m.present(torch.zeros(1, m.in_channels, 1, 1)) is not None]
+        assert bool(left_out) == (classes is None)
+        loss = training.losses(gan(label, instances, real), real)
+        (loss + sum(training.d_losses.values())).backward()
+        runs.append([loss.detach(), *(p.grad for p in gan.parameters())])
+    largest = max(b.abs().max() for b in runs[1][1:]) # biases before a norm have gradients of rounding alone
+    for a, b in zip(*runs, strict=True): assert (a - b).abs().max() <= 1e-4 * b.abs().max() + 1e-5 * largest
