@@ -17,7 +17,7 @@ VERDICTS = { # of the part `means`
     'without freed memory kept for the next use': ('kept', 'the system need not hand out new pages for every feature map (chapter 13a)'),
     'without leaving out absent classes': ('kept', 'the first layers multiply the channels of the classes that a scene holds, nine of 35 here; with all of them there is no gain (chapter 07)'),
     'without an image\'s columns': ('kept', 'three outputs leave a processor\'s sixteen places idle; seven columns of three do not (chapter 07)'),
-    'with channels_last': ('dropped on processors', 'oneDNN chooses layouts of its own; on a GPU in 16 bits it is the default'),
+    'with channels_last': ('dropped on processors', 'a processor\'s Adam first copies weights that lie in this order, and the library has an order of its own for layers of many pixels; on a GPU in 16 bits it is the default'),
     'with recompute': ('an option', 'for memory, not for time'),
     'ours, bf16': ('an option', 'the same training up to rounding; the default where it is faster'),
     'bf16 with the other memory format': ('dropped on processors', 'channels_last costs here what it gains on a GPU'),
