@@ -392,6 +392,7 @@ def main():
     if arguments.rank: return rank_worker()
     if arguments.card: return card_worker(arguments.card)
     if arguments.worker: return worker(arguments.worker, arguments.task)
+    if DEVICE == 'cpu': keep_freed_memory() # for both sides of the parts that run in this process, as in every training
     name, what = machine()
     path = ROOT/'benchmarks/results'/f'{name}.json'
     known = json.loads(path.read_text()) if path.is_file() else {}

@@ -32,6 +32,7 @@ def _without_pooling(synthesizer):
         return F.interpolate(synthesizer.encoder.raw(image), size=instance_map.shape[-2:])
     if synthesizer.encoder: synthesizer.encode = encode
 
+# %% ../nbs/13d_budget.ipynb #6c837867
 class _Operations(TorchDispatchMode):
     "Counts the multiplications and additions of convolutions and matrix products; unlike `FlopCounterMode`, holds no tensor that it saw."
     total = 0
@@ -40,6 +41,7 @@ class _Operations(TorchDispatchMode):
         if (count := flop_registry.get(f._overloadpacket)): self.total += count(*args, **(kwargs or {}), out_val=out)
         return out
 
+# %% ../nbs/13d_budget.ipynb #6e0ec5c5
 class _Stage:
     "What the callback asks of its Learner."
     training = True
@@ -48,6 +50,7 @@ class _Stage:
         self.both = [type('Side', (), dict(param_lists=[list(p)])) for p in model.parts()]
         self.scalers = [type('Scaler', (), dict(scale=staticmethod(lambda loss: loss)))] * 2
 
+# %% ../nbs/13d_budget.ipynb #985b3ac8
 def _set_up(n_classes, precision, recompute, perceptual, networks, channels_last=False):
     "The model and the callback of a training."
     gan = GAN(*pix2pixhd_networks(n_classes, **networks), precision, recompute=recompute)

@@ -197,5 +197,6 @@ def one_hot(label_map, # (N, 1, H, W) int class ids
     "One channel per class (the generator's input, Sec. 3.2)."
     if label_map.is_floating_point(): raise ValueError(f'label_map is {label_map.dtype}, expected integer class ids.')
     if check: LabelSpace([str(i) for i in range(n_classes)], ignore_id=ignore_id).check(label_map.cpu(), 'label_map')
-    ids = torch.arange(n_classes, device=label_map.device).view(n_classes, 1, 1)
-    return (label_map == ids).view(torch.uint8).float() # a byte becomes a float faster than a bool does
+    x = label_map.float() # compared with floats, the answers come as floats at once; a float holds ids up to 2**24
+    ids = torch.arange(n_classes, dtype=x.dtype, device=x.device).view(n_classes, 1, 1)
+    return torch.eq(x, ids, out=x.new_empty(*x.shape[:-3], n_classes, *x.shape[-2:]))

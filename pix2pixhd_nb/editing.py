@@ -324,40 +324,44 @@ class ShapeLibrary:
             feet, heights = np.array([(s.foot, len(s.mask) / s.picture_height) for s in shapes if s.label == c]).T
             if len(feet) >= 3 and np.ptp(feet) > 0.02: self.lines[c] = np.polyfit(feet, heights, 1), heights.min()
 
-    @classmethod
-    def from_scenes(cls, scenes, # sequence of Scene
-                    label_space, # LabelSpace
-                    min_share=0.0005, # objects that cover less of their picture are left out
-                   ): # ShapeLibrary
-        "Cut out every thing that touches neither the picture's border nor anything that stands in front of it."
-        shapes = []
-        for scene in scenes:
-            editor = SceneEditor(scene.label_map, scene.instance_map, label_space)
-            h, w = editor.size
-            for i in (i for i in editor.objects if i >= 1000):
-                rows, cols, mask = editor.mask_of(i)
-                inside = rows.start > 0 and cols.start > 0 and rows.stop < h and cols.stop < w
-                if inside and mask.sum() >= min_share * h * w and editor._is_whole(i): shapes.append(ObjectShape(i // 1000, mask.copy(), rows.stop / h, h))
-        return cls(shapes, label_space)
+# %% ../nbs/18_editing.ipynb #447ccad3
+@patch(cls_method=True)
+def from_scenes(cls:ShapeLibrary, scenes, # sequence of Scene
+                label_space, # LabelSpace
+                min_share=0.0005, # objects that cover less of their picture are left out
+               ): # ShapeLibrary
+    "Cut out every thing that touches neither the picture's border nor anything that stands in front of it."
+    shapes = []
+    for scene in scenes:
+        editor = SceneEditor(scene.label_map, scene.instance_map, label_space)
+        h, w = editor.size
+        for i in (i for i in editor.objects if i >= 1000):
+            rows, cols, mask = editor.mask_of(i)
+            inside = rows.start > 0 and cols.start > 0 and rows.stop < h and cols.stop < w
+            if inside and mask.sum() >= min_share * h * w and editor._is_whole(i): shapes.append(ObjectShape(i // 1000, mask.copy(), rows.stop / h, h))
+    return cls(shapes, label_space)
 
-    def pick(self, cls, # class name or id
-             seed=None, # the same seed picks the same shape
-            ): # ObjectShape
-        "A shape of a class."
-        c = self.label_space.id(cls) if isinstance(cls, str) else cls
-        of_class = [s for s in self.shapes if s.label == c]
-        if not of_class: raise ValueError(f'The library has no shape of class {self.label_space.names[c]!r}; it has {", ".join(sorted({self.label_space.names[s.label] for s in self.shapes}))}.')
-        return of_class[np.random.default_rng(seed).integers(len(of_class))]
+# %% ../nbs/18_editing.ipynb #7d5e21f5
+@patch
+def pick(self:ShapeLibrary, cls, # class name or id
+         seed=None, # the same seed picks the same shape
+        ): # ObjectShape
+    "A shape of a class."
+    c = self.label_space.id(cls) if isinstance(cls, str) else cls
+    of_class = [s for s in self.shapes if s.label == c]
+    if not of_class: raise ValueError(f'The library has no shape of class {self.label_space.names[c]!r}; it has {", ".join(sorted({self.label_space.names[s.label] for s in self.shapes}))}.')
+    return of_class[np.random.default_rng(seed).integers(len(of_class))]
 
-    def height(self, shape, # ObjectShape
-               foot, # where it shall stand, as a share of the picture's height
-              ): # its height there, as a share of the picture's height
-        "How tall a shape is at another place."
-        own = len(shape.mask) / shape.picture_height
-        if shape.label not in self.lines: return own
-        line, least = self.lines[shape.label]
-        at = lambda y: max(np.polyval(line, y), least / 2)
-        return own * at(foot) / at(shape.foot)
+@patch
+def height(self:ShapeLibrary, shape, # ObjectShape
+           foot, # where it shall stand, as a share of the picture's height
+          ): # its height there, as a share of the picture's height
+    "How tall a shape is at another place."
+    own = len(shape.mask) / shape.picture_height
+    if shape.label not in self.lines: return own
+    line, least = self.lines[shape.label]
+    at = lambda y: max(np.polyval(line, y), least / 2)
+    return own * at(foot) / at(shape.foot)
 
 # %% ../nbs/18_editing.ipynb #c044
 @patch

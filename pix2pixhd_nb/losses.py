@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from fastcore.basics import patch
 from torch import nn
 
 # %% ../nbs/12_losses.ipynb #c005
@@ -127,24 +128,28 @@ class PerceptualLoss(nn.Module):
         self.register_buffer('std', torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1), persistent=False)
         self.requires_grad_(False)
 
-    def features(self, image): # (N, 3, H, W) in [-1, 1]
-        "The feature map after each slice."
-        if image.shape[1] != 3: raise ValueError(
-            f'The perceptual loss takes images of 3 channels, got {image.shape[1]}: VGG19 knows colour photos only, leave this loss out.')
-        x = ((image + 1)/2 - self.mean) / self.std if self.normalize else image
-        return [x := part(x) for part in self.slices]
+# %% ../nbs/12_losses.ipynb #77d4e4c0
+@patch
+def features(self:PerceptualLoss, image): # (N, 3, H, W) in [-1, 1]
+    "The feature map after each slice."
+    if image.shape[1] != 3: raise ValueError(
+        f'The perceptual loss takes images of 3 channels, got {image.shape[1]}: VGG19 knows colour photos only, leave this loss out.')
+    x = ((image + 1)/2 - self.mean) / self.std if self.normalize else image
+    return [x := part(x) for part in self.slices]
 
-    def forward(self, fake, # (N, 3, H, W) in [-1, 1]
-                real, # the same; no gradient reaches it
-               ): # scalar
-        scaled = torch.is_autocast_enabled(fake.device.type) and torch.get_autocast_dtype(fake.device.type) == torch.float16 # such a gradient needs the loss's scale
-        wanted = torch.is_grad_enabled() and fake.requires_grad
-        return _AtOnce.apply(fake, real, self.distance) if wanted and not scaled else self.distance(fake, real)
+@patch
+def forward(self:PerceptualLoss, fake, # (N, 3, H, W) in [-1, 1]
+            real, # the same; no gradient reaches it
+           ): # scalar
+    scaled = torch.is_autocast_enabled(fake.device.type) and torch.get_autocast_dtype(fake.device.type) == torch.float16 # such a gradient needs the loss's scale
+    wanted = torch.is_grad_enabled() and fake.requires_grad
+    return _AtOnce.apply(fake, real, self.distance) if wanted and not scaled else self.distance(fake, real)
 
-    def distance(self, fake, real):
-        with torch.no_grad(): targets = self.features(real)
-        distances = [F.l1_loss(f, t) for f, t in zip(self.features(fake), targets)]
-        return self.weight * sum(w * d for w, d in zip(SLICE_WEIGHTS, distances))
+@patch
+def distance(self:PerceptualLoss, fake, real):
+    with torch.no_grad(): targets = self.features(real)
+    distances = [F.l1_loss(f, t) for f, t in zip(self.features(fake), targets)]
+    return self.weight * sum(w * d for w, d in zip(SLICE_WEIGHTS, distances))
 
 # %% ../nbs/12_losses.ipynb #c036
 def generator_losses(fake_outputs, # the discriminator's outputs on the fake; None where no loss asks it

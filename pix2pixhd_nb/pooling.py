@@ -9,20 +9,25 @@ __all__ = ['instance_index', 'instance_vectors', 'instance_mean', 'pool_sorted',
 import torch
 import torch.nn.functional as F
 
-# %% ../nbs/02_pooling.ipynb #c010
-def instance_index(instance_map, # (N, 1, H, W) int object ids, up to 64 bits
-                  ): # index (N*H*W,) of each pixel's object, picture (K,), id (K,), area (K,) in pixels
-    "Number the objects of a batch 0 to K-1; objects of different pictures never share a number."
+# %% ../nbs/02_pooling.ipynb #9d111749
+def _count(instance_map):
+    "Each pixel's id, those of different pictures apart (N*H*W,); how far apart; the lowest id; the pixels of each, None where the ids are too many for a table."
     if instance_map.is_floating_point(): raise ValueError(f'instance_map is {instance_map.dtype}, expected integer object ids.')
     ids = instance_map.reshape(len(instance_map), -1).long()
     low, high = (int(x) for x in torch.stack(ids.aminmax()))
     span = high - low + 1
     keys = (ids + (torch.arange(len(ids), device=ids.device)[:, None] * span - low)).flatten()
-    if len(ids) * span <= max(len(keys), 2**16):
-        areas = torch.bincount(keys, minlength=len(ids) * span)
+    return keys, span, low, torch.bincount(keys, minlength=len(ids) * span) if len(ids) * span <= max(len(keys), 2**16) else None
+
+# %% ../nbs/02_pooling.ipynb #c010
+def instance_index(instance_map, # (N, 1, H, W) int object ids, up to 64 bits
+                  ): # index (N*H*W,) of each pixel's object, picture (K,), id (K,), area (K,) in pixels
+    "Number the objects of a batch 0 to K-1; objects of different pictures never share a number."
+    keys, span, low, areas = _count(instance_map)
+    if areas is None: found, index, area = torch.unique(keys, return_inverse=True, return_counts=True)
+    else:
         found, index = areas.nonzero().flatten(), ((areas > 0).cumsum(0) - 1).index_select(0, keys)
         area = areas[found]
-    else: found, index, area = torch.unique(keys, return_inverse=True, return_counts=True)
     return index, found // span, found % span + low, area
 
 # %% ../nbs/02_pooling.ipynb #c012
@@ -31,6 +36,14 @@ def _check_maps(features, instance_map):
     if features.shape[-2:] != instance_map.shape[-2:] or len(features) != len(instance_map):
         raise ValueError(f'features are {tuple(features.shape)} but instance_map is {tuple(instance_map.shape)}: batch, height and width must agree.')
 
+def _in_turns(index, n): # numbers below n of consecutive pixels; (N*H*W,) numbers below 4 * n
+    return index + (n * torch.arange(4, device=index.device)).repeat(-(-len(index) // 4))[:len(index)]
+
+def _means(features, turns, area): # (N, C, H, W), (N*H*W,), (K,); (C, K), 0 where the area is 0
+    flat = features.movedim(1, 0).reshape(features.shape[1], -1).float()
+    sums = flat.new_zeros(len(flat), 4 * len(area)).scatter_add(1, turns.expand_as(flat), flat)
+    return sums.unflatten(1, (4, -1)).sum(1) / area.clamp(min=1)
+
 # %% ../nbs/02_pooling.ipynb #n454804
 def instance_vectors(features, # (N, C, H, W) float
                      instance_map, # (N, 1, H, W) int object ids
@@ -38,9 +51,7 @@ def instance_vectors(features, # (N, C, H, W) float
     "The mean feature vector of every object of a batch, as a table (Sec. 3.4)."
     _check_maps(features, instance_map)
     index, picture, ids, area = instance_index(instance_map)
-    flat = features.movedim(1, 0).reshape(features.shape[1], -1).float()
-    sums = flat.new_zeros(len(flat), len(ids)).scatter_add(1, index.expand_as(flat), flat)
-    return dict(picture=picture, id=ids, area=area, vector=(sums / area).T, index=index)
+    return dict(picture=picture, id=ids, area=area, vector=_means(features, _in_turns(index, len(ids)), area).T, index=index)
 
 # %% ../nbs/02_pooling.ipynb #c015
 def instance_mean(features, # (N, C, H, W) float
@@ -48,9 +59,11 @@ def instance_mean(features, # (N, C, H, W) float
                  ): # (N, C, H, W), each pixel its object's mean
     "Instance-wise average pooling (Sec. 3.4) in one pass, with gradient."
     if features.is_cuda: return pool_sorted(features, instance_map)
-    table = instance_vectors(features, instance_map)
-    n, c, h, w = features.shape
-    pooled = table['vector'].T.gather(1, table['index'].expand(c, -1))
+    _check_maps(features, instance_map)
+    index, _, _, area = _count(instance_map) # any numbers will do
+    if area is None or len(area) > 2**16: index, _, _, area = instance_index(instance_map)
+    (n, c, h, w), turns = features.shape, _in_turns(index, len(area))
+    pooled = _means(features, turns, area).repeat(1, 4).gather(1, turns.expand(c, -1))
     return pooled.view(c, n, h, w).movedim(0, 1).to(features.dtype)
 
 # %% ../nbs/02_pooling.ipynb #n423910

@@ -131,17 +131,20 @@ class GAN(nn.Module):
         drawer = self.synthesizer if self.training else self.drawer
         with self.autocast(): return drawer.draw(self.condition, instance_map, image, features).float()
 
-    def judge(self, image, # (N, 3, H, W) in [-1, 1]
-              change=None, # of the pair, from `DifferentiableAugmentation`
-             ):
-        "The discriminator's outputs on the condition of the last drawn batch and `image`."
-        pair = torch.cat([self.condition, image], 1)
-        if change: pair = change(pair, image.shape[1])
-        with self.autocast(): return self.discriminator(pair)
+# %% ../nbs/13_training.ipynb #fad15030
+@patch
+def judge(self:GAN, image, # (N, 3, H, W) in [-1, 1]
+          change=None, # of the pair, from `DifferentiableAugmentation`
+         ):
+    "The discriminator's outputs on the condition of the last drawn batch and `image`."
+    pair = torch.cat([self.condition, image], 1)
+    if change: pair = change(pair, image.shape[1])
+    with self.autocast(): return self.discriminator(pair)
 
-    def parts(self):
-        "The generator's (with the encoder's) and the discriminator's parameters: the optimiser's two groups."
-        return L(list(self.synthesizer.parameters()), list(self.discriminator.parameters()))
+@patch
+def parts(self:GAN):
+    "The generator's (with the encoder's) and the discriminator's parameters: the optimiser's two groups."
+    return L(list(self.synthesizer.parameters()), list(self.discriminator.parameters()))
 
 # %% ../nbs/13_training.ipynb #c027
 class LossPair:

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from fastai.data.core import DataLoaders, TfmdDL
 from fastai.torch_core import default_device, to_detach
+from fastcore.basics import patch
 from ..boundaries import instance_boundaries
 from ..core import colorize, show_images
 from ..pooling import paint_features
@@ -185,26 +186,33 @@ class SceneDL(TfmdDL):
         if self.drop_last: return self.n // (self.bs * self.n_ranks)
         return -(-len(range(self.rank, self.n, self.n_ranks)) // self.bs)
 
-    def create_batch(self, items):
-        for item in items[1:]:
-            for part, first, other in zip(('label map', 'instance map', *['looks'] * (len(item) - 3), 'image'), items[0], item):
-                if first.shape != other.shape:
-                    raise ValueError(f'{part} of scene {items[0].name!r} is {tuple(first.shape)} but that of scene {item.name!r} is {tuple(other.shape)} (channels, height, width), and a batch needs one size: choose a policy that sets the size, such as policy="resize" with size=(height, width), or bs=1.')
-        return tuple(torch.stack(parts) for parts in zip(*items))
+# %% ../../nbs/05_data.loaders.ipynb #80d0be62
+@patch
+def create_batch(self:SceneDL, items):
+    for item in items[1:]:
+        for part, first, other in zip(('label map', 'instance map', *['looks'] * (len(item) - 3), 'image'), items[0], item):
+            if first.shape != other.shape:
+                raise ValueError(f'{part} of scene {items[0].name!r} is {tuple(first.shape)} but that of scene {item.name!r} is {tuple(other.shape)} (channels, height, width), and a batch needs one size: choose a policy that sets the size, such as policy="resize" with size=(height, width), or bs=1.')
+    return tuple(torch.stack(parts) for parts in zip(*items))
 
-    def retain(self, batch, items): return batch
+@patch
+def retain(self:SceneDL, batch, items): return batch
 
-    def to_detach(self, b, cpu=True, gather=True): # fastai would gather from all ranks here, but in validation not all have a batch
-        return to_detach(b, cpu, gather=False)
+@patch
+def to_detach(self:SceneDL, b, cpu=True, gather=True): # fastai would gather from all ranks here, but in validation not all have a batch
+    return to_detach(b, cpu, gather=False)
 
-    def show_batch(self, b=None, max_n=4, width=3., drawn=None): # a batch, rows, inches per picture, drawn images
-        "Label map, boundary and image of the first scenes of a batch."
-        pictures, titles = _pictures(self.one_batch() if b is None else b, self.dataset.label_space, max_n, drawn)
-        show_images(pictures, titles + [''] * (len(pictures) - len(titles)), ncols=len(titles), width=width)
+# %% ../../nbs/05_data.loaders.ipynb #b8571fd1
+@patch
+def show_batch(self:SceneDL, b=None, max_n=4, width=3., drawn=None): # a batch, rows, inches per picture, drawn images
+    "Label map, boundary and image of the first scenes of a batch."
+    pictures, titles = _pictures(self.one_batch() if b is None else b, self.dataset.label_space, max_n, drawn)
+    show_images(pictures, titles + [''] * (len(pictures) - len(titles)), ncols=len(titles), width=width)
 
-    def show_results(self, b, out, max_n=4, width=3., **kwargs): # a batch, the images drawn for it
-        "The same with the drawn images beside the real ones."
-        self.show_batch(b, max_n, width, drawn=out)
+@patch
+def show_results(self:SceneDL, b, out, max_n=4, width=3., **kwargs): # a batch, the images drawn for it
+    "The same with the drawn images beside the real ones."
+    self.show_batch(b, max_n, width, drawn=out)
 
 # %% ../../nbs/05_data.loaders.ipynb #c058
 def _held_out(n): # number of scenes

@@ -68,6 +68,7 @@ def ids(self:ConditionConv2d, x):
     if ((most != total) | (most != most.bool()) | (classes.amin(1) < 0)).any(): return None
     return torch.where(total == 1, ids, n).int().view(len(x), *x.shape[-2:])
 
+# %% ../../nbs/07_models.blocks.ipynb #96ae8a5d
 @patch
 def from_table(self:ConditionConv2d, x):
     "The convolution, with the classes from a table; None where these channels are not one-hot."
