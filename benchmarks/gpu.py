@@ -49,12 +49,11 @@ def exact(f):
 class Step(Ours):
     "This library's training step, as `GraphedTraining` runs it, without the Learner."
     def __init__(self, precision='bf16', channels_last=True, recorded=True, compiled=False, perceptual=False, **shape):
-        super().__init__(precision, channels_last, **shape)
+        super().__init__(precision, channels_last, without=('the interpreter',) if compiled else (), **shape)
         if perceptual:
             self.training.perceptual = _vgg().to(DEVICE)
             for p in self.training.perceptual.parameters(): p.data.normal_(0, 0.02)
             if shape.get('recompute'): recompute_blocks(self.training.perceptual)
-        if compiled: self.gan.synthesizer.generator.compile(dynamic=False)
         self.recording = None
         if not recorded: return
         self.recording = GraphedTraining()

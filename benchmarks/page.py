@@ -102,7 +102,7 @@ TABLES = dict(means=means_table, memory=memory_table, growth=growth_table, gpu_r
 def plot_parts(step, path):
     "Where the time of a step goes."
     fig, ax = plt.subplots(figsize=(7, 2.2), layout='constrained')
-    kinds = sorted({p for parts in step['parts'].values() for p in parts}, key=['condition', 'encoder', 'generator', 'discriminators', 'forward', 'backward', 'adam'].index)
+    kinds = sorted({p for parts in step['parts'].values() for p in parts}, key=['condition', 'encoder', 'generator', 'discriminators', 'backward', 'adam'].index)
     names, left = list(step['parts']), [0] * len(step['parts'])
     for color, kind in zip(plt.cm.tab10.colors, kinds):
         widths = [step['parts'][n].get(kind, 0) for n in names]

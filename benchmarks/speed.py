@@ -86,6 +86,7 @@ class Ours:
         self.training.learn = self # the callback asks its learner for the model
         self.without, self.model, self.opt = without, self.gan, GANOptimizer(self.gan.parts(), precision=precision)
         if 'the interpreter' in without: self.gan.synthesizer.generator.compile(dynamic=False)
+        else: self.tell_parts(self.gan.synthesizer)
         if 'absent classes' in without: mark_classes(self.gan, 0)
         for m in self.gan.modules() if 'columns' in without else ():
             if isinstance(m, ImageConv2d): m.forward = partial(torch.nn.Conv2d.forward, m)
@@ -93,7 +94,19 @@ class Ours:
             for o in self.opt.both:
                 for group in o.opt.param_groups: group['fused'] = False
 
+    note = staticmethod(lambda part: None) # called after each part of a step
+    def tell_parts(self, synthesizer):
+        condition, generator = synthesizer.condition, synthesizer.generator
+        def told(*args, **kwargs):
+            made = condition(*args, **kwargs)
+            self.note('condition')
+            return made
+        synthesizer.condition = told
+        generator.register_forward_pre_hook(lambda *_: self.note('encoder'))
+        generator.register_forward_hook(lambda *_: self.note('generator'))
+
     def step(self, label, inst, real, note=lambda part: None):
+        self.note = note
         fake = self.gan(label, inst, real)
         g_loss = self.training.losses(fake, real)
         g_losses, d_losses = self.training.g_losses, self.training.d_losses
@@ -102,7 +115,7 @@ class Ours:
             with self.gan.autocast(): d_losses = discriminator_losses(fake_out, real_out, self.training.gan_loss)
         named, pair = {k: v.detach() for k, v in (g_losses | d_losses).items()}, LossPair(g_loss, sum(d_losses.values()) / 2, self.opt)
         if 'memory let go' not in self.without: g_loss = g_losses = d_losses = fake = self.training.g_losses = self.training.d_losses = None
-        note('forward')
+        note('discriminators')
         if 'gradients only where needed' in self.without:
             pair.generator.backward(retain_graph=True)
             for p in self.gan.discriminator.parameters(): p.grad = None

@@ -21,7 +21,7 @@ from pix2pixhd_nb.data.loaders import scene_dataloaders  # noqa: E402
 from pix2pixhd_nb.data.toy import ToyScenes  # noqa: E402
 from pix2pixhd_nb.training import pix2pixhd_learner  # noqa: E402
 
-EPOCHS, SCENES, KILLS = 8, 14, 20
+EPOCHS, SCENES, KILLS = 10, 14, 20
 
 class Held(list): label_space = ToyScenes(1).label_space
 
@@ -56,12 +56,15 @@ def position(path): return path.name.rsplit('-', 1)[0]
 
 def killed(folder, whole):
     "Twenty times: train, SIGKILL at a random moment, look at what is there."
+    start = time.monotonic()
+    go_on(folder.with_name('timed'), seed=0)
+    step = (time.monotonic() - start) / (EPOCHS * SCENES // 2) # seconds of this machine, the save included
     rng, tally, furthest = random.Random(0), dict(kills=0, in_a_save=0, damaged=0, went_back=0), ''
     while tally['kills'] < KILLS:
         started = checkpoints_in(folder)
         pid = child(lambda: go_on(folder, seed=tally['kills'] + 1))
         while checkpoints_in(folder) == started and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE: time.sleep(0.001)
-        time.sleep(rng.uniform(0, 0.12))
+        time.sleep(rng.uniform(0, 2.2 * step))
         os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
         if not os.WIFSIGNALED(status): break # it had reached the end

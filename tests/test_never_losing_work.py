@@ -30,7 +30,7 @@ def test_a_full_disk_keeps_what_is_whole(result):
     full = result['disk_full']
     assert full['status'] == 0 and full['whole'] == 2 and full['parts'] == 0
     assert full['left'] == ['stage0-epoch00002-batch0000000', 'stage0-epoch00001-batch0000000']
-    assert len(full['said']) == 6 and all('make room; training goes on, and the checkpoint before stays' in s for s in full['said'])
+    assert len(full['said']) == 8 and all('make room; training goes on, and the checkpoint before stays' in s for s in full['said'])
 
 def test_no_damage_is_taken_for_whole(result): assert result['damage'] == dict(cases=40, taken_for_whole=0)
 
