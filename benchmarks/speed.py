@@ -391,7 +391,7 @@ def imports(rounds):
     return turns(rounds, **{'torch alone': run('import torch'), 'torch and boundaries': run('import torch, pix2pixhd_nb.boundaries'),
                             'torch and pipeline': run('import torch, pix2pixhd_nb.pipeline'), 'torch and training': run('import torch, pix2pixhd_nb.training')})
 
-PARTS = dict(step=(step, 5), means=(means, 3), drawing=(drawing, 7), pooling=(pooling, 7), boundaries=(boundaries, 7), one_hot=(one_hots, 7), first_layer=(first_layer, 5), style_book=(style_book, 3), growth=(growth, 3), memory=(memory, 1), loader=(loader, 3), imports=(imports, 5))
+PARTS = dict(step=(step, 9), means=(means, 3), drawing=(drawing, 7), pooling=(pooling, 7), boundaries=(boundaries, 7), one_hot=(one_hots, 7), first_layer=(first_layer, 5), style_book=(style_book, 3), growth=(growth, 3), memory=(memory, 1), loader=(loader, 3), imports=(imports, 5))
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
