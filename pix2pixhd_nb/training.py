@@ -314,7 +314,8 @@ def _learner(dls, gan, training, lr, betas, metrics, cbs, kwargs):
 def pix2pixhd_learner(dls, # DataLoaders of scenes, from `scene_dataloaders`
                       gan='lsgan', # 'lsgan', 'vanilla' or 'hinge'
                       feature_weight=10., # of the feature matching loss; 0: leave it out
-                      perceptual=None, # PerceptualLoss, or the path of VGG19 weights
+                      perceptual=None, # 'small' (ships with the package), 'vgg19' (torchvision's), the path of VGG19 weights, or a PerceptualLoss
+                      perceptual_weight=10., # of a perceptual loss that is given by name or path
                       pool_size=0, # older fakes shown to the discriminator
                       gan_weight=1., # of the adversarial loss; 0 leaves it out
                       l1_weight=0., # of the distance of the pixels, which pix2pix adds 100 times
@@ -336,7 +337,7 @@ def pix2pixhd_learner(dls, # DataLoaders of scenes, from `scene_dataloaders`
     networks = dict(image_channels=image.shape[0], ignore_id=None if is_image else space.ignore_id) | networks
     if looks: networks |= dict(feature_channels=looks[0].shape[0], encoder_width=0)
     gan_model = GAN(*pix2pixhd_networks(channels, **networks), precision, channels_last, average, recompute)
-    if isinstance(perceptual, (str, Path)): perceptual = PerceptualLoss(perceptual)
+    if isinstance(perceptual, (str, Path)): perceptual = PerceptualLoss(perceptual, perceptual_weight)
     if recompute and perceptual: recompute_blocks(perceptual)
     training = GANTraining(GANLoss(gan), FeatureMatchingLoss(feature_weight) if feature_weight else None, perceptual, pool_size, gan_weight, l1_weight, DifferentiableAugmentation(augmentation) if augmentation else None)
     if not training.loss_names: raise ValueError('gan_weight, feature_weight and l1_weight are 0 and there is no perceptual loss: nothing is left to learn from, give one of them.')

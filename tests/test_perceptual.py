@@ -46,7 +46,7 @@ def test_three_slices_on_purpose_are_silent(recwarn):
 def test_weight_of_each_slice(slice_, weight):
     "Feature maps that differ by 1 in one slice alone."
     numbers = [n for ns in VGG_SLICES.values() for n in ns]
-    loss = PerceptualLoss({f'{n}.{k}': torch.zeros((4, 3 if n == 0 else 4, 3, 3) if k == 'weight' else 4) for n in numbers for k in ('weight', 'bias')})
+    loss = PerceptualLoss({f'{n}.{k}': torch.zeros((4, 3 if n == 0 else 4, 3, 3) if k == 'weight' else 4) for n in numbers for k in ('weight', 'bias')}, scale_check=False)
     assert len(loss.slices) == 5
     loss.features = lambda image: [image if i == slice_ else torch.zeros(1) for i in range(5)]
     assert loss(torch.ones(1, 3, 8, 8), torch.zeros(1, 3, 8, 8)) == 10 * weight
@@ -55,7 +55,7 @@ def test_weight_of_each_slice(slice_, weight):
 def random_vgg():
     numbers = [n for ns in VGG_SLICES.values() for n in ns]
     torch.manual_seed(0)
-    return PerceptualLoss({f'{n}.{k}': torch.randn((4, 3 if n == 0 else 4, 3, 3) if k == 'weight' else 4) / 3 for n in numbers for k in ('weight', 'bias')})
+    return PerceptualLoss({f'{n}.{k}': torch.randn((4, 3 if n == 0 else 4, 3, 3) if k == 'weight' else 4) / 3 for n in numbers for k in ('weight', 'bias')}, scale_check=False)
 
 
 def loss_and_waiting(loss, fake, real, of=None):
@@ -86,3 +86,37 @@ def test_in_fp16_the_gradient_waits_for_the_scale_of_the_loss(dtype, at_once):
     loss, real, fake = random_vgg(), torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32, requires_grad=True)
     with torch.autocast('cpu', dtype): value, _ = loss_and_waiting(loss, fake, real)
     assert ('AtOnce' in type(value.grad_fn).__name__) == at_once
+
+
+@with_real_weights
+def test_weights_from_caffe_are_refused_and_mended_by_their_scale():
+    "Caffe's VGG19 expects pixels from 0 to 255: all activations are 57.63 times as large."
+    state = {k: v for k, v in torch.load(WEIGHTS, weights_only=True).items()}
+    caffe = {k: v * 57.63 if k.endswith('bias') or k.split('.')[-2] == '0' else v for k, v in state.items()}
+    with pytest.raises(ValueError, match=r'is 29\.4, and that of .* is 0\.51: .*57\.6 times .*scale=57\.63'): PerceptualLoss(caffe, layers=3)
+    real, fake = (draw_scene(i, size=(32, 64)).image[None] for i in (1, 2))
+    assert torch.allclose(PerceptualLoss(caffe, layers=3, scale=57.63)(fake, real), PerceptualLoss(WEIGHTS, layers=3)(fake, real), rtol=1e-3)
+    unchecked = PerceptualLoss(caffe, layers=3, scale_check=False)(fake, real)
+    assert unchecked > 50 * PerceptualLoss(WEIGHTS, layers=3)(fake, real)
+
+
+def test_the_small_network_needs_no_file_and_weighs_its_slices_alike():
+    loss, (real, fake) = PerceptualLoss('small', weight=3.), (draw_scene(i, size=(32, 64)).image[None] for i in (1, 2))
+    by_hand = sum(F.l1_loss(a, b) for a, b in zip(loss.features(fake), loss.features(real))) / 4
+    assert torch.allclose(loss(fake, real), 3 * by_hand) and loss(real, real) == 0
+    assert not any(p.requires_grad for p in loss.parameters())
+    assert sum(p.numel() for p in loss.parameters()) < 500_000
+
+
+@with_real_weights
+def test_the_small_network_ranks_damage_as_vgg19_does():
+    "Over scenes that are blurred, shifted, made brighter, given noise or a grid, distances of both networks go up and down together."
+    small, vgg, pairs = PerceptualLoss('small'), PerceptualLoss(WEIGHTS, layers=3), []
+    torch.manual_seed(0)
+    for seed in range(6):
+        image = draw_scene(seed, size=(64, 128)).image[None]
+        damaged = [F.avg_pool2d(image, 5, 1, 2), F.avg_pool2d(image, 3, 1, 1), image.roll(2, -1), image + 0.1, image + 0.1 * torch.randn_like(image),
+                   image + 0.1 * (torch.arange(128) % 2 * 2 - 1), image.flip(-1)]
+        pairs += [(small(x, image).item(), vgg(x, image).item()) for x in damaged]
+    ranks = torch.tensor(pairs).argsort(0).argsort(0).double()
+    assert torch.corrcoef(ranks.T)[0, 1] > 0.8

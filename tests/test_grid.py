@@ -1,0 +1,45 @@
+"The measure of grids finds those that are put in, and none elsewhere."
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from pix2pixhd_nb.data.toy import ToyScenes
+
+sys.path.insert(0, str(Path(__file__).parents[1] / 'benchmarks'))
+from grid import grid, peak, power
+
+
+@pytest.fixture(scope='module')
+def targets(): return [s.image for s in ToyScenes(6, size=(64, 128), seed=3)]
+
+
+def pattern(period, axis):
+    "A wave of a period of so many pixels along rows (-1) or columns (-2)."
+    n = (64, 128)[axis]
+    wave = torch.cos(2 * torch.pi * torch.arange(n) / period)
+    return wave if axis == -1 else wave[:, None]
+
+
+def test_targets_have_no_grid_beside_themselves(targets):
+    worst, peaks = grid(targets, targets)
+    assert worst == pytest.approx(1) and len(peaks) == 6
+
+
+@pytest.mark.parametrize('axis, name', [(-1, 'rows'), (-2, 'columns')])
+@pytest.mark.parametrize('period, frequency', [(2, '0.5'), (4, '0.25'), (8 / 3, '0.375')])
+def test_a_grid_is_found_where_it_is(targets, axis, name, period, frequency):
+    worst, peaks = grid([t + 0.1 * pattern(period, axis) for t in targets], targets)
+    assert worst > 2 and max(peaks, key=peaks.get) == f'{name} {frequency}'
+
+
+def test_noise_and_blur_are_no_grid(targets):
+    torch.manual_seed(0)
+    assert grid([t + 0.1 * torch.randn_like(t) for t in targets], targets)[0] < 1.4
+
+
+def test_power_of_a_plain_wave_is_at_its_frequency():
+    wave = torch.cos(2 * torch.pi * torch.arange(64) / 4).expand(3, 8, 64)
+    assert power([wave], -1).argmax() == 16
+    assert peak(power([wave], -1), 1/4) > 100
