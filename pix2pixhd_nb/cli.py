@@ -14,7 +14,6 @@ import inspect
 import json
 import sys
 import time
-from functools import partial
 from html import escape
 from pathlib import Path
 import torch
@@ -184,17 +183,24 @@ def synthesize(model, # folder of a saved pipeline
     print(f'wrote {len(files)} pictures to {out}')
 
 # %% ../nbs/22_cli.ipynb #c021
-DEMO = dict(size=(96, 192), n_train=200, n_held_out=40, segmenter_steps=350, bs=2, coarse=(2, 3), frozen=1, fine=(4, 16), minutes=5.9, lr=(1e-3, 2e-4),
-            networks=dict(width=40, n_downsample=2, n_blocks=3, feature_channels=3, encoder_width=8, discriminator_width=24, n_scales=2, norm='batch', upsampling='resize'),
+DEMO = dict(size=(96, 192), n_train=200, n_held_out=40, segmenter_steps=220, bs=2, coarse=(1, 3), n_frozen=60, fine=(4, 12), minutes=5.9, lr=(1e-3, 2e-4),
+            networks=dict(width=32, n_downsample=2, n_blocks=3, feature_channels=3, encoder_width=8, discriminator_width=24, n_scales=2, norm='batch', upsampling='resize'),
             objective=dict(perceptual='small', gan_weight=2., average=0.995))
-QUICK_DEMO = DEMO | dict(size=(64, 128), n_train=8, n_held_out=4, segmenter_steps=5, coarse=(1, 0), frozen=1, fine=(0, 1))
+QUICK_DEMO = DEMO | dict(size=(64, 128), n_train=8, n_held_out=4, segmenter_steps=5, coarse=(1, 0), n_frozen=4, fine=(0, 1))
 
 # %% ../nbs/22_cli.ipynb #c022
 class ScenesInMemory(list):
-    "Scenes that were drawn or read once, with their label space."
+    "Scenes that were made or read once, with their label space."
     def __init__(self, scenes): # any sequence of scenes
         super().__init__(scenes[i] for i in progress_bar(range(len(scenes))))
         self.label_space, self.names = scenes.label_space, [s.name for s in self]
+
+    def first(self, n): # how many
+        "The first scenes, as a sequence of the same kind."
+        few = ScenesInMemory.__new__(ScenesInMemory)
+        list.__init__(few, self[:n])
+        few.label_space, few.names = self.label_space, self.names[:n]
+        return few
 
 # %% ../nbs/22_cli.ipynb #c024
 def epochs_within(seconds, # left for the stage
@@ -214,19 +220,20 @@ def train_demo(scenes, # ScenesInMemory
               ): # Learner
     "The global generator at half size, then an enhancer alone, then all together."
     half = tuple(s // 2 for s in recipe['size'])
-    load = partial(scene_dataloaders, scenes, scenes[:2], bs=recipe['bs'], seed=0)
-    learn = pix2pixhd_learner(load(size=half, policy='resize'), precision=fastest_precision(default_device().type), channels_last=True,
+    load = lambda scenes, **sizes: scene_dataloaders(scenes, scenes[:2], bs=recipe['bs'], seed=0, **sizes)
+    learn = pix2pixhd_learner(load(scenes, size=half, policy='resize'), precision=fastest_precision(default_device().type), channels_last=True,
                               **recipe['networks'], **recipe['objective'])
     print(f'Training the global generator at {half[1]}x{half[0]}')
     learn.fit_flat_linear(*recipe['coarse'], lr=recipe['lr'])
     print(f"Training an enhancer on top at {half[1] * 2}x{half[0] * 2}: alone, then with the rest")
-    learn = grow_learner(learn, load(), n_enhancer_blocks=2)
+    learn = grow_learner(learn, load(scenes.first(recipe['n_frozen'])), n_enhancer_blocks=2)
     began = time.time()
     learn.freeze_coarse()
-    learn.fit(recipe['frozen'], lr=recipe['lr'])
+    learn.fit(1, lr=recipe['lr'])
     learn.unfreeze_coarse()
-    epoch = 1.2 * (time.time() - began) / recipe['frozen'] # the coarse part's gradients come on top
-    learn.fit_flat_linear(*epochs_within(start + 60 * recipe['minutes'] - time.time() - 25, epoch, recipe['fine']), lr=recipe['lr'])
+    learn.dls = load(scenes)
+    epoch = 1.3 * (time.time() - began) * len(scenes) / recipe['n_frozen'] # the coarse part's gradients come on top
+    learn.fit_flat_linear(*epochs_within(start + 60 * recipe['minutes'] - time.time() - 15, epoch, recipe['fine']), lr=recipe['lr'])
     return learn
 
 # %% ../nbs/22_cli.ipynb #c028
