@@ -80,7 +80,7 @@ def _runs(instance_map):
 
 # %% ../nbs/02_pooling.ipynb #n922861
 def _running_sums(x, block=1024):
-    "The sums of the first 0, 1, 2, ... numbers of each row, in 64 bits; by blocks, so that all cores of a card have work."
+    "The sums of the first 0, 1, 2, ... numbers of each row, in 64 bits; by blocks, so that all cores of a GPU have work."
     rows = F.pad(x.double(), (0, -x.shape[1] % block)).view(len(x), -1, block).cumsum(2)
     before = F.pad(rows[:, :, -1].cumsum(1), (1, -1))
     return F.pad((rows + before[..., None]).flatten(1), (1, 0))

@@ -85,7 +85,7 @@ class CascadedRefinementNetwork(nn.Module):
                  widths=(1024, 1024, 1024, 1024, 1024, 512, 512, 128), # channels of each module, coarsest first
                 ):
         super().__init__()
-        if not widths: raise ValueError('widths is empty, expected the channels of each module, coarsest first: one module at least draws the picture.')
+        if not widths: raise ValueError('widths is empty, expected the channels of each module, coarsest first: at least one module is needed.')
         self.config = dict(in_channels=in_channels, out_channels=out_channels, widths=list(widths))
         self.multiple_of = 2**(len(widths) - 1)
         self.refine = nn.ModuleList(RefinementModule(in_channels + below, width) for below, width in zip((0, *widths), widths))

@@ -30,15 +30,15 @@ def norm_layer(kind, # 'instance', as in the paper, or 'batch'
 
 # %% ../../nbs/07_models.blocks.ipynb #c2b4c305
 class ConditionConv2d(nn.Conv2d):
-    "A convolution over a condition, which is mostly zeros: a processor leaves out the classes that are not there, or draws from a table of them."
+    "A convolution over a condition, which is mostly zeros: a processor leaves out the classes that are not there, or looks them up in a table."
     group = 16 # channels that a processor multiplies at once
     one_hot = 0 # how many of the first channels are classes
 
     def forward(self, x): # (N, in_channels, H, W)
         kept = self.present(x)
         if kept is None: return super().forward(x)
-        drawn = self.from_table(x) if len(kept) > self.group and not torch.is_grad_enabled() else None
-        return self._conv_forward(x.index_select(1, kept), self.weight.index_select(1, kept), self.bias) if drawn is None else drawn
+        found = self.from_table(x) if len(kept) > self.group and not torch.is_grad_enabled() else None
+        return self._conv_forward(x.index_select(1, kept), self.weight.index_select(1, kept), self.bias) if found is None else found
 
     def present(self, x):
         "The channels of the classes that are there, and all the others; None where nobody can look, or where one group holds all."
@@ -85,11 +85,11 @@ def look_up(self:ConditionConv2d, ids, dtype, rows=32):
     weight = self.weight[:, :self.one_hot].to(dtype).permute(2, 3, 1, 0).reshape(kh * kw, self.one_hot, -1)
     table, place = F.pad(weight, (0, 0, 0, 1)).flatten(0, 1), (self.one_hot + 1) * torch.arange(kh * kw, dtype=ids.dtype)
     out = table.new_empty(len(ids), self.out_channels, ids.shape[1] - kh + 1, ids.shape[2] - kw + 1)
-    for picture, drawn in zip(ids, out):
-        for top in range(0, drawn.shape[1], rows):
+    for picture, result in zip(ids, out):
+        for top in range(0, result.shape[1], rows):
             seen = picture[top:top + rows + kh - 1].unfold(0, kh, 1).unfold(1, kw, 1) # (rows, W, kh, kw)
             sums = F.embedding_bag(seen.flatten(2).flatten(0, 1) + place, table, mode='sum')
-            drawn[:, top:top + rows] = sums.view(*seen.shape[:2], -1).permute(2, 0, 1)
+            result[:, top:top + rows] = sums.view(*seen.shape[:2], -1).permute(2, 0, 1)
     return out
 
 # %% ../../nbs/07_models.blocks.ipynb #c017
@@ -155,10 +155,10 @@ def half_size(x): # (N, C, H, W) -> (N, C, ceil(H/2), ceil(W/2))
     return F.avg_pool2d(x, 3, stride=2, padding=1, count_include_pad=False)
 
 # %% ../../nbs/07_models.blocks.ipynb #c043
-def init_weights(module, # network whose convolutions are redrawn in place
+def init_weights(module, # network whose convolutions are sampled anew in place
                  std=0.02, # standard deviation
                 ): # the same network
-    "Draw every convolution's weights from N(0, std), biases left as torch drew them (Sec. 4)."
+    "Sample every convolution's weights from N(0, std), biases left as torch sampled them (Sec. 4)."
     for m in module.modules():
         if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d)): nn.init.normal_(m.weight, 0., std)
     return module
@@ -180,11 +180,11 @@ def nearest_sizes(side, # pixels found
 
 # %% ../../nbs/07_models.blocks.ipynb #c051
 def check_size(x, # (N, C, H, W)
-               name, # of the network, for the sentence
+               name, # of the network, for the error message
                multiple_of=1, # H and W must be multiples of this
                smallest=1, # least H and W
               ):
-    "Refuse, with a sentence, a size that the network cannot take."
+    "Refuse, with an error message, a size that the network cannot take."
     height, width = x.shape[-2:]
     if height < smallest or width < smallest: raise ValueError(
         f'Size {width}x{height} (width x height) is too small for the {name}: both sides must be {smallest} pixels or more; '
@@ -197,12 +197,12 @@ def check_size(x, # (N, C, H, W)
 
 # %% ../../nbs/07_models.blocks.ipynb #c052
 def check_input(x, # (N, C, H, W)
-                name, # of the network, for the sentence
+                name, # of the network, for the error message
                 in_channels, # channels expected
                 multiple_of=1, # H and W must be multiples of this
                 smallest=1, # least H and W
                ):
-    "Refuse, with a sentence, an input that the network cannot take."
+    "Refuse, with an error message, an input that the network cannot take."
     if x.ndim != 4: raise ValueError(
         f'The {name} takes a batch of shape (N, {in_channels}, H, W), got {tuple(x.shape)}: a single picture becomes a batch with x[None].')
     if x.shape[1] != in_channels: raise ValueError(
