@@ -1,6 +1,6 @@
-"""What only a graphics card shows: training, drawing, memory and pooling on one, beside the plain recipe of 2018, in one run: .venv/bin/python benchmarks/gpu.py [PART ...]
+"""What only a GPU shows: training, generating, memory and pooling on one, beside the plain recipe of 2018, in one run: .venv/bin/python benchmarks/gpu.py [PART ...]
 
-Part of `make bench`; where there is no card it says so and ends. Results go to benchmarks/results/CARD.json; benchmarks/page.py makes a page of them."""
+Part of `make bench`; where there is no GPU it says so and ends. Results go to benchmarks/results/GPU.json; benchmarks/page.py makes a page of them."""
 import argparse
 import gc
 import json
@@ -39,7 +39,7 @@ def tf32(on):
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = on
 
 def exact(f):
-    "A function in which 32 bits are 32 bits, as on the cards of 2018."
+    "A function in which 32 bits are 32 bits, as on the GPUs of 2018."
     def run(*args):
         tf32(False)
         try: return f(*args)
@@ -48,22 +48,22 @@ def exact(f):
 
 class Step(Ours):
     "This library's training step, as `GraphedTraining` runs it, without the Learner."
-    def __init__(self, precision='bf16', channels_last=True, recorded=True, compiled=False, perceptual=False, **shape):
+    def __init__(self, precision='bf16', channels_last=True, graph=True, compiled=False, perceptual=False, **shape):
         super().__init__(precision, channels_last, without=('the interpreter',) if compiled else (), **shape)
         if perceptual:
             self.training.perceptual = _vgg().to(DEVICE)
             for p in self.training.perceptual.parameters(): p.data.normal_(0, 0.02)
             if shape.get('recompute'): recompute_blocks(self.training.perceptual)
-        self.recording = None
-        if not recorded: return
-        self.recording = GraphedTraining()
-        self.recording.learn = self
-        self.recording.before_fit()
+        self.graphed = None
+        if not graph: return
+        self.graphed = GraphedTraining()
+        self.graphed.learn = self
+        self.graphed.before_fit()
 
     def step(self, label, inst, real):
         self.xb, self.yb = (label, inst, real), (real,)
-        if self.recording:
-            try: self.recording.before_batch()
+        if self.graphed:
+            try: self.graphed.before_batch()
             except CancelBatchException: return self.training.history[-1]
         return super().step(label, inst, real)
 
@@ -72,10 +72,10 @@ class Step(Ours):
 
 def spread(t): return dict(median=statistics.median(t), least=min(t), most=max(t))
 
-def several(rounds, competitors):
-    "Like `turns`, but a competitor that fails is left out, with its reason, and the warm-up is timed: name -> function that makes one."
+def several(rounds, variants):
+    "Like `turns`, but a variant that fails is left out, with its reason, and the warm-up is timed: name -> function that makes one."
     made, result = {}, {}
-    for name, make in competitors.items():
+    for name, make in variants.items():
         try:
             torch.manual_seed(0)
             start = time.perf_counter()
@@ -99,7 +99,7 @@ def several(rounds, competitors):
     return result
 
 def rates(rounds):
-    "Operations a second of a large matrix product on random data, and bytes a second of a copy within the card."
+    "Operations a second of a large matrix product on random data, and bytes a second of a copy within the GPU."
     n, out = 8192 if DEVICE == 'cuda' else 256, {}
     for name, dtype, rounded in (('fp32', torch.float32, False), ('tf32', torch.float32, True), ('bf16', torch.bfloat16, True)):
         a, b = (torch.randn(n, n, device=DEVICE).to(dtype) for _ in range(2))
@@ -111,16 +111,16 @@ def rates(rounds):
     return dict(rates=out)
 
 def copies(rounds):
-    "A scene of 2048x1024 brought to the card: one-hot channels made before, or ids that become channels there; from ordinary and from pinned memory; photos as floats and as bytes."
+    "A scene of 2048x1024 brought to the GPU: one-hot channels made before, or ids that become channels there; from ordinary and from pinned memory; images as floats and as bytes."
     label, inst, real = (x.cpu() for x in scene(*LARGE))
     small = label.to(torch.uint8), inst.int(), (127.5 * (real + 1)).to(torch.uint8)
     def bring(*given, pinned=False, then=lambda *x: x):
         if pinned and DEVICE == 'cuda': given = [x.pin_memory() for x in given]
         return lambda: then(*(x.to(DEVICE, non_blocking=pinned) for x in given))
-    def on_the_card(label, inst, real): return one_hot(label.long(), N), instance_boundaries(inst), real.float() / 127.5 - 1 if real.dtype == torch.uint8 else real
+    def on_the_gpu(label, inst, real): return one_hot(label.long(), N), instance_boundaries(inst), real.float() / 127.5 - 1 if real.dtype == torch.uint8 else real
     before = bring(one_hot(label, N), instance_boundaries(inst), real)
-    return several(rounds, {'recipe': lambda: before, 'ids': lambda: bring(label, inst, real, then=on_the_card), 'ids, pinned': lambda: bring(label, inst, real, pinned=True, then=on_the_card),
-                            'ids and photo in few bits, pinned': lambda: bring(*small, pinned=True, then=on_the_card)})
+    return several(rounds, {'recipe': lambda: before, 'ids': lambda: bring(label, inst, real, then=on_the_gpu), 'ids, pinned': lambda: bring(label, inst, real, pinned=True, then=on_the_gpu),
+                            'ids and image in few bits, pinned': lambda: bring(*small, pinned=True, then=on_the_gpu)})
 
 def pooling(rounds):
     "Instance-wise average pooling of three channels at 1024x512, 41 objects; the growth with objects and pixels."
@@ -154,15 +154,15 @@ def step(rounds):
         torch.backends.cudnn.benchmark = True
         s = Step(**FULL)
         try:
-            for _ in range(5): s.step(*batch) # the recording holds what was chosen
+            for _ in range(5): s.step(*batch) # the CUDA graph holds what was chosen
         finally: torch.backends.cudnn.benchmark = False
         return lambda: s.step(*batch)
     result = several(rounds, {
         'recipe': lambda: exact(lambda: old.step(*batch)), 'recipe, convolutions in TF32': lambda: lambda: old.step(*batch),
         'ours, fp32': lambda: exact(step_of('fp32', False, False)()), 'ours, fp32 with TF32': step_of('fp32', False, False),
         'ours, bf16': step_of('bf16', True, False), 'ours, bf16, the other memory format': step_of('bf16', False, False), 'ours, fp16': step_of('fp16', True, False),
-        'ours, bf16, recorded': step_of(), 'ours, bf16, recorded, convolutions chosen by trial': tuned,
-        'ours, bf16, compiled': step_of(recorded=False, compiled=True), 'ours, bf16, compiled and recorded': step_of(compiled=True)})
+        'ours, bf16, CUDA graph': step_of(), 'ours, bf16, CUDA graph, convolutions chosen by trial': tuned,
+        'ours, bf16, compiled': step_of(graph=False, compiled=True), 'ours, bf16, compiled, CUDA graph': step_of(compiled=True)})
     return result | dict(operations=counter.get_total_flops())
 
 def small_step(rounds):
@@ -170,27 +170,27 @@ def small_step(rounds):
     batch, old = scene(256, 256), recipe.Recipe(N, **FULL)
     for net in (old.G, old.E, old.D): net.to(DEVICE)
     def step_of(*args, **kwargs): return lambda: (lambda s: lambda: s.step(*batch))(Step(*args, **kwargs, **FULL))
-    return several(rounds, {'recipe': lambda: exact(lambda: old.step(*batch)), 'ours, bf16': step_of('bf16', True, False), 'ours, bf16, recorded': step_of()})
+    return several(rounds, {'recipe': lambda: exact(lambda: old.step(*batch)), 'ours, bf16': step_of('bf16', True, False), 'ours, bf16, CUDA graph': step_of()})
 
-def painter(size, precision=None, compiled=False, recorded=True, **shape):
-    "A pipeline with random weights, and a function that draws with it from tensors on the device."
+def generating_of(size, precision=None, compiled=False, graph=True, **shape):
+    "A function that generates, with a pipeline of random weights, from tensors on the device."
     pipe = Pix2PixHD(pix2pixhd_networks(N, feature_channels=3, **shape)[0].to(DEVICE))
     if precision: pipe.fast(precision)
-    if precision and not recorded: pipe.drawing = pipe.draw
+    if precision and not graph: pipe.drawing = pipe.draw
     if compiled: pipe.drawer.generator.compile(dynamic=False)
     label, inst, _ = scene(*size)
     features = torch.rand(1, 3, *size, device=DEVICE)
     @torch.inference_mode()
-    def draw(): return pipe.drawing(label, inst, features)
-    return draw
+    def generate(): return pipe.drawing(label, inst, features)
+    return generate
 
-def drawing(rounds):
-    "A picture of 2048x1024 from its maps and features, all on the card; global generator and one enhancer, full width."
-    of = lambda **kwargs: lambda: painter(LARGE, **kwargs, **ENHANCED)
-    result = several(rounds, {'ours, fp32': lambda: exact(painter(LARGE, **ENHANCED)), 'ours, fp32 with TF32': of(), 'ours, bf16': of(precision='bf16', recorded=False), 'ours, bf16, recorded': of(precision='bf16'),
-                              'ours, bf16, compiled': of(precision='bf16', compiled=True, recorded=False), 'ours, bf16, compiled and recorded': of(precision='bf16', compiled=True)})
-    draw = painter(LARGE, **ENHANCED)
-    with FlopCounterMode(display=False) as counter: draw()
+def generating(rounds):
+    "An image of 2048x1024 from its maps and features, all on the GPU; global generator and one enhancer, full width."
+    of = lambda **kwargs: lambda: generating_of(LARGE, **kwargs, **ENHANCED)
+    result = several(rounds, {'ours, fp32': lambda: exact(generating_of(LARGE, **ENHANCED)), 'ours, fp32 with TF32': of(), 'ours, bf16': of(precision='bf16', graph=False), 'ours, bf16, CUDA graph': of(precision='bf16'),
+                              'ours, bf16, compiled': of(precision='bf16', compiled=True, graph=False), 'ours, bf16, compiled, CUDA graph': of(precision='bf16', compiled=True)})
+    generate = generating_of(LARGE, **ENHANCED)
+    with FlopCounterMode(display=False) as counter: generate()
     return result | dict(operations=counter.get_total_flops())
 
 FIRST = '''
@@ -200,18 +200,18 @@ from pix2pixhd_nb.pipeline import Pix2PixHD
 from pix2pixhd_nb.data.toy import draw_scene
 imported = time.perf_counter()
 street = draw_scene(0, (int(sys.argv[2]), 2 * int(sys.argv[2])))
-drawn = time.perf_counter()
+made = time.perf_counter()
 pipe = Pix2PixHD.load(sys.argv[1], 'cuda' if torch.cuda.is_available() else 'cpu')
 pipe = pipe.fast() if sys.argv[3] == 'fast' else pipe
 loaded = time.perf_counter()
 picture = pipe.predict(street.label_map, street.instance_map)
 first = time.perf_counter()
 pipe.predict(street.label_map, street.instance_map)
-print(imported - start, loaded - drawn, first - loaded, time.perf_counter() - first)
+print(imported - start, loaded - made, first - loaded, time.perf_counter() - first)
 '''
 
 def first_picture(rounds):
-    "A fresh process loads a saved pipeline and draws a picture of 2048x1024: seconds to import, to load, to draw the first one, to draw the second one (reading the maps and the PIL picture included)."
+    "A fresh process loads a saved pipeline and generates an image of 2048x1024: seconds to import, to load, to generate the first one, to generate the second one (reading the maps and the PIL picture included)."
     result = {}
     with TemporaryDirectory() as folder:
         Pix2PixHD(pix2pixhd_networks(N, **ENHANCED)[0], LabelSpace([str(i) for i in range(N)])).save(folder)
@@ -227,7 +227,7 @@ def memory(rounds):
     result = {}
     for precision in ('fp32', 'bf16'):
         for again in (False, True):
-            name = precision + ', recompute' * again
+            name = precision + ', activation checkpointing' * again
             try: result[name] = one_memory(precision, again, rounds)
             except Exception as e:
                 traceback.print_exc()
@@ -242,7 +242,7 @@ def one_memory(precision, again, rounds):
         free, total = torch.cuda.mem_get_info()
         driver = total - free - torch.cuda.memory_reserved() # what the process takes beside PyTorch's own
     batch = scene(*LARGE)
-    s = Step(precision, precision != 'fp32', recorded=False, recompute=again, perceptual=True, **ENHANCED)
+    s = Step(precision, precision != 'fp32', graph=False, recompute=again, perceptual=True, **ENHANCED)
     for _ in range(2): s.step(*batch)
     times = [seconds(lambda: s.step(*batch)) for _ in range(rounds)]
     out = spread(times)
@@ -252,7 +252,7 @@ def one_memory(precision, again, rounds):
     return out
 
 def in_eleven(rounds):
-    "The same step with recompute while PyTorch may take no more than 11 GB, less what the driver takes."
+    "The same step with activation checkpointing while PyTorch may take no more than 11 GB, less what the driver takes."
     if DEVICE != 'cuda': return {}
     gc.collect(); torch.cuda.empty_cache()
     free, total = torch.cuda.mem_get_info()
@@ -269,7 +269,7 @@ def growth(rounds):
     def both(batch): return {k: v.get('median') for k, v in several(rounds, dict(recipe=lambda: exact(lambda: old.step(*batch)), ours=lambda: lambda: ours.step(*batch))).items()}
     return dict(by_pixels={2 * h * h: both(scene(h, 2 * h)) for h in (128, 256, 512)}, by_batch={n: both(scene(128, 256, n=n)) for n in (1, 2, 4)})
 
-PARTS = dict(rates=(rates, 5), copies=(copies, 10), pooling=(pooling, 5), memory=(memory, 3), in_eleven=(in_eleven, 3), first_picture=(first_picture, 1), small_step=(small_step, 10), growth=(growth, 5), drawing=(drawing, 15), step=(step, 10))
+PARTS = dict(rates=(rates, 5), copies=(copies, 10), pooling=(pooling, 5), memory=(memory, 3), in_eleven=(in_eleven, 3), first_picture=(first_picture, 1), small_step=(small_step, 10), growth=(growth, 5), generating=(generating, 15), step=(step, 10))
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -278,7 +278,7 @@ def main():
     parser.add_argument('--results', default=ROOT/'benchmarks/results', type=Path, help='where the JSON goes')
     parser.add_argument('--tiny', action='store_true', help='small networks and pictures, on a processor too: to see that everything runs')
     arguments = parser.parse_args()
-    if DEVICE != 'cuda' and not arguments.tiny: return print('There is no graphics card here: its rows stay "not run".')
+    if DEVICE != 'cuda' and not arguments.tiny: return print('There is no GPU here: its rows stay "not run".')
     if arguments.tiny:
         global SIZE, LARGE
         SIZE, LARGE = (64, 128), (128, 256)

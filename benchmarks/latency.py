@@ -1,7 +1,7 @@
-"""From a hand's click to the redrawn 512x256 picture, measured inside the browser: .venv/bin/python benchmarks/latency.py
+"""From a hand's click to the newly generated 512x256 picture, measured inside the browser: .venv/bin/python benchmarks/latency.py
 
 The page notes when the pointer went up and when the canvas got its next picture; both times are the browser's own. Explorer: another
-look for the largest car, chosen by its thumbnail. Studio: a stroke of pavement on the label map, until the photo follows."""
+style for the largest car, chosen by its thumbnail. Studio: a stroke of pavement on the label map, until the generated image follows."""
 import argparse
 import json
 import os
@@ -23,18 +23,18 @@ WATCH = """number => {
 }"""
 
 
-def settled(app, drawer):
-    "Everything is drawn, and the page has been quiet for a moment."
-    app.kernel(f'{drawer}.wait(60)')
+def settled(app, worker):
+    "Everything is generated, and the page has been quiet for a moment."
+    app.kernel(f'{worker}.wait(60)')
     app.page.wait_for_timeout(300)
 
 
-def milliseconds(app, number, drawer, acts):
+def milliseconds(app, number, worker, acts):
     "The time from the pointer's release to the next picture on canvas `number`, for each act."
     app.page.evaluate(WATCH, number)
     times = []
     for act in acts:
-        settled(app, drawer)
+        settled(app, worker)
         app.page.evaluate('() => { ups = []; shows = []; }')
         act()
         assert app.until(lambda: app.page.evaluate('shows.length')), 'no picture came'
@@ -43,7 +43,7 @@ def milliseconds(app, number, drawer, acts):
 
 
 def explorer(app, n):
-    "Looks chosen by their thumbnails, none of them seen before."
+    "Styles chosen by their thumbnails, none of them seen before."
     app.kernel('0', 'app = place.children[0]; app.select(instance=max((i for i in app.editor.objects if i // 1000 == 6), key=lambda i: app.editor._areas[i]))')
     app.page.wait_for_selector('.p2p-choice >> nth=9')
     times = []

@@ -92,7 +92,7 @@ class Recipe:
 
     def condition(self, label, inst): return torch.cat([one_hot(label, self.n_classes), boundaries(inst)], 1)
 
-    def draw(self, label, inst, features): return self.G(torch.cat([self.condition(label, inst), features], 1))
+    def generate(self, label, inst, features): return self.G(torch.cat([self.condition(label, inst), features], 1))
 
     def step(self, label, inst, real, note=lambda part: None): # `note` is called after each part
         condition = self.condition(label, inst)
@@ -101,8 +101,8 @@ class Recipe:
         note('encoder')
         fake = self.G(torch.cat([condition, features], 1))
         note('generator')
-        judge = lambda picture: self.D(torch.cat([condition, picture], 1))
-        detached, on_real, attached = judge(fake.detach()), judge(real), judge(fake)
+        discriminate = lambda picture: self.D(torch.cat([condition, picture], 1))
+        detached, on_real, attached = discriminate(fake.detach()), discriminate(real), discriminate(fake)
         score = lambda outputs, goal: sum(F.mse_loss(o[-1], torch.full_like(o[-1], goal)) for o in outputs)
         d_loss = (score(detached, 0.) + score(on_real, 1.)) / 2
         matching = sum(F.l1_loss(a, b.detach()) for x, y in zip(attached, on_real) for a, b in zip(x[:-1], y[:-1])) * 10 * 4 / 4 / len(on_real)

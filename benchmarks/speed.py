@@ -1,6 +1,6 @@
 """This library beside the plain recipe of 2018, in one run on one machine: .venv/bin/python benchmarks/speed.py [PART ...]
 
-Each row times its competitors in turns, round after round, and keeps medians and spread. All parts together are `make bench`; results of
+Each row times its variants in turns, round after round, and keeps medians and spread. All parts together are `make bench`; results of
 other parts stay in benchmarks/results/MACHINE.json, and `benchmarks/page.py` makes a page of them."""
 import argparse
 import json
@@ -39,7 +39,7 @@ from pix2pixhd_nb.pipeline import Pix2PixHD
 from pix2pixhd_nb.planning import keep_freed_memory
 
 DEVICE = 'cuda' if torch.cuda.is_available() else 'cpu'
-N = 35 # classes, as in Cityscapes; the drawn scenes have fewer, and leave the other channels empty
+N = 35 # classes, as in Cityscapes; the synthetic scenes have fewer, and leave the other channels empty
 FULL = dict(width=64, n_downsample=4, n_blocks=9, n_scales=3)
 
 
@@ -65,16 +65,16 @@ def seconds(f):
     wait()
     return time.perf_counter() - start
 
-def turns(rounds, **competitors):
-    "Each competitor once to warm up, then all in turns: {name: median, least and most seconds}."
-    for f in competitors.values(): f()
-    times = {name: [] for name in competitors}
+def turns(rounds, **variants):
+    "Each variant once to warm up, then all in turns: {name: median, least and most seconds}."
+    for f in variants.values(): f()
+    times = {name: [] for name in variants}
     for _ in range(rounds):
-        for name, f in competitors.items(): times[name].append(seconds(f))
+        for name, f in variants.items(): times[name].append(seconds(f))
     return {name: dict(median=statistics.median(t), least=min(t), most=max(t)) for name, t in times.items()}
 
 def scene(h, w, seed=0, n=1):
-    "A batch of drawn streets: label map, instance map, image."
+    "A batch of synthetic streets: label map, instance map, image."
     scenes = [draw_scene(seed + i, (h, w)) for i in range(n)]
     return tuple(torch.stack([getattr(s, k) for s in scenes]).to(DEVICE) for k in ('label_map', 'instance_map', 'image'))
 
@@ -139,16 +139,16 @@ MEANS = { # name: (precision, channels_last, recompute, means taken away); every
     'without leaving out absent classes': ('fp32', False, False, ('absent classes',)),
     'without an image\'s columns': ('fp32', False, False, ('columns',)),
     'with channels_last': ('fp32', True, False, ()),
-    'with recompute': ('fp32', False, True, ()),
+    'with activation checkpointing': ('fp32', False, True, ()),
     'ours, bf16': ('bf16', DEVICE == 'cuda', False, ()),
-    'ours, bf16, kept in 16 bits': ('bf16', DEVICE == 'cuda', False, ()), # drawing only
+    'ours, bf16, kept in 16 bits': ('bf16', DEVICE == 'cuda', False, ()), # generating only
     'bf16 with the other memory format': ('bf16', DEVICE != 'cuda', False, ()),
-    'bf16 with recompute': ('bf16', DEVICE == 'cuda', True, ()),
+    'bf16 with activation checkpointing': ('bf16', DEVICE == 'cuda', True, ()),
     'with a compiled generator': ('fp32', False, False, ('the interpreter',)),
     'bf16 with a compiled generator': ('bf16', DEVICE == 'cuda', False, ('the interpreter',))}
 
-def runner_of(name, batch):
-    "What a worker does again and again: a step, or a drawing."
+def step_of(name, batch):
+    "What a worker does again and again: a training step."
     if MEANS[name] is None:
         old = recipe.Recipe(N, **FULL)
         for net in (old.G, old.E, old.D): net.to(DEVICE)
@@ -158,12 +158,13 @@ def runner_of(name, batch):
     ours = Ours(precision, channels_last, recompute, without, **FULL)
     return lambda note: ours.step(*batch, note)
 
-def drawer_of(name, batch):
+def generating_of(name, batch):
+    "An image of a scene from its maps and features."
     features = torch.rand(1, 3, 256, 512, device=DEVICE)
     if MEANS[name] is None:
         old = recipe.Recipe(N, **FULL)
         old.G.to(DEVICE)
-        return lambda note: old.draw(*batch[:2], features)
+        return lambda note: old.generate(*batch[:2], features)
     precision, channels_last, _, without = MEANS[name]
     if DEVICE == 'cpu' and 'kept memory' not in without: keep_freed_memory()
     if name == 'ours, bf16, kept in 16 bits': # what the pipeline's `fast` does
@@ -171,11 +172,12 @@ def drawer_of(name, batch):
         return lambda note: pipe.drawing(*batch[:2], features)
     gan = GAN(*pix2pixhd_networks(N, feature_channels=3, **FULL), precision, channels_last).to(DEVICE).eval()
     if 'the interpreter' in without: gan.synthesizer.generator.compile(dynamic=False)
-    def draw(note):
+    def generate(note):
         with gan.autocast(): gan.synthesizer(*batch[:2], features=features)
-    return draw
+    return generate
 
-def booker_of(name, batch):
+def style_book_of(name, batch):
+    "A style book of twenty scenes."
     scenes = [draw_scene(i, (256, 512)) for i in range(20)]
     fastprogress.NO_BAR = True # standard output is for the answers
     if MEANS[name] is None:
@@ -184,10 +186,10 @@ def booker_of(name, batch):
     ours = GAN(*pix2pixhd_networks(LABEL_SPACE.n_classes, feature_channels=3, **FULL)).synthesizer.to(DEVICE).eval()
     return lambda note: StyleBook.fit(measure_features(ours, scenes), LABEL_SPACE)
 
-TASKS = dict(step=runner_of, draw=drawer_of, book=booker_of)
+TASKS = dict(step=step_of, generate=generating_of, book=style_book_of)
 
 def worker(name, task):
-    "One competitor: for every line on standard input one run of its task; its seconds, the parts and the highest memory go to standard output."
+    "One variant: for every line on standard input one run of its task; its seconds, the parts and the highest memory go to standard output."
     torch.set_grad_enabled(task == 'step')
     run = TASKS[task](name, scene(256, 512))
     for _ in sys.stdin:
@@ -205,7 +207,7 @@ def worker(name, task):
         print(json.dumps([took, parts, peak]), flush=True)
 
 def in_processes(rounds, names, task='step'):
-    "Competitors that live in processes of their own, in turns; the first of the two in each turn is not timed, since memory that lay idle is slow."
+    "Variants that live in processes of their own, in turns; the first of the two in each turn is not timed, since memory that lay idle is slow."
     workers = {n: subprocess.Popen([sys.executable, __file__, '--worker', n, '--task', task], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for n in names}
     def one(w):
         w.stdin.write('\n'); w.stdin.flush()
@@ -227,7 +229,7 @@ def in_processes(rounds, names, task='step'):
     return {n: dict(median=statistics.median(t := [x[0] for x in a]), least=min(t), most=max(t), parts={k: statistics.median(x[1][k] for x in a) for k in a[0][1]}, peak=a[-1][2]) for n, a in answers.items()}
 
 def copy_weights(old, ours):
-    "Both draw the same: the plain networks get our weights."
+    "Both generate the same: the plain networks get our weights."
     pairs = (old.G, ours.gan.synthesizer.generator), (old.E, ours.gan.synthesizer.encoder), (old.D, ours.gan.discriminator)
     for a, b in pairs:
         for p, q in zip(a.parameters(), b.parameters(), strict=True): p.data.copy_(q.data)
@@ -263,9 +265,9 @@ def matrix_rates(n=2048):
         rates[k] = max(2 * n ** 3 / t['product']['least'], 2 * 512 ** 2 * 9 * 64 ** 2 / t['convolution']['least'])
     return rates
 
-def drawing(rounds):
-    "A 512x256 scene from its maps and features, full width; the scene holds nine of 35 classes."
-    return {n: r | dict(parts=None) for n, r in in_processes(rounds, ('recipe', 'ours, fp32', 'ours, bf16, kept in 16 bits', 'ours, bf16', 'bf16 with the other memory format', 'without freed memory kept for the next use', 'with a compiled generator', 'bf16 with a compiled generator'), 'draw').items()}
+def generating(rounds):
+    "A 512x256 image from its maps and features, full width; the scene holds nine of 35 classes."
+    return {n: r | dict(parts=None) for n, r in in_processes(rounds, ('recipe', 'ours, fp32', 'ours, bf16, kept in 16 bits', 'ours, bf16', 'bf16 with the other memory format', 'without freed memory kept for the next use', 'with a compiled generator', 'bf16 with a compiled generator'), 'generate').items()}
 
 def objects(h, w, n):
     "An instance map with n rectangles."
@@ -309,13 +311,13 @@ def first_layer(rounds):
             with torch.set_grad_enabled(learn), torch.autocast(DEVICE, torch.bfloat16, enabled=short): y = layer(x)
             return torch.autograd.grad(y, [layer.weight, others], torch.ones_like(y), retain_graph=True) if learn else y
         return run
-    competitors = {}
+    variants = {}
     for short in (False, True):
         for learn in (False, True):
-            kind = f"{'learning' if learn else 'drawing'}{', bf16' if short else ''}"
-            competitors |= {f'{kind}: all channels': runner(plain, N, learn, short), f'{kind}: 9 classes there': runner(ours, 9, learn, short),
+            kind = f"{'learning' if learn else 'generating'}{', bf16' if short else ''}"
+            variants |= {f'{kind}: all channels': runner(plain, N, learn, short), f'{kind}: 9 classes there': runner(ours, 9, learn, short),
                             f'{kind}: 20 there{"" if learn else ", table"}': runner(ours, 20, learn, short), f'{kind}: 35 there{"" if learn else ", table"}': runner(ours, N, learn, short)}
-    return turns(rounds, **competitors)
+    return turns(rounds, **variants)
 
 def style_book(rounds):
     "The style book of 20 scenes at 512x256: encoding, one mean for each object, ten clusters for each class."
@@ -352,21 +354,21 @@ def rank_worker():
     with learn.no_bar(), learn.no_logging(): learn.fit(1, cbs=Clock())
     if not rank(): print((times[-1] - times[1]) / (len(times) - 2))
 
-CARDS = {'fp32': ('fp32', False, False), 'fp32, recompute': ('fp32', False, True), 'bf16': ('bf16', DEVICE == 'cuda', False), 'bf16, recompute': ('bf16', DEVICE == 'cuda', True)}
+PLANS = {'fp32': ('fp32', False, False), 'fp32, activation checkpointing': ('fp32', False, True), 'bf16': ('bf16', DEVICE == 'cuda', False), 'bf16, activation checkpointing': ('bf16', DEVICE == 'cuda', True)}
 
 def memory(rounds):
     "The highest memory of training steps at 512x256, full width, beside what `pix2pixhd plan` says before."
     result = {}
-    for name in CARDS:
-        run = subprocess.run([sys.executable, __file__, '--card', name], capture_output=True, text=True, check=True)
+    for name in PLANS:
+        run = subprocess.run([sys.executable, __file__, '--plan', name], capture_output=True, text=True, check=True)
         said, measured = map(int, run.stdout.split()[-2:])
         result[name] = dict(said=said, measured=measured, ratio=said / measured)
-        print(f'  {name:22} said {said / 1e9:.2f} GB, measured {measured / 1e9:.2f} GB')
+        print(f'  {name:30} said {said / 1e9:.2f} GB, measured {measured / 1e9:.2f} GB')
     return result
 
-def card_worker(name):
+def plan_worker(name):
     "What the plan says of one way to train, then the highest memory of three steps."
-    precision, channels_last, recompute = CARDS[name]
+    precision, channels_last, recompute = PLANS[name]
     said = bytes_needed(rehearse((256, 512), n_classes=N, precision=precision, recompute=recompute, feature_channels=3, **FULL), DEVICE)
     if DEVICE == 'cpu': keep_freed_memory()
     ours, batch = Ours(precision, channels_last, recompute, **FULL), scene(256, 512)
@@ -391,7 +393,7 @@ def imports(rounds):
     return turns(rounds, **{'torch alone': run('import torch'), 'torch and boundaries': run('import torch, pix2pixhd_nb.boundaries'),
                             'torch and pipeline': run('import torch, pix2pixhd_nb.pipeline'), 'torch and training': run('import torch, pix2pixhd_nb.training')})
 
-PARTS = dict(step=(step, 9), means=(means, 3), drawing=(drawing, 7), pooling=(pooling, 7), boundaries=(boundaries, 7), one_hot=(one_hots, 7), first_layer=(first_layer, 5), style_book=(style_book, 3), growth=(growth, 3), memory=(memory, 1), loader=(loader, 3), imports=(imports, 5))
+PARTS = dict(step=(step, 9), means=(means, 3), generating=(generating, 7), pooling=(pooling, 7), boundaries=(boundaries, 7), one_hot=(one_hots, 7), first_layer=(first_layer, 5), style_book=(style_book, 3), growth=(growth, 3), memory=(memory, 1), loader=(loader, 3), imports=(imports, 5))
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -399,11 +401,11 @@ def main():
     parser.add_argument('--rounds', type=int, help='rounds of each row')
     parser.add_argument('--worker', choices=MEANS, help=argparse.SUPPRESS)
     parser.add_argument('--rank', action='store_true', help=argparse.SUPPRESS)
-    parser.add_argument('--card', choices=CARDS, help=argparse.SUPPRESS)
+    parser.add_argument('--plan', choices=PLANS, help=argparse.SUPPRESS)
     parser.add_argument('--task', choices=TASKS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.rank: return rank_worker()
-    if arguments.card: return card_worker(arguments.card)
+    if arguments.plan: return plan_worker(arguments.plan)
     if arguments.worker: return worker(arguments.worker, arguments.task)
     if DEVICE == 'cpu': keep_freed_memory() # for both sides of the parts that run in this process, as in every training
     name, what = machine()

@@ -1,9 +1,9 @@
-"""Do the clusters of a model's features find the true styles of drawn streets, and does a restyle do what it says?
+"""Do the clusters of a model's features find the true styles of synthetic streets, and does a restyle do what it says?
 
     .venv/bin/python benchmarks/styles.py demo/model --size 192x96
 
 For each class: the adjusted Rand index between clusters and true styles (as many clusters as styles); the share of restyles to a
-look of the style book after which the object's mean colour is nearest to the true style that the look stands for; and how much
+style of the style book after which the object's mean colour is nearest to the true style that it stands for; and how much
 the picture changes outside the object, as a share of the change inside."""
 import argparse
 import json
@@ -28,21 +28,21 @@ def true_styles(table, scenes):
 
 
 def mean_colours(table, scenes):
-    "The mean colour of every row's object on its photo."
+    "The mean colour of every row's object in its target."
     of_scene = [instance_vectors(s.image[None], s.instance_map[None]) for s in scenes]
     of_scene = [dict(zip(t['id'].tolist(), t['vector'])) for t in of_scene]
     return torch.stack([of_scene[s][i] for s, i in zip(table.scene.tolist(), table.instance.tolist())])
 
 
 def learn_meanings(book, table, styles, colours):
-    "For each class: its adjusted Rand index, the style that most objects of each look have, and each style's mean colour."
+    "For each class: its adjusted Rand index, the true style that most objects of each cluster have, and each true style's mean colour."
     known = {}
     for c, name in enumerate(LABEL_SPACE.names):
         rows = (table.label == c).numpy()
         own, _ = cluster(table.vector[rows], len(STYLES[name]))
         index = adjusted_rand_score(styles[rows], torch.cdist(table.vector[rows], own).argmin(1))
-        look = torch.cdist(table.vector[rows], book.centres[c]).argmin(1).numpy()
-        meaning = [max(STYLES[name], key=lambda s: (styles[rows][look == k] == s).sum()) for k in range(len(book.centres[c]))]
+        nearest = torch.cdist(table.vector[rows], book.centres[c]).argmin(1).numpy()
+        meaning = [max(STYLES[name], key=lambda s: (styles[rows][nearest == k] == s).sum()) for k in range(len(book.centres[c]))]
         colour = {s: colours[rows][styles[rows] == s].mean(0) for s in STYLES[name] if (styles[rows] == s).any()}
         known[c] = dict(n=int(rows.sum()), index=index, meaning=meaning, colour=colour)
     return known
@@ -55,8 +55,8 @@ def restyle(model, scene, looks, base, c, known, rng):
     if not large: return None
     i, k = large[rng.integers(len(large))], int(rng.integers(len(model.style_book.centres[c])))
     mask, colours = ids == i, known[c]['colour']
-    drawn = from_pil(model.predict(scene.label_map, scene.instance_map, looks=looks | {i: model.style_book.look(c, k)}))
-    change, mean = (drawn - base).abs().mean(0), drawn[:, mask].mean(1)
+    restyled = from_pil(model.predict(scene.label_map, scene.instance_map, looks=looks | {i: model.style_book.look(c, k)}))
+    change, mean = (restyled - base).abs().mean(0), restyled[:, mask].mean(1)
     nearest = min(colours, key=lambda s: (colours[s] - mean).norm())
     far = ~torch.from_numpy(binary_dilation(mask.numpy(), iterations=max(2, len(ids) // 32)))
     inside, outside = (change[mask].mean().item(), change[far].mean().item()) if known[c]['meaning'][k] != scene.styles[i] else (0., 0.)
@@ -84,7 +84,7 @@ def measure(model, size, n_train, n_held_out):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('model', help='folder of a saved pipeline that was trained on drawn streets')
+    parser.add_argument('model', help='folder of a saved pipeline that was trained on synthetic streets')
     parser.add_argument('--size', type=size_of, default=(96, 192), help='WIDTHxHEIGHT of the streets')
     parser.add_argument('--scenes', type=int, default=250, help='streets measured')
     parser.add_argument('--held-out', type=int, default=40, help='streets restyled')

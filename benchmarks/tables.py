@@ -47,7 +47,7 @@ WEIGHTS = DATA/'weights'
 
 
 class ByClass(Synthesizer):
-    "Looks pooled over each class of a picture, not over each object."
+    "Styles pooled over each class of a picture, not over each object."
     def draw(self, condition, instance_map=None, image=None, features=None):
         return super().draw(condition, condition[:, :self.n_classes].argmax(1, keepdim=True), image, features)
 
@@ -93,18 +93,18 @@ class Bench:
 
     @cached_property
     def segmenter(self):
-        "Trained once on the photos, then kept."
+        "Trained once on the real images, then kept."
         path = self.work/f"segmenter-{self.settings['segmenter_steps']}-{self.settings.get('balance', 0):g}.safetensors"
-        if not path.is_file(): save_segmenter(self.learn_to_read(self.train), path)
+        if not path.is_file(): save_segmenter(self.new_segmenter(self.train), path)
         return load_segmenter(path, default_device())
 
-    def learn_to_read(self, scenes):
+    def new_segmenter(self, scenes):
         real = self.data != 'drawn'
         network = photo_segmenter(scenes.label_space.n_classes, self.squeezenet) if real else None
         return train_segmenter(scenes, self.settings['segmenter_steps'], network=network, lr=1e-3 if real else 5e-3, balance=self.settings.get('balance', 0.))
 
     @cached_property
-    def network(self): # by which drawings are compared
+    def network(self): # by which generated images are compared
         return segmenter_features(self.segmenter) if self.data == 'drawn' or not self.squeezenet else squeezenet_features(self.squeezenet).to(default_device())
 
     @cached_property
@@ -185,8 +185,8 @@ def pipeline(self:Bench, run, seed, until=float('inf')):
     return Pix2PixHD.load(model, default_device()), minutes
 
 
-def draw(pipe, scenes, run, looks='photo', seed=0):
-    "A picture of every scene, with the looks of its photo or random ones, pooled as the run was."
+def generate(pipe, scenes, run, looks='photo', seed=0):
+    "An image of every scene, with the styles of its target or sampled ones, pooled as the run was."
     pictures, model = [], pipe.synthesizer
     for i, s in enumerate(scenes):
         chosen = None
@@ -202,7 +202,7 @@ def draw(pipe, scenes, run, looks='photo', seed=0):
 @patch
 def scores(self:Bench, run, pipe):
     "What the tables show of a run, and its pictures of the first scenes."
-    pictures = draw(pipe, self.test, run)
+    pictures = generate(pipe, self.test, run)
     graded = compare_to_oracle(self.segmenter, self.test, pictures)
     found = dict(accuracy=graded['drawn']['accuracy'], mean_iou=graded['drawn']['mean_iou'], share=graded['share']['mean_iou'],
                  iou=graded['drawn']['iou'], l1=sum((from_pil(p) - s.image).abs().mean().item() for p, s in zip(pictures, self.test)) / len(pictures))
@@ -212,27 +212,27 @@ def scores(self:Bench, run, pipe):
     found |= dict(colours=colour_faithfulness(pictures, self.test)['explained'], diversity=0.)
     if pipe.synthesizer.feature_channels:
         few = self.test[:20]
-        draws = [draw(pipe, few, run, 'random', 100 * k) for k in range(4)]
-        found['diversity'] = sum(diversity(d, self.network) for d in zip(*draws)) / len(few)
+        samples = [generate(pipe, few, run, 'random', 100 * k) for k in range(4)]
+        found['diversity'] = sum(diversity(d, self.network) for d in zip(*samples)) / len(few)
     return found, pictures
 
 
 @patch
 def oracle(self:Bench):
-    "The scores of the photos themselves."
+    "The scores of the real images themselves."
     graded = compare_to_oracle(self.segmenter, self.test, [s.image for s in self.test])['real']
     return dict(accuracy=graded['accuracy'], mean_iou=graded['mean_iou'], share=1., iou=graded['iou'], l1=0., colours=1.)
 
 
 @patch
 def read_by(self:Bench, run, seed):
-    "The scores, on photos, of a segmenter trained on a run's pictures of the training scenes."
+    "The scores, on real images, of a segmenter trained on a run's images of the training scenes."
     oracle = self.oracle()
     if run == 'oracle': return oracle
     pipe, _ = self.pipeline(run, seed)
-    pictures = draw(pipe, self.train, run, 'random')
-    drawn = gathered([type(s)(s.label_map, s.instance_map, from_pil(p), s.name) for s, p in zip(self.train, pictures)], self.train.label_space)
-    found = compare_to_oracle(self.learn_to_read(drawn).to(default_device()), self.test, [s.image for s in self.test])['real']
+    pictures = generate(pipe, self.train, run, 'random')
+    generated = gathered([type(s)(s.label_map, s.instance_map, from_pil(p), s.name) for s, p in zip(self.train, pictures)], self.train.label_space)
+    found = compare_to_oracle(self.new_segmenter(generated).to(default_device()), self.test, [s.image for s in self.test])['real']
     return dict(accuracy=found['accuracy'], mean_iou=found['mean_iou'], share=found['mean_iou'] / oracle['mean_iou'], iou=found['iou'])
 
 
@@ -250,7 +250,7 @@ def config(self:Bench, row):
 
 @patch
 def place(self:Bench, run, seed):
-    "Where a run's checkpoints and model are: another configuration has another place; how pictures are judged is no part of it."
+    "Where a run's checkpoints and model are: another configuration has another place; how images are scored is no part of it."
     config = self.config(run)
     for k in ('segmenter_steps', 'balance', 'n_test'): config['settings'].pop(k, None)
     what = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:8]
@@ -271,7 +271,7 @@ def needs(self:Bench, row):
 
 
 def machine():
-    "The processor or graphics card, without any name of its owner's."
+    "The processor or GPU, without any name of its owner's."
     lines = open('/proc/cpuinfo') if os.path.exists('/proc/cpuinfo') else ()
     cpu = next((line.split(':')[1].strip() for line in lines if line.startswith('model name')), platform.processor())
     return torch.cuda.get_device_name() if torch.cuda.is_available() else f'{cpu}, {torch.get_num_threads()} thread' + 's' * (torch.get_num_threads() > 1)
@@ -306,7 +306,7 @@ def measure(self:Bench, row, seed, minutes=10.):
 
 @patch
 def strip(self:Bench, row, pictures):
-    "The first drawn pictures, side by side."
+    "The first generated images, side by side."
     folder = self.results/'pictures'
     folder.mkdir(parents=True, exist_ok=True)
     side_by_side(pictures).save(folder/f'{self.scale}-{self.data}-{row}.jpg', quality=92)

@@ -253,25 +253,25 @@ class PixelCanvas(anywidget.AnyWidget):
         with self.hold_sync(): self.picture, self.version = data, self.version + 1
 
 # %% ../nbs/21_canvas.ipynb #c033
-_PAINTER = ThreadPoolExecutor(1, 'pix2pixhd-draw') # one thread: two drawings at a time would only slow each other down
+_PAINTER = ThreadPoolExecutor(1, 'pix2pixhd-draw') # one thread: two models at a time would only slow each other down
 
 class LatestOnly:
-    "Draws in the background; of the requests that come meanwhile, only the latest is drawn."
+    "Works in the background; of the requests that come meanwhile, only the latest is served."
     def __init__(self, draw, # generator function: takes a request, yields results
-                 show, # called with each result, in the drawing thread
-                 failed=None, # called with the exception if drawing fails
+                 show, # called with each result, in the background thread
+                 failed=None, # called with the exception if a request fails
                 ):
         self.draw, self.show, self.failed = draw, show, failed
         self.waiting, self.busy, self.changed = None, False, Condition()
 
     def request(self, state): # anything but None
-        "Draw this as soon as possible, in place of what waits."
+        "Serve this as soon as possible, in place of what waits."
         with self.changed:
             self.waiting = state
             if not self.busy: self.busy = True; _PAINTER.submit(self._work)
 
     def wait(self, timeout=60): # seconds
-        "Block until everything requested is drawn; False if that took too long."
+        "Block until everything requested is done; False if that took too long."
         with self.changed: return self.changed.wait_for(lambda: not self.busy, timeout)
 
 # %% ../nbs/21_canvas.ipynb #c034
@@ -285,7 +285,7 @@ def _next(self:LatestOnly):
 
 @patch
 def _work(self:LatestOnly):
-    "Draw until nothing waits."
+    "Work until nothing waits."
     while (state := self._next()) is not None:
         try:
             for result in self.draw(state):
@@ -382,7 +382,7 @@ _STATUS_CSS = """
 
 # %% ../nbs/21_canvas.ipynb #c044
 class StatusLine(anywidget.AnyWidget):
-    "A sentence on the page, which screen readers read aloud when it changes."
+    "A line of text on the page, which screen readers read aloud when it changes."
     _esm, _css = _STATUS_JS, _STATUS_CSS
     sentence = traitlets.Unicode('').tag(sync=True) # plain text
     refused = traitlets.Bool(False).tag(sync=True) # does it say why something was not done?
@@ -390,7 +390,7 @@ class StatusLine(anywidget.AnyWidget):
     def say(self, sentence, # plain text, or an exception
             refused=False, # does it say why something was not done?
            ):
-        "Show a sentence."
+        "Show a line of text."
         with self.hold_sync(): self.sentence, self.refused = str(sentence), refused
 
 # %% ../nbs/21_canvas.ipynb #c047

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT/'benchmarks'))
 import page
 
-MACHINE = dict(processor='a processor', cores=16, threads=16, gpu='A CARD', python='3.12', torch='2')
+MACHINE = dict(processor='a processor', cores=16, threads=16, gpu='A GPU', python='3.12', torch='2')
 
 
 def seconds(s, **more): return dict(median=s, least=s, most=2 * s) | more
@@ -25,24 +25,24 @@ def written(folder, monkeypatch, **parts):
     return (folder/'README.md').read_text()
 
 
-def test_a_card_has_its_section(tmp_path, monkeypatch):
+def test_a_gpu_has_its_section(tmp_path, monkeypatch):
     text = written(tmp_path, monkeypatch, gpu_rates=dict(rates=dict(fp32=5e13, bf16=6e14, copy=3e12)),
-                   gpu_step={'recipe': seconds(.6, warm_up=1), 'ours, bf16, recorded': seconds(.1, warm_up=2), 'ours, bf16, compiled': dict(failed='RuntimeError: no compiler\nand more', warm_up=0)} | dict(operations=3e13),
-                   gpu_memory=dict(rows={'bf16, recompute': seconds(1., tensors=7e9, reserved=8e9, device=9e9), 'fp32': dict(failed='out of memory')}),
+                   gpu_step={'recipe': seconds(.6, warm_up=1), 'ours, bf16, CUDA graph': seconds(.1, warm_up=2), 'ours, bf16, compiled': dict(failed='RuntimeError: no compiler\nand more', warm_up=0)} | dict(operations=3e13),
+                   gpu_memory=dict(rows={'bf16, activation checkpointing': seconds(1., tensors=7e9, reserved=8e9, device=9e9), 'fp32': dict(failed='out of memory')}),
                    gpu_first_picture=dict(seconds=dict(fast={k: 1.5 for k in ('import', 'load', 'first', 'second', 'until_first')})),
                    gpu_growth=dict(by_pixels={32768: dict(recipe=.1, ours=.01)}, by_batch={1: dict(recipe=None, ours=.02)}),
                    gpu_pooling=dict(recipe=seconds(.1), ours=seconds(.001)))
-    assert '## A CARD' in text and 'want of a GPU' not in text
-    line = next(x for x in text.splitlines() if x.startswith('| ours, bf16, recorded |'))
-    assert line == '| ours, bf16, recorded | 100 (100 to 200) | 6.00 | 6 | 300.0 | 50% | 2.0 |'
+    assert '## A GPU' in text and 'want of a GPU' not in text
+    line = next(x for x in text.splitlines() if x.startswith('| ours, bf16, CUDA graph |'))
+    assert line == '| ours, bf16, CUDA graph | 100 (100 to 200) | 6.00 | 6 | 300.0 | 50% | 2.0 |'
     assert '| ours, bf16, compiled | failed: RuntimeError: no compiler |' in text
-    assert '| bf16, recompute | 7.00 GB | 8.00 GB | 9.00 GB | 1,000 (1,000 to 2,000) |' in text and 'failed: out of memory' in text
+    assert '| bf16, activation checkpointing | 7.00 GB | 8.00 GB | 9.00 GB | 1,000 (1,000 to 2,000) |' in text and 'failed: out of memory' in text
     assert '| 32,768 pixels | 100 | 10 |' in text and '| fast | 1.50 s |' in text and '| ours | 1 (1 to 2) | 100.00 | 50 |' in text
 
 
-def test_what_needs_a_card_is_marked(tmp_path, monkeypatch):
+def test_what_needs_a_gpu_is_marked(tmp_path, monkeypatch):
     monkeypatch.setitem(MACHINE, 'gpu', None)
-    text = written(tmp_path, monkeypatch, drawing=dict(recipe=seconds(2.), ours=seconds(1.)))
+    text = written(tmp_path, monkeypatch, generating=dict(recipe=seconds(2.), ours=seconds(1.)))
     assert 'Not run here, for want of a GPU (`python benchmarks/gpu.py`' in text
     for what in page.NEEDS_GPU + page.NOT_RUN: assert what in text
 
@@ -57,6 +57,6 @@ def test_the_page_is_that_of_the_results(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason='there is a GPU')
-def test_without_a_card_nothing_is_measured():
+def test_without_a_gpu_nothing_is_measured():
     run = subprocess.run([sys.executable, ROOT/'benchmarks/gpu.py', '--results', '/nowhere'], capture_output=True, text=True, check=True)
-    assert 'There is no graphics card here' in run.stdout
+    assert 'There is no GPU here' in run.stdout

@@ -188,7 +188,7 @@ def test_a_drawing_that_fails_is_told_and_the_next_one_is_drawn():
     def broken(*arguments, **more): raise RuntimeError('not enough memory')
     explorer.model.predict = broken
     explorer.shuffle(1)
-    with pytest.raises(ValueError, match='could not be drawn: not enough memory'): explorer.picture
+    with pytest.raises(ValueError, match='could not be generated: not enough memory'): explorer.picture
     assert explorer.status.refused
     explorer.model.predict = predict
     explorer.shuffle(2)
