@@ -94,9 +94,9 @@ def test_real_cityscapes_in_its_own_and_in_the_2018_layout(shared_data, tmp_path
             for to in (tmp_path / f'own/{part}/train/{city}', tmp_path / '2018' / f'train_{dict(image="img").get(kind, kind)}'):
                 to.mkdir(parents=True, exist_ok=True)
                 shutil.copy(path, to / f'{name}_{end}{path.suffix}')
-    for folder, reader in (('own', Cityscapes), ('2018', Pix2PixHDFolder)):
+    for folder, layout in (('own', Cityscapes), ('2018', Pix2PixHDFolder)):
         data = open_dataset(tmp_path / folder)
-        assert type(data) is reader and data.names == plain.names
+        assert type(data) is layout and data.names == plain.names
         assert torch.equal(data[3].instance_map, plain[3].instance_map) and torch.equal(data[3].image, plain[3].image)
         assert not examine(tmp_path / folder).problems
 
@@ -187,8 +187,8 @@ def test_a_dataset_travels_to_another_process(plain):
 
 
 def test_ending_and_case_do_not_matter_but_doubles_do(plain):
-    photo = plain / 'train/image/scene_1.png'
-    photo.rename(photo.with_suffix('.PNG'))
+    picture = plain / 'train/image/scene_1.png'
+    picture.rename(picture.with_suffix('.PNG'))
     (plain / 'train/image/.hidden.png').write_bytes(b'')
     (plain / 'train/image/notes.txt').write_text('not a picture')
     assert open_dataset(plain)[1].image is not None

@@ -1,4 +1,4 @@
-"A saved pipeline: it draws what it drew, takes every size and mode, and a damaged folder is told in a sentence."
+"A saved pipeline: it generates what it generated, takes every size and mode, and a damaged folder is told in an error message."
 import hashlib
 import json
 import os
@@ -28,10 +28,10 @@ def small_pipeline(seed=0, width=4):
     n = LABEL_SPACE.n_classes
     return Pix2PixHD(Synthesizer(GlobalGenerator(n + 1, width=width, n_downsample=2, n_blocks=1), n), LABEL_SPACE)
 
-def image_pipeline(given, drawn):
+def image_pipeline(given, made):
     "Image to image."
     torch.manual_seed(0)
-    return Pix2PixHD(Synthesizer(GlobalGenerator(given, drawn, width=4, n_downsample=2, n_blocks=1), given, boundary=False))
+    return Pix2PixHD(Synthesizer(GlobalGenerator(given, made, width=4, n_downsample=2, n_blocks=1), given, boundary=False))
 
 @pytest.fixture(scope='module')
 def trained():
@@ -53,9 +53,9 @@ def pixels(picture): return np.asarray(picture)
 
 def test_a_loaded_pipeline_draws_the_same(trained, scene, tmp_path):
     loaded = Pix2PixHD.load(trained.save(tmp_path/'model'))
-    for looks in (dict(seed=3), dict(reference=to_pil(scene.image))):
-        drawn, again = (pixels(p.predict(scene.label_map, scene.instance_map, **looks)) for p in (trained, loaded))
-        assert drawn.shape == (*SIZE, 3) and (drawn == again).all()
+    for styles in (dict(seed=3), dict(reference=to_pil(scene.image))):
+        generated, again = (pixels(p.predict(scene.label_map, scene.instance_map, **styles)) for p in (trained, loaded))
+        assert generated.shape == (*SIZE, 3) and (generated == again).all()
     assert loaded.label_space == trained.label_space and loaded.description() == trained.description()
 
 
@@ -81,8 +81,8 @@ def test_a_save_cut_short_leaves_a_whole_model(scene, tmp_path, monkeypatch, sur
     monkeypatch.setattr(os, 'replace', replace_until_the_power_goes)
     try: new.save(tmp_path)
     except KeyboardInterrupt: pass
-    drawn = pixels(Pix2PixHD.load(tmp_path).predict(scene.label_map))
-    assert (drawn == pixels((new if survived > 1 else old).predict(scene.label_map))).all()
+    generated = pixels(Pix2PixHD.load(tmp_path).predict(scene.label_map))
+    assert (generated == pixels((new if survived > 1 else old).predict(scene.label_map))).all()
 
 
 def test_2018_weights_become_a_pipeline(tmp_path):
@@ -94,8 +94,8 @@ def test_2018_weights_become_a_pipeline(tmp_path):
     pipe = Pix2PixHD.load(Pix2PixHD(synthesizer, LabelSpace([f'class {i}' for i in range(n)])).save(tmp_path/'model'))
     assert pipe.synthesizer.encode_at == 'full'
     for label, instances, image, expected in zip(t['label'], t['inst'], t['image'], t['one_enhancer']):
-        drawn = pixels(pipe.predict(label, instances, reference=to_pil(image))).astype(int)
-        assert abs(drawn - pixels(to_pil(expected)).astype(int)).max() <= 3
+        generated = pixels(pipe.predict(label, instances, reference=to_pil(image))).astype(int)
+        assert abs(generated - pixels(to_pil(expected)).astype(int)).max() <= 3
         with torch.no_grad(): assert torch.allclose(pipe.synthesizer(label[None], instances[None], image[None])[0], expected, atol=1e-4 * expected.abs().max().item())
 
 
@@ -184,13 +184,13 @@ def test_label_maps_of_every_form_draw_the_same(scene, tmp_path):
         assert (pixels(pipe.predict(label, inst)) == expected).all()
 
 
-@pytest.mark.parametrize('given, drawn, mode', [(1, 3, 'L'), (3, 1, 'RGB'), (4, 4, 'RGBA'), (4, 3, 'RGBA')])
-def test_image_to_image_in_every_mode(given, drawn, mode, tmp_path):
-    pipe = Pix2PixHD.load(image_pipeline(given, drawn).save(tmp_path/'model'))
+@pytest.mark.parametrize('given, made, mode', [(1, 3, 'L'), (3, 1, 'RGB'), (4, 4, 'RGBA'), (4, 3, 'RGBA')])
+def test_image_to_image_in_every_mode(given, made, mode, tmp_path):
+    pipe = Pix2PixHD.load(image_pipeline(given, made).save(tmp_path/'model'))
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (19, 30, 4), dtype=np.uint8)).convert(mode)
     picture.save(tmp_path/'a.png')
     result = pipe.predict(picture)
-    assert result.mode == {1: 'L', 3: 'RGB', 4: 'RGBA'}[drawn] and result.size == (30, 19)
+    assert result.mode == {1: 'L', 3: 'RGB', 4: 'RGBA'}[made] and result.size == (30, 19)
     assert (pixels(result) == pixels(pipe.predict(tmp_path/'a.png'))).all()
 
 

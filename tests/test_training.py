@@ -209,12 +209,12 @@ def test_perceptual_loss_trains(shared_data):
 def picture(channels, seed=0, size=(32, 64)): return torch.rand(channels, *size, generator=torch.Generator().manual_seed(seed)) * 2 - 1
 
 
-@pytest.mark.parametrize('given, drawn', [(3, 3), (3, 1), (4, 3), (1, 4), (6, 5)])
-def test_image_to_image(given, drawn):
-    scenes = Scenes([Scene(picture(given, i), None, picture(drawn, i + 9), str(i)) for i in range(2)], None)
+@pytest.mark.parametrize('given, made', [(3, 3), (3, 1), (4, 3), (1, 4), (6, 5)])
+def test_image_to_image(given, made):
+    scenes = Scenes([Scene(picture(given, i), None, picture(made, i + 9), str(i)) for i in range(2)], None)
     learn = fit(learner(loaders(scenes), boundary=False))
     assert is_finite(learn)
-    with torch.no_grad(): assert learn.model(picture(given)[None]).shape == (1, drawn, 32, 64)
+    with torch.no_grad(): assert learn.model(picture(given)[None]).shape == (1, made, 32, 64)
 
 
 @pytest.mark.parametrize('channels', [1, 4])
@@ -274,7 +274,7 @@ def test_minus_one_as_ignore_id():
     with pytest.raises(ValueError, match='pass ignore_id=-1'): one_hot(label_map, 2)
 
 
-# looks measured before training
+# styles measured before training
 
 def cached(scenes, by='instance'):
     torch.manual_seed(1)
