@@ -154,7 +154,7 @@ def pixels_along(points):
 
 @pytest.mark.parametrize('zoom', [1, 3])
 def test_a_dragged_stroke_paints_every_pixel_along_it_and_undo_brings_back_the_exact_map(studio, zoom):
-    (label_map, photo), before = studio.canvases, ids(studio)
+    (label_map, image), before = studio.canvases, ids(studio)
     first = [c.pixels for c in studio.canvases]
     studio.page.get_by_role('button', name='pavement', exact=True).click()
     assert studio.until(lambda: all_listen_for(studio, 'stroke'))
@@ -171,7 +171,7 @@ def test_a_dragged_stroke_paints_every_pixel_along_it_and_undo_brings_back_the_e
     line = np.zeros_like(painted)
     line[y, x] = True
     assert not (painted & (before != PAVEMENT) & ~binary_dilation(line, np.ones((3, 3)), iterations=2)).any()
-    assert np.array_equal(label_map.pixels, picture_of_map(ids(studio), LABEL_SPACE)) and np.array_equal(photo.pixels, generated(studio))
+    assert np.array_equal(label_map.pixels, picture_of_map(ids(studio), LABEL_SPACE)) and np.array_equal(image.pixels, generated(studio))
     studio.page.keyboard.press('Control+z')
     assert studio.until(lambda: not studio.kernel('len(app.editor.done)'))
     settle(studio)
@@ -180,14 +180,14 @@ def test_a_dragged_stroke_paints_every_pixel_along_it_and_undo_brings_back_the_e
 
 
 def test_a_hundred_rapid_edits_leave_the_picture_equal_to_the_state(studio):
-    label_map, photo = studio.canvases
+    label_map, image = studio.canvases
     studio.page.get_by_role('button', name='pavement', exact=True).click()
     assert studio.until(lambda: all_listen_for(studio, 'stroke'))
     for k in range(100): label_map.drag([(20 + 4 * k, 140 + k % 7), (60 + 4 * k, 240 - k % 5)])
     assert studio.until(lambda: studio.kernel('app.serial') >= 100 and len(studio.kernel('app.editor.done')) == 100), studio.kernel('len(app.editor.done)')
     settle(studio)
     assert np.array_equal(label_map.pixels, picture_of_map(ids(studio), LABEL_SPACE))
-    assert np.array_equal(photo.pixels, generated(studio))
+    assert np.array_equal(image.pixels, generated(studio))
 
 
 def test_a_hundred_rapid_choices_leave_the_picture_equal_to_the_state(explorer):

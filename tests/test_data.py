@@ -157,7 +157,7 @@ def test_photos_of_every_mode_become_rgb(tmp_path):
     ('e.png', lambda p: p.write_bytes(b''), 'cannot be decoded (no known picture format)'),
     ('f.png', lambda p: p.write_bytes(b'\x89PNG\r\n\x1a\n\0\0'), 'cannot be decoded'),
 ])
-def test_odd_maps_are_refused_in_a_sentence(tmp_path, name, make, says):
+def test_odd_maps_are_refused_in_an_error_message(tmp_path, name, make, says):
     make(tmp_path / name)
     with pytest.raises(DatasetError) as e: read_ids(tmp_path / name)
     assert says in str(e.value) and str(tmp_path / name) in str(e.value) and '\n' not in str(e.value)

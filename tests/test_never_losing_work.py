@@ -50,7 +50,7 @@ def streets(tmp_path):
     return tmp_path / 'streets'
 
 @pytest.mark.parametrize('workers', [0, 1])
-def test_a_photo_that_vanishes_ends_in_its_sentence(streets, tmp_path, workers):
+def test_an_image_that_vanishes_ends_in_an_error_message(streets, tmp_path, workers):
     scenes, images = open_dataset(streets, 'train'), sorted(p for p in streets.rglob('*') if p.is_file() and 'im' in p.parent.name)
     class Vanish(Callback):
         def after_batch(self):

@@ -143,7 +143,7 @@ DAMAGE = {
 }
 
 @pytest.mark.parametrize('what', DAMAGE)
-def test_damage_is_told_in_a_sentence(what, tmp_path):
+def test_damage_is_told_in_an_error_message(what, tmp_path):
     damage, says = DAMAGE[what]
     damage(small_pipeline().save(tmp_path))
     with pytest.raises((ValueError, FileNotFoundError), match=says) as e: Pix2PixHD.load(tmp_path)
@@ -152,7 +152,7 @@ def test_damage_is_told_in_a_sentence(what, tmp_path):
 
 @pytest.mark.parametrize('part, key', [('generator', 'in_channels'), ('generator', 'kind'), ('input', 'n_classes'), (None, 'generator'),
                                        (None, 'encoder'), (None, 'input'), (None, 'label_space'), (None, 'weights'), ('weights', 'file'), ('weights', 'sha256')])
-def test_a_missing_entry_is_told_in_a_sentence(part, key, tmp_path):
+def test_a_missing_entry_is_told_in_an_error_message(part, key, tmp_path):
     small_pipeline().save(tmp_path)
     edit(lambda d: (d[part] if part else d).pop(key))(tmp_path)
     with pytest.raises(ValueError, match='pipeline.json'): Pix2PixHD.load(tmp_path)
@@ -211,7 +211,7 @@ def test_more_channels_go_in_but_only_pictures_come_out():
     (lambda p, s: image_pipeline(4, 3).predict(to_pil(s.image)), 'image of 3 channels but the model was built for 4'),
     (lambda p, s: p.predict('no/such.png'), 'such.png'),
 ])
-def test_wrong_input_is_refused_in_a_sentence(trained, scene, make, says):
+def test_wrong_input_is_refused_in_an_error_message(trained, scene, make, says):
     with pytest.raises((ValueError, FileNotFoundError), match=says) as e: make(trained, scene)
     assert '\n' not in str(e.value)
 

@@ -254,7 +254,7 @@ def test_255_without_an_ignore_id_tells_what_to_pass():
     (partial(learner, gan='wasserstein'), 'wasserstein'),
     (partial(learner, perceptual='no/such.pth'), 'No VGG19 weights at no/such.pth'),
 ])
-def test_wrong_arguments_are_refused_in_a_sentence(make, says):
+def test_wrong_arguments_are_refused_in_an_error_message(make, says):
     with pytest.raises((ValueError, FileNotFoundError), match=says) as e: make()
     assert '\n' not in str(e.value)
 
