@@ -170,7 +170,7 @@ def test_fast_hands_are_never_behind(norm):
     assert (in_view(explorer) == generated(explorer)).all() and explorer.canvas.version - shown < 100
 
 
-def test_a_slow_model_draws_the_last_state_only():
+def test_a_slow_model_generates_the_last_state_only():
     explorer = StyleExplorer(new_model('batch'), SCENES[0])
     explorer.picture
     requests, predict = [], explorer.model.predict
@@ -181,7 +181,7 @@ def test_a_slow_model_draws_the_last_state_only():
     assert len(requests) <= 3 and (array(picture) == generated(explorer)).all()
 
 
-def test_a_drawing_that_fails_is_told_and_the_next_one_is_drawn():
+def test_a_request_that_fails_is_told_and_the_next_one_is_served():
     explorer = StyleExplorer(new_model('instance'), SCENES[0])
     explorer.picture
     predict = explorer.model.predict
@@ -249,7 +249,7 @@ def test_what_cannot_be_explored_is_refused(monkeypatch):
     with pytest.raises(ValueError, match='use a smaller scene'): StyleExplorer(model, scene)
 
 
-def test_a_scene_without_a_photo_and_a_class_without_looks():
+def test_a_scene_without_an_image_and_a_class_without_styles():
     model = new_model('batch')
     for kind in (model.style_book.centres, model.style_book.counts): kind.pop(6)
     explorer = StyleExplorer(model, Scene(SCENES[0].label_map, SCENES[0].instance_map))

@@ -51,7 +51,7 @@ def pixels(picture): return np.asarray(picture)
 
 # save and load
 
-def test_a_loaded_pipeline_draws_the_same(trained, scene, tmp_path):
+def test_a_loaded_pipeline_generates_the_same(trained, scene, tmp_path):
     loaded = Pix2PixHD.load(trained.save(tmp_path/'model'))
     for styles in (dict(seed=3), dict(reference=to_pil(scene.image))):
         generated, again = (pixels(p.predict(scene.label_map, scene.instance_map, **styles)) for p in (trained, loaded))
@@ -167,13 +167,13 @@ def test_any_size_is_padded_and_cropped_back(trained, size):
     assert pixels(small_pipeline().predict(label)).shape == (*size, 3)
 
 
-def test_a_fitting_size_is_drawn_as_it_is(scene):
+def test_a_fitting_size_is_generated_as_it_is(scene):
     pipe = small_pipeline()
     with torch.no_grad(): plain = to_pil(pipe.synthesizer(scene.label_map[None], scene.instance_map[None]))
     assert (pixels(plain) == pixels(pipe.predict(scene.label_map, scene.instance_map))).all()
 
 
-def test_label_maps_of_every_form_draw_the_same(scene, tmp_path):
+def test_label_maps_of_every_form_give_the_same(scene, tmp_path):
     pipe, ids = small_pipeline(), scene.label_map[0].numpy().astype(np.uint8)
     instances = scene.instance_map[0].numpy()
     deep = Image.fromarray(instances.astype(np.uint16))

@@ -281,7 +281,7 @@ def cached(scenes, by='instance'):
     encoder_model = pix2pixhd_learner(loaders(scenes), **TINY, feature_channels=5, encoder_width=4).model.synthesizer.eval()
     return encoder_model, measure_features(encoder_model, scenes, by=by)
 
-def test_a_cached_table_draws_as_its_encoder_does():
+def test_a_cached_table_generates_as_its_encoder_does():
     scenes = toy()
     model, table = cached(scenes)
     learn = learner(loaders(table.with_looks(scenes)))
@@ -291,14 +291,14 @@ def test_a_cached_table_draws_as_its_encoder_does():
     with torch.no_grad():
         torch.testing.assert_close(learn.model.eval()(label_map, instance_map, features=looks), model(label_map, instance_map, image), atol=1e-5, rtol=0)
 
-def test_cached_looks_follow_crop_and_flip():
+def test_cached_styles_follow_crop_and_flip():
     scenes = toy()
     _, table = cached(scenes)
     label_map, instance_map, looks, image = loaders(table.with_looks(scenes), policy='crop', size=(16, 32)).one_batch()
     known = {tuple(v.tolist()) for v in table.vector}
     assert {tuple(v.tolist()) for v in looks.movedim(1, -1).flatten(0, 2)} <= known
 
-def test_cached_looks_train_and_grow():
+def test_cached_styles_train_and_grow():
     scenes = toy()
     _, table = cached(scenes)
     learn = fit(learner(loaders(table.with_looks(scenes))))
