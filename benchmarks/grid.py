@@ -54,6 +54,7 @@ def main():
     parser.add_argument('--split', default='val', help='which part of the dataset')
     parser.add_argument('--size', type=int, nargs=2, help="HEIGHT WIDTH; the dataset's own by default")
     parser.add_argument('--weights', help='file of SqueezeNet 1.1 weights, for the kernel distance')
+    parser.add_argument('--out', type=Path, help='file for the figures, as JSON')
     args = parser.parse_args()
     scenes = open_dataset(args.data, args.split, need_images=True) if args.data else ToyScenes(DEMO['n_held_out'], DEMO['size'], seed=1)
     scenes, pipe, size = ScenesInMemory(scenes), Pix2PixHD.load(args.model), tuple(args.size or ())
@@ -69,6 +70,7 @@ def main():
             r = realism(generated, targets, network)
             found[name] |= {k: r[k] for k in ('network', 'n_drawn', 'kernel', 'kernel_noise')}
     print(json.dumps(found, indent=1))
+    if args.out: args.out.write_text(json.dumps(found, indent=1))
 
 
 if __name__ == '__main__': sys.exit(main())
