@@ -1,4 +1,4 @@
-# make demo: train on drawn scenes, then look at demo/index.html.   make test: every check of the repository.
+# make demo: train on synthetic scenes, then look at demo/index.html.   make test: every check of the repository.
 
 PYTHON ?= python3
 BIN := .venv/bin

@@ -1,4 +1,4 @@
-"The library's quick path, alone: import every module, train for two epochs, draw, save, load, draw the same."
+"The library's quick path, alone: import every module, train for two epochs, generate, save, load, generate the same."
 import sys
 import tempfile
 from importlib import import_module, metadata
@@ -36,9 +36,9 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         model.save(folder)
         loaded = Pix2PixHD.load(folder)
-    drawn, again = (np.asarray(m.predict(scene.label_map, scene.instance_map, reference=to_pil(scene.image))) for m in (model, loaded))
-    if drawn.shape != (32, 64, 3) or not (drawn == again).all(): sys.exit('The loaded model draws something else than the saved one.')
-    print('trained, saved, loaded, and drew the same')
+    generated, again = (np.asarray(m.predict(scene.label_map, scene.instance_map, reference=to_pil(scene.image))) for m in (model, loaded))
+    if generated.shape != (32, 64, 3) or not (generated == again).all(): sys.exit('The loaded model generates something else than the saved one.')
+    print('trained, saved, loaded, and generated the same')
 
 
 if __name__ == '__main__': main()

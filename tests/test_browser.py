@@ -26,8 +26,8 @@ def studio_page(browser, voila):
 
 
 def settle(app):
-    "Wait until everything that was asked for is drawn and in view."
-    assert app.kernel('drawer.wait(60)')
+    "Wait until everything that was asked for is generated and in view."
+    assert app.kernel('worker.wait(60)')
     in_view = lambda: [c.element.get_attribute('data-version') for c in app.canvases]
     versions = app.kernel('[str(canvas.version) for canvas in seen]')
     assert app.until(lambda: in_view() == versions), f'the page shows versions {in_view()}, the state is at {versions}'
@@ -37,7 +37,7 @@ def settle(app):
 def explorer(explorer_page):
     "The explorer as it was opened, at zoom 1."
     app = explorer_page
-    app.kernel('0', 'enter(3); app = place.children[0]; app.canvas.zoom = 1.; seen, drawer = [app.canvas], app._painter')
+    app.kernel('0', 'enter(3); app = place.children[0]; app.canvas.zoom = 1.; seen, worker = [app.canvas], app._painter')
     app.canvases = [Canvas(app, PICTURE)]
     settle(app)
     yield app
@@ -48,7 +48,7 @@ def explorer(explorer_page):
 def studio(studio_page):
     "The studio as it was opened."
     app = studio_page
-    app.kernel('0', "app = studio; app.load(street(3)); app.take('select', 'sky'); app.map.zoom, app.brush.value = 1., 12; seen, drawer = [app.map, app.photo], app._drawer")
+    app.kernel('0', "app = studio; app.load(street(3)); app.take('select', 'sky'); app.map.zoom, app.brush.value = 1., 12; seen, worker = [app.map, app.photo], app._drawer")
     app.canvases = [Canvas(app, PICTURE, i) for i in (0, 1)]
     settle(app)
     yield app
@@ -57,7 +57,7 @@ def studio(studio_page):
 
 def ids(app): return app.kernel('app.editor.instance_map')
 def size_on_page(canvas): return canvas.element.evaluate('c => [c.clientWidth, c.clientHeight]')
-def drawn(app): return app.kernel("__import__('numpy').asarray(app.editor.draw(app.model))")
+def generated(app): return app.kernel("__import__('numpy').asarray(app.editor.draw(app.model))")
 
 
 def largest_car(app):
@@ -130,7 +130,7 @@ def test_a_finger_selects_and_two_fingers_zoom(explorer):
 def test_a_restyle_changes_the_pixels_of_that_object(explorer):
     canvas, (car, mask, point) = explorer.canvases[0], largest_car(explorer)
     before = canvas.pixels.astype(int)
-    assert np.array_equal(before, drawn(explorer))
+    assert np.array_equal(before, generated(explorer))
     canvas.click(*point)
     explorer.page.wait_for_selector('.p2p-choice >> nth=9')
     now = explorer.kernel('app.editor.looks')[car]
@@ -139,7 +139,7 @@ def test_a_restyle_changes_the_pixels_of_that_object(explorer):
     explorer.page.locator('.p2p-choice').nth(k).click()
     assert explorer.until(lambda: explorer.kernel('len(app.editor.done)'))
     settle(explorer)
-    assert np.array_equal(canvas.pixels, drawn(explorer))
+    assert np.array_equal(canvas.pixels, generated(explorer))
     change = np.abs(canvas.pixels - before).mean(2)
     inside, outside = change[mask].mean(), change[~binary_dilation(mask, iterations=8)].mean()
     assert inside > 10 and outside < 0.05 * inside, (inside, outside)
@@ -154,7 +154,7 @@ def pixels_along(points):
 
 @pytest.mark.parametrize('zoom', [1, 3])
 def test_a_dragged_stroke_paints_every_pixel_along_it_and_undo_brings_back_the_exact_map(studio, zoom):
-    (label_map, photo), before = studio.canvases, ids(studio)
+    (label_map, image), before = studio.canvases, ids(studio)
     first = [c.pixels for c in studio.canvases]
     studio.page.get_by_role('button', name='pavement', exact=True).click()
     assert studio.until(lambda: all_listen_for(studio, 'stroke'))
@@ -171,7 +171,7 @@ def test_a_dragged_stroke_paints_every_pixel_along_it_and_undo_brings_back_the_e
     line = np.zeros_like(painted)
     line[y, x] = True
     assert not (painted & (before != PAVEMENT) & ~binary_dilation(line, np.ones((3, 3)), iterations=2)).any()
-    assert np.array_equal(label_map.pixels, picture_of_map(ids(studio), LABEL_SPACE)) and np.array_equal(photo.pixels, drawn(studio))
+    assert np.array_equal(label_map.pixels, picture_of_map(ids(studio), LABEL_SPACE)) and np.array_equal(image.pixels, generated(studio))
     studio.page.keyboard.press('Control+z')
     assert studio.until(lambda: not studio.kernel('len(app.editor.done)'))
     settle(studio)
@@ -180,14 +180,14 @@ def test_a_dragged_stroke_paints_every_pixel_along_it_and_undo_brings_back_the_e
 
 
 def test_a_hundred_rapid_edits_leave_the_picture_equal_to_the_state(studio):
-    label_map, photo = studio.canvases
+    label_map, image = studio.canvases
     studio.page.get_by_role('button', name='pavement', exact=True).click()
     assert studio.until(lambda: all_listen_for(studio, 'stroke'))
     for k in range(100): label_map.drag([(20 + 4 * k, 140 + k % 7), (60 + 4 * k, 240 - k % 5)])
     assert studio.until(lambda: studio.kernel('app.serial') >= 100 and len(studio.kernel('app.editor.done')) == 100), studio.kernel('len(app.editor.done)')
     settle(studio)
     assert np.array_equal(label_map.pixels, picture_of_map(ids(studio), LABEL_SPACE))
-    assert np.array_equal(photo.pixels, drawn(studio))
+    assert np.array_equal(image.pixels, generated(studio))
 
 
 def test_a_hundred_rapid_choices_leave_the_picture_equal_to_the_state(explorer):
@@ -198,7 +198,7 @@ def test_a_hundred_rapid_choices_leave_the_picture_equal_to_the_state(explorer):
     explorer.page.evaluate("() => { for (let k = 0; k < 100; k++) document.querySelectorAll('.p2p-choice')[k % 7].click() }")
     assert explorer.until(lambda: explorer.kernel('len(app.editor.done)') == 100)
     settle(explorer)
-    assert np.array_equal(canvas.pixels, drawn(explorer)) and explorer.kernel('app.strip.chosen') == 99 % 7
+    assert np.array_equal(canvas.pixels, generated(explorer)) and explorer.kernel('app.strip.chosen') == 99 % 7
     assert explorer.kernel('app.canvas.version') - shown < 100
 
 
@@ -207,7 +207,7 @@ def test_an_object_is_dragged_removed_and_brought_back(studio):
     before = ids(studio)
     studio.page.get_by_role('button', name='move', exact=True).click()
     assert studio.until(lambda: all_listen_for(studio, 'drag'))
-    studio.canvases[1].drag([(x, y), (x + 60, y + 4)]) # the photo listens too
+    studio.canvases[1].drag([(x, y), (x + 60, y + 4)]) # the generated image listens too
     assert studio.until(lambda: studio.kernel('len(app.editor.done)') == 1)
     moved = np.argwhere(ids(studio) == car).mean(0) - np.argwhere(mask).mean(0)
     assert 40 < moved[1] < 80, moved

@@ -94,9 +94,9 @@ def test_real_cityscapes_in_its_own_and_in_the_2018_layout(shared_data, tmp_path
             for to in (tmp_path / f'own/{part}/train/{city}', tmp_path / '2018' / f'train_{dict(image="img").get(kind, kind)}'):
                 to.mkdir(parents=True, exist_ok=True)
                 shutil.copy(path, to / f'{name}_{end}{path.suffix}')
-    for folder, reader in (('own', Cityscapes), ('2018', Pix2PixHDFolder)):
+    for folder, layout in (('own', Cityscapes), ('2018', Pix2PixHDFolder)):
         data = open_dataset(tmp_path / folder)
-        assert type(data) is reader and data.names == plain.names
+        assert type(data) is layout and data.names == plain.names
         assert torch.equal(data[3].instance_map, plain[3].instance_map) and torch.equal(data[3].image, plain[3].image)
         assert not examine(tmp_path / folder).problems
 
@@ -128,7 +128,7 @@ def test_few_bits_are_not_stretched(tmp_path, bits):
     assert (read_ids(tmp_path / 'a.png') == ids).all()
 
 
-def test_large_ids_stay_positive_through_a_reader(tmp_path):
+def test_large_ids_stay_positive_through_a_dataset(tmp_path):
     label = np.array([[0, 1, 2, 2]], np.uint8)
     for stem, ids, ending in (('a', np.array([[0, 1, 32768, 65535]], np.uint16), 'png'), ('b', np.array([[0, 1, 70000, 2**31 - 1]], np.int32), 'tif')):
         save(tmp_path / f'train/label/{stem}.png', label)
@@ -139,7 +139,7 @@ def test_large_ids_stay_positive_through_a_reader(tmp_path):
     assert data[1].instance_map.tolist() == [[[0, 1, 70000, 2**31 - 1]]]
 
 
-def test_photos_of_every_mode_become_rgb(tmp_path):
+def test_images_of_every_mode_become_rgb(tmp_path):
     rng = np.random.default_rng(0)
     rgb = Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8))
     for mode, ending in (('L', 'png'), ('RGBA', 'png'), ('P', 'png'), ('CMYK', 'jpg'), ('LA', 'png'), ('1', 'png')):
@@ -157,7 +157,7 @@ def test_photos_of_every_mode_become_rgb(tmp_path):
     ('e.png', lambda p: p.write_bytes(b''), 'cannot be decoded (no known picture format)'),
     ('f.png', lambda p: p.write_bytes(b'\x89PNG\r\n\x1a\n\0\0'), 'cannot be decoded'),
 ])
-def test_odd_maps_are_refused_in_a_sentence(tmp_path, name, make, says):
+def test_odd_maps_are_refused_in_an_error_message(tmp_path, name, make, says):
     make(tmp_path / name)
     with pytest.raises(DatasetError) as e: read_ids(tmp_path / name)
     assert says in str(e.value) and str(tmp_path / name) in str(e.value) and '\n' not in str(e.value)
@@ -187,8 +187,8 @@ def test_a_dataset_travels_to_another_process(plain):
 
 
 def test_ending_and_case_do_not_matter_but_doubles_do(plain):
-    photo = plain / 'train/image/scene_1.png'
-    photo.rename(photo.with_suffix('.PNG'))
+    picture = plain / 'train/image/scene_1.png'
+    picture.rename(picture.with_suffix('.PNG'))
     (plain / 'train/image/.hidden.png').write_bytes(b'')
     (plain / 'train/image/notes.txt').write_text('not a picture')
     assert open_dataset(plain)[1].image is not None
@@ -257,7 +257,7 @@ FAULTS = dict(
 
 
 @pytest.mark.parametrize('kind', FAULTS)
-def test_reader_and_doctor_say_the_same(plain, kind):
+def test_dataset_and_doctor_say_the_same(plain, kind):
     FAULTS[kind](plain)
     with pytest.raises(DatasetError) as e: open_dataset(plain)[0]
     assert [p.sentence for p in examine(plain, 'train').problems] == [str(e.value)] and e.value.problem.kind == kind
@@ -328,12 +328,12 @@ def test_nyu_v2_without_h5py_says_so(tmp_path, monkeypatch):
     with pytest.raises(ImportError, match='pip install h5py'): unpack_nyuv2(tmp_path / 'a.mat', tmp_path)
 
 
-def test_importing_the_readers_stays_light():
+def test_importing_the_datasets_stays_light():
     code = 'import sys, pix2pixhd_nb.data.datasets, pix2pixhd_nb.data.doctor; print([m for m in ("fastai", "torchvision", "matplotlib", "scipy", "IPython") if m in sys.modules])'
     assert subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True).stdout.strip() == '[]'
 
 
-def test_drawn_data_sets_of_different_seeds_share_no_scene():
+def test_synthetic_data_sets_of_different_seeds_share_no_scene():
     train, held_out = ToyScenes(200, size=(32, 64)), ToyScenes(40, size=(32, 64), seed=1)
     assert not set(train.names) & set(held_out.names)
     layouts = {scene.instance_map.numpy().tobytes() for scene in train}

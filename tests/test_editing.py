@@ -104,20 +104,20 @@ def test_a_stroke_is_every_pixel_near_its_line(points, brush):
     assert (whole.ravel() == (nearest <= brush / 2 + 1e-6)).all()
 
 
-@pytest.mark.parametrize('what, call, sentence', [
+@pytest.mark.parametrize('what, call, message', [
     ('unknown class', lambda e: e.paint([(5, 5)], 'boat'), "There is no class 'boat'"),
     ('class number', lambda e: e.set_class(1, 12), 'There is no class 12'),
     ('object outside', lambda e: e.add('person', 200, 10), 'outside the picture'),
     ('no such object', lambda e: e.remove(9999), 'There is no object 9999'),
     ('stuff cannot move', lambda e: e.move(3, 5, 5), 'which is stuff'),
-    ('look of another model', lambda e: e.restyle_all({1: torch.zeros(2), 3: torch.zeros(5)}), 'expected a vector of 2 numbers'),
-    ('no such look', lambda e: e.restyle(1, k=7), "Look 7 of class 'sky'"),
+    ('style of another model', lambda e: e.restyle_all({1: torch.zeros(2), 3: torch.zeros(5)}), 'expected a vector of 2 numbers'),
+    ('no such style', lambda e: e.restyle(1, k=7), "Look 7 of class 'sky'"),
     ('two sources', lambda e: e.restyle(1, k=1, seed=2), 'exactly one of'),
-    ('class without looks', lambda e: e.restyle(0, k=0), "no looks of class 'void'")])
-def test_a_refusal_is_a_sentence_and_changes_nothing(what, call, sentence):
+    ('class without styles', lambda e: e.restyle(0, k=0), "no looks of class 'void'")])
+def test_a_refusal_is_an_error_message_and_changes_nothing(what, call, message):
     editor = new_editor()
     before = state(editor)
-    with pytest.raises(ValueError, match=sentence): call(editor)
+    with pytest.raises(ValueError, match=message): call(editor)
     assert same(state(editor), before) and not editor.done
 
 

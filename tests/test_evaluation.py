@@ -34,8 +34,8 @@ class Scenes(list):
         self.label_space = label_space
 
 
-class ReadsColours(nn.Module):
-    "A perfect reader of pictures that are painted in the colours of the classes."
+class SegmenterOfColours(nn.Module):
+    "A perfect segmenter of pictures that are painted in the colours of the classes."
     def __init__(self, space):
         super().__init__()
         self.names, self.colours = space.names, nn.Parameter(colorize(torch.arange(space.n_classes).view(1, -1, 1), space)[:, :, 0].T.clone())
@@ -48,7 +48,7 @@ def streets(): return Scenes(ToyScenes(6, size=(64, 128), seed=11)[i] for i in r
 
 @pytest.fixture(scope='module')
 def model():
-    "A tiny untrained model with neither encoder nor looks."
+    "A tiny untrained model with neither encoder nor styles."
     torch.manual_seed(0)
     return Pix2PixHD(pix2pixhd_networks(LABEL_SPACE.n_classes, width=8, n_downsample=1, n_blocks=1)[0], LABEL_SPACE)
 
@@ -63,8 +63,8 @@ def painted(n, space, size=(40, 80)):
 def test_a_perfect_predictor_scores_the_oracle_and_shuffled_pictures_score_chance():
     space = LabelSpace(['a', 'b', 'c', 'd'])
     scenes = painted(6, space)
-    photos = [s.image for s in scenes]
-    perfect, shuffled = (compare_to_oracle(ReadsColours(space), scenes, p) for p in (photos, photos[1:] + photos[:1]))
+    targets = [s.image for s in scenes]
+    perfect, shuffled = (compare_to_oracle(SegmenterOfColours(space), scenes, p) for p in (targets, targets[1:] + targets[:1]))
     assert perfect['drawn'] == perfect['real'] and perfect['share'] == dict(accuracy=1., mean_iou=1., iou=dict.fromkeys('abcd', 1.))
     share = torch.stack([s.label_map for s in scenes]).flatten().bincount() / (6 * 40 * 80)
     chance = share.square().sum().item() # both maps have these shares and know nothing of each other
@@ -77,20 +77,20 @@ def test_a_perfect_predictor_scores_the_oracle_and_shuffled_pictures_score_chanc
 def test_iou_is_that_of_scikit_learn_with_ignored_and_unscored_pixels_left_out(ignore):
     rng, space = np.random.default_rng(0), LabelSpace(['void', 'a', 'b', 'c', 'unused'], ignore_id=ignore, unscored=[0])
     truth = rng.choice([0, 1, 2, 3, ignore], (1, 50, 60))
-    read = np.where(rng.random(truth.shape) < 0.4, rng.integers(0, 4, truth.shape), np.clip(truth, 0, 3))
-    scores = segmentation_scores(confusion_matrix(torch.from_numpy(read), torch.from_numpy(truth), space), space)
+    labelled = np.where(rng.random(truth.shape) < 0.4, rng.integers(0, 4, truth.shape), np.clip(truth, 0, 3))
+    scores = segmentation_scores(confusion_matrix(torch.from_numpy(labelled), torch.from_numpy(truth), space), space)
     kept = (truth != ignore) & (truth != 0)
     assert list(scores['iou']) == ['a', 'b', 'c']
-    assert np.allclose(list(scores['iou'].values()), jaccard_score(truth[kept], read[kept], labels=[1, 2, 3], average=None))
-    assert np.isclose(scores['accuracy'], accuracy_score(truth[kept], read[kept]))
+    assert np.allclose(list(scores['iou'].values()), jaccard_score(truth[kept], labelled[kept], labels=[1, 2, 3], average=None))
+    assert np.isclose(scores['accuracy'], accuracy_score(truth[kept], labelled[kept]))
 
 
 def test_batches_of_scenes_of_several_sizes_count_like_single_ones(streets):
-    reader = ReadsColours(LABEL_SPACE)
+    segmenter = SegmenterOfColours(LABEL_SPACE)
     mixed = Scenes([streets[0], streets[1], *SizedScenes(Scenes(streets[2:4]), (32, 64))[:], streets[4]])
-    photos = [s.image for s in mixed]
-    together = count_pictures(reader, mixed, photos)
-    alone = torch.cat([count_pictures(reader, Scenes([s]), [p]) for s, p in zip(mixed, photos)])
+    targets = [s.image for s in mixed]
+    together = count_pictures(segmenter, mixed, targets)
+    alone = torch.cat([count_pictures(segmenter, Scenes([s]), [p]) for s, p in zip(mixed, targets)])
     assert len(together) == 5 and torch.equal(together, alone)
 
 
@@ -102,13 +102,13 @@ def test_interval_and_sign_test_are_those_of_scipy(n):
         for confidence in (0.9, 0.99): assert np.allclose(binomial_interval(k, n, confidence), theirs.proportion_ci(confidence, 'exact'), atol=1e-9)
 
 
-def test_empty_and_unread_classes_get_a_sentence_each_and_no_share():
+def test_empty_and_unfound_classes_get_a_message_each_and_no_share():
     space = LabelSpace(['a', 'b', 'c', 'd'])
     scenes = painted(3, space)
     scenes = Scenes((Scene(s.label_map.clamp(max=2), s.instance_map.clamp(max=2), s.image, s.name) for s in scenes), space)
-    reader = ReadsColours(space)
-    with torch.no_grad(): reader.colours[2:] = 9. # never the nearest
-    figures = grade([s.image for s in scenes], scenes, reader, segmenter_features(Segmenter(4).eval()))
+    segmenter = SegmenterOfColours(space)
+    with torch.no_grad(): segmenter.colours[2:] = 9. # never the nearest
+    figures = grade([s.image for s in scenes], scenes, segmenter, segmenter_features(Segmenter(4).eval()))
     notes = notes_of(figures)
     assert 'no scene has any d: left out of every mean.' in notes
     assert any(n.startswith('the segmenter never finds c on the photos either') for n in notes)
@@ -116,7 +116,7 @@ def test_empty_and_unread_classes_get_a_sentence_each_and_no_share():
     assert figures_text(figures).split('IoU of c')[1].splitlines()[0].split() == ['0.000', '0.000', '–']
 
 
-def test_edges_that_no_photo_shows_have_no_share(streets):
+def test_edges_that_no_target_shows_have_no_share(streets):
     flat = Scenes(Scene(s.label_map, s.instance_map, torch.zeros_like(s.image), s.name) for s in streets)
     found = compare_edges([s.image for s in streets], flat)
     assert found['drawn']['accuracy'] > 0 == found['real']['accuracy'] and np.isnan(found['share'])
@@ -151,8 +151,8 @@ def test_the_kernel_distance_is_unbiased_and_its_noise_is_honest():
 
 def test_realism_takes_the_latest_stage_that_the_sample_allows(streets):
     torch.manual_seed(0)
-    network, photos = segmenter_features(Segmenter(9).eval()), [s.image for s in streets]
-    few, more = realism(photos, photos, network), realism(photos * 9, photos * 9, network)
+    network, targets = segmenter_features(Segmenter(9).eval()), [s.image for s in streets]
+    few, more = realism(targets, targets, network), realism(targets * 9, targets * 9, network)
     assert few['frechet'] is None and 'fewer than twice the 24 features' in few['warnings'][1]
     assert more['frechet_features'] == 24 and abs(more['frechet']) < 1e-6
     assert 'FID' not in few['network']
@@ -168,12 +168,12 @@ def test_edges_fall_when_borders_are_smeared(streets):
 
 
 def test_colours_of_the_class_explain_nothing_and_those_of_other_scenes_less(streets):
-    photos = [s.image for s in streets]
-    assert colour_faithfulness(photos, streets)['explained'] == pytest.approx(1)
-    assert colour_faithfulness(photos[1:] + photos[:1], streets)['explained'] < 0
+    targets = [s.image for s in streets]
+    assert colour_faithfulness(targets, streets)['explained'] == pytest.approx(1)
+    assert colour_faithfulness(targets[1:] + targets[:1], streets)['explained'] < 0
 
 
-def test_a_model_without_looks_or_instance_maps_is_graded_too(streets, model):
+def test_a_model_without_styles_or_instance_maps_is_graded_too(streets, model):
     torch.manual_seed(0)
     bare = Scenes(Scene(s.label_map, None, s.image, s.name) for s in streets)
     result = evaluate(model, bare, Segmenter(9).eval(), looks='photo')
@@ -184,9 +184,9 @@ def test_a_model_without_looks_or_instance_maps_is_graded_too(streets, model):
 
 def test_the_same_pictures_as_pil_and_as_tensors_get_the_same_figures(streets):
     torch.manual_seed(0)
-    reader, pictures = Segmenter(9).eval(), [to_pil(s.image) for s in streets]
+    segmenter, pictures = Segmenter(9).eval(), [to_pil(s.image) for s in streets]
     as_tensors = [torch.from_numpy(np.asarray(p).copy()).permute(2, 0, 1).float() / 127.5 - 1 for p in pictures]
-    first, second = (jsonable(grade(p, streets, reader)) for p in (pictures, as_tensors))
+    first, second = (jsonable(grade(p, streets, segmenter)) for p in (pictures, as_tensors))
     assert first['segmentation'] == second['segmentation'] and first['edges'] == second['edges']
 
 
@@ -233,14 +233,14 @@ def folders(tmp_path_factory, streets, model):
     model.save(folder / 'model')
     torch.manual_seed(0)
     for name, space in (('right', LABEL_SPACE), ('wrong', walls)):
-        reader = Segmenter(space.n_classes)
-        reader.names = space.names
-        save_segmenter(reader, folder / f'{name}.safetensors')
+        segmenter = Segmenter(space.n_classes)
+        segmenter.names = space.names
+        save_segmenter(segmenter, folder / f'{name}.safetensors')
     torch.save({'features.0.weight': torch.zeros(64, 3, 11, 11)}, folder / 'alexnet.pth')
     return folder
 
 
-@pytest.mark.parametrize('arguments, sentence', [
+@pytest.mark.parametrize('arguments, message', [
     (['walls'], 'The model knows the classes void, sky'),
     (['streets', '--segmenter', 'wrong.safetensors'], 'The segmenter knows the classes wall, window'),
     (['streets', '--segmenter', 'model/pipeline.json'], 'is no whole safetensors file'),
@@ -250,10 +250,10 @@ def folders(tmp_path_factory, streets, model):
     (['streets', '--split', 'test'], 'test'),
     (['streets', '--looks', 'own'], "looks is 'own'"),
 ])
-def test_the_command_answers_a_mistake_with_one_sentence(folders, monkeypatch, arguments, sentence):
+def test_the_command_answers_a_mistake_with_one_message(folders, monkeypatch, arguments, message):
     monkeypatch.chdir(folders)
     with redirect_stderr(StringIO()) as said, redirect_stdout(StringIO()): status = main(['evaluate', 'model', arguments[0], 'out', '--steps', '2', *arguments[1:]])
-    assert status == 2 and sentence in said.getvalue() and len(said.getvalue().splitlines()) == 1
+    assert status == 2 and message in said.getvalue() and len(said.getvalue().splitlines()) == 1
 
 
 def test_the_command_writes_what_it_takes_to_repeat_it(folders, monkeypatch):

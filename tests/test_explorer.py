@@ -22,7 +22,7 @@ SCENES = list(ToyScenes(6, size=(64, 128)))
 
 
 def new_model(norm, seed=0, scenes=SCENES[:4]):
-    "A model that was never trained; its looks differ all the same."
+    "A model that was never trained; its styles differ all the same."
     torch.manual_seed(seed)
     n = LABEL_SPACE.n_classes
     net = Synthesizer(GlobalGenerator(n + 4, width=8, n_downsample=1, n_blocks=1, norm=norm), n, FeatureEncoder(width=4, n_downsample=1, norm=norm)).eval()
@@ -38,8 +38,8 @@ both_norms = pytest.mark.parametrize('norm', MODELS)
 def array(picture): return np.asarray(picture).astype(int)
 
 
-def drawn(explorer):
-    "What a model draws that knows nothing of windows and of earlier pictures."
+def generated(explorer):
+    "What a model generates that knows nothing of windows and of earlier pictures."
     e = explorer.editor
     return array(explorer.model.predict(e.label_map, e.instance_map, looks=e.looks))
 
@@ -72,15 +72,15 @@ def do(explorer, operation):
 @given(st.lists(OPERATIONS, max_size=10))
 def test_what_is_shown_is_the_state(norm, operations):
     explorer = StyleExplorer(MODELS[norm], SCENES[0])
-    first = drawn(explorer)
+    first = generated(explorer)
     for operation in operations: do(explorer, operation)
-    assert (array(explorer.picture) == drawn(explorer)).all() and (in_view(explorer) == drawn(explorer)).all()
+    assert (array(explorer.picture) == generated(explorer)).all() and (in_view(explorer) == generated(explorer)).all()
     if explorer.selected is not None:
         rows, cols = window_around(*explorer.editor.mask_of(explorer.selected)[:2], explorer.editor.size)
         thumbnails, book = explorer.thumbnails, explorer.model.style_book
         assert len(thumbnails) == len(explorer._choices()) == len(explorer.strip.pictures)
         assert explorer.strip.chosen == explorer._chosen()
-        if explorer.strip.chosen >= 0: assert np.abs(array(thumbnails[explorer.strip.chosen]) - drawn(explorer)[rows, cols]).max() <= 1
+        if explorer.strip.chosen >= 0: assert np.abs(array(thumbnails[explorer.strip.chosen]) - generated(explorer)[rows, cols]).max() <= 1
     if explorer.comparing: assert (array(explorer.comparison)[:, :round(128 * explorer.canvas.split)] == first[:, :round(128 * explorer.canvas.split)]).all()
     while explorer.editor.done: explorer.undo()
     assert (array(explorer.picture) == first).all()
@@ -139,15 +139,15 @@ def test_clicks_choices_and_keys_do_what_python_does(norm):
     assert not explorer.comparing and not explorer.canvas.before
     explorer.canvas._handle_custom_msg({'type': 'key', 'key': 'escape'}, [])
     assert explorer.selected is None and not explorer.canvas.outline and not explorer.strip.pictures
-    assert (array(explorer.picture) == drawn(explorer)).all()
+    assert (array(explorer.picture) == generated(explorer)).all()
 
 
-def test_a_refusal_on_the_page_is_a_sentence_and_changes_nothing():
+def test_a_refusal_on_the_page_is_an_error_message_and_changes_nothing():
     explorer = StyleExplorer(MODELS['batch'], SCENES[0])
     state = explorer.recipe
-    for message, sentence in (({'type': 'click', 'at': [500, 3], 'shift': False}, 'outside the picture'),):
+    for message, said in (({'type': 'click', 'at': [500, 3], 'shift': False}, 'outside the picture'),):
         explorer.canvas._handle_custom_msg(message, [])
-        assert sentence in explorer.status.sentence and explorer.status.refused
+        assert said in explorer.status.sentence and explorer.status.refused
     explorer.strip._handle_custom_msg({'type': 'chosen', 'index': 1}, [])
     assert 'Nothing is selected' in explorer.status.sentence and explorer.status.refused
     explorer.select(instance=explorer.editor.objects[-1])
@@ -166,11 +166,11 @@ def test_fast_hands_are_never_behind(norm):
     for n in range(100):
         explorer.select(instance=objects[n % len(objects)])
         explorer.choose(n % min(3, len(explorer._choices())))
-    assert (array(explorer.picture) == drawn(explorer)).all() and len(explorer.thumbnails) == len(explorer._choices())
-    assert (in_view(explorer) == drawn(explorer)).all() and explorer.canvas.version - shown < 100
+    assert (array(explorer.picture) == generated(explorer)).all() and len(explorer.thumbnails) == len(explorer._choices())
+    assert (in_view(explorer) == generated(explorer)).all() and explorer.canvas.version - shown < 100
 
 
-def test_a_slow_model_draws_the_last_state_only():
+def test_a_slow_model_generates_the_last_state_only():
     explorer = StyleExplorer(new_model('batch'), SCENES[0])
     explorer.picture
     requests, predict = [], explorer.model.predict
@@ -178,10 +178,10 @@ def test_a_slow_model_draws_the_last_state_only():
     explorer.model.predict = slow
     for seed in range(30): explorer.shuffle(seed)
     picture = explorer.picture
-    assert len(requests) <= 3 and (array(picture) == drawn(explorer)).all()
+    assert len(requests) <= 3 and (array(picture) == generated(explorer)).all()
 
 
-def test_a_drawing_that_fails_is_told_and_the_next_one_is_drawn():
+def test_a_request_that_fails_is_told_and_the_next_one_is_served():
     explorer = StyleExplorer(new_model('instance'), SCENES[0])
     explorer.picture
     predict = explorer.model.predict
@@ -192,7 +192,7 @@ def test_a_drawing_that_fails_is_told_and_the_next_one_is_drawn():
     assert explorer.status.refused
     explorer.model.predict = predict
     explorer.shuffle(2)
-    assert (array(explorer.picture) == drawn(explorer)).all()
+    assert (array(explorer.picture) == generated(explorer)).all()
 
 
 @both_norms
@@ -212,20 +212,20 @@ def test_a_saved_recipe_is_opened_and_goes_on(norm, tmp_path):
     del bare['model'], bare['looks']['3']
     again.open_recipe(json.dumps(bare))  # as another editor may have written it
     assert set(again.editor.looks) == set(again.editor.objects)
-    assert (array(again.picture) == drawn(again)).all()
+    assert (array(again.picture) == generated(again)).all()
 
 
-@pytest.mark.parametrize('change, sentence', [
+@pytest.mark.parametrize('change, message', [
     (lambda d: d | dict(model='0123456789ab'), 'this model has encoder'),
     (lambda d: {k: v for k, v in d.items() if k != 'model'} | dict(looks={i: v + [0.] for i, v in d['looks'].items()}), 'encoder unknown'),
     (lambda d: d | dict(label_space=d['label_space'] | dict(classes=d['label_space']['classes'] + [dict(id=9, name='boat', color=[1, 2, 3], thing=True)])), 'not the classes of this model'),
     (lambda d: d | dict(instance_map=d['instance_map'] | dict(size=[3, 3])), 'is no whole edit'),
     (lambda d: {}, 'is no whole edit')])
-def test_a_recipe_of_something_else_is_refused(change, sentence):
+def test_a_recipe_of_something_else_is_refused(change, message):
     explorer = StyleExplorer(MODELS['batch'], SCENES[0])
     explorer.shuffle(1)
     state, picture = explorer.recipe, array(explorer.picture)
-    with pytest.raises(ValueError, match=sentence): explorer.open_recipe(json.dumps(change(json.loads(state))))
+    with pytest.raises(ValueError, match=message): explorer.open_recipe(json.dumps(change(json.loads(state))))
     assert explorer.recipe == state and (array(explorer.picture) == picture).all()
 
 
@@ -249,7 +249,7 @@ def test_what_cannot_be_explored_is_refused(monkeypatch):
     with pytest.raises(ValueError, match='use a smaller scene'): StyleExplorer(model, scene)
 
 
-def test_a_scene_without_a_photo_and_a_class_without_looks():
+def test_a_scene_without_an_image_and_a_class_without_styles():
     model = new_model('batch')
     for kind in (model.style_book.centres, model.style_book.counts): kind.pop(6)
     explorer = StyleExplorer(model, Scene(SCENES[0].label_map, SCENES[0].instance_map))

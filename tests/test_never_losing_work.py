@@ -45,18 +45,18 @@ def test_a_long_run_does_not_grow(result):
 
 @pytest.fixture
 def streets(tmp_path):
-    "Six drawn streets on disk."
+    "Six synthetic streets on disk."
     save_scenes(ToyScenes(6, size=(32, 64)), tmp_path / 'streets', LABEL_SPACE, 'train')
     return tmp_path / 'streets'
 
 @pytest.mark.parametrize('workers', [0, 1])
-def test_a_photo_that_vanishes_ends_in_its_sentence(streets, tmp_path, workers):
-    scenes, photos = open_dataset(streets, 'train'), sorted(p for p in streets.rglob('*') if p.is_file() and 'im' in p.parent.name)
+def test_an_image_that_vanishes_ends_in_an_error_message(streets, tmp_path, workers):
+    scenes, images = open_dataset(streets, 'train'), sorted(p for p in streets.rglob('*') if p.is_file() and 'im' in p.parent.name)
     class Vanish(Callback):
         def after_batch(self):
-            if self.training and len(self.gan_training.history) == 4: [p.unlink() for p in photos]
+            if self.training and len(self.gan_training.history) == 4: [p.unlink() for p in images]
     with pytest.raises((FileNotFoundError, ValueError)) as error: fit(learner(loaders(scenes, bs=1, workers=workers)), 3, cbs=[Vanish(), Checkpoint(tmp_path / 'run', every=1)])
-    assert any(str(p) in str(error.value).splitlines()[-1] for p in photos)
+    assert any(str(p) in str(error.value).splitlines()[-1] for p in images)
     assert (state := latest_checkpoint(tmp_path / 'run'))['epoch'] * 6 + state['batch'] >= 4
 
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])

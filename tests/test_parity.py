@@ -1,4 +1,4 @@
-"""The networks, given the weights of golden.pt, draw and score what the 2018 recipe drew and scored, three steps of training included."""
+"""The networks, given the weights of golden.pt, generate and score what the 2018 recipe generated and scored, three steps of training included."""
 from pathlib import Path
 
 import pytest

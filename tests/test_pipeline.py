@@ -1,4 +1,4 @@
-"A saved pipeline: it draws what it drew, takes every size and mode, and a damaged folder is told in a sentence."
+"A saved pipeline: it generates what it generated, takes every size and mode, and a damaged folder is told in an error message."
 import hashlib
 import json
 import os
@@ -28,10 +28,10 @@ def small_pipeline(seed=0, width=4):
     n = LABEL_SPACE.n_classes
     return Pix2PixHD(Synthesizer(GlobalGenerator(n + 1, width=width, n_downsample=2, n_blocks=1), n), LABEL_SPACE)
 
-def image_pipeline(given, drawn):
+def image_pipeline(given, made):
     "Image to image."
     torch.manual_seed(0)
-    return Pix2PixHD(Synthesizer(GlobalGenerator(given, drawn, width=4, n_downsample=2, n_blocks=1), given, boundary=False))
+    return Pix2PixHD(Synthesizer(GlobalGenerator(given, made, width=4, n_downsample=2, n_blocks=1), given, boundary=False))
 
 @pytest.fixture(scope='module')
 def trained():
@@ -51,11 +51,11 @@ def pixels(picture): return np.asarray(picture)
 
 # save and load
 
-def test_a_loaded_pipeline_draws_the_same(trained, scene, tmp_path):
+def test_a_loaded_pipeline_generates_the_same(trained, scene, tmp_path):
     loaded = Pix2PixHD.load(trained.save(tmp_path/'model'))
-    for looks in (dict(seed=3), dict(reference=to_pil(scene.image))):
-        drawn, again = (pixels(p.predict(scene.label_map, scene.instance_map, **looks)) for p in (trained, loaded))
-        assert drawn.shape == (*SIZE, 3) and (drawn == again).all()
+    for styles in (dict(seed=3), dict(reference=to_pil(scene.image))):
+        generated, again = (pixels(p.predict(scene.label_map, scene.instance_map, **styles)) for p in (trained, loaded))
+        assert generated.shape == (*SIZE, 3) and (generated == again).all()
     assert loaded.label_space == trained.label_space and loaded.description() == trained.description()
 
 
@@ -81,8 +81,8 @@ def test_a_save_cut_short_leaves_a_whole_model(scene, tmp_path, monkeypatch, sur
     monkeypatch.setattr(os, 'replace', replace_until_the_power_goes)
     try: new.save(tmp_path)
     except KeyboardInterrupt: pass
-    drawn = pixels(Pix2PixHD.load(tmp_path).predict(scene.label_map))
-    assert (drawn == pixels((new if survived > 1 else old).predict(scene.label_map))).all()
+    generated = pixels(Pix2PixHD.load(tmp_path).predict(scene.label_map))
+    assert (generated == pixels((new if survived > 1 else old).predict(scene.label_map))).all()
 
 
 def test_2018_weights_become_a_pipeline(tmp_path):
@@ -94,8 +94,8 @@ def test_2018_weights_become_a_pipeline(tmp_path):
     pipe = Pix2PixHD.load(Pix2PixHD(synthesizer, LabelSpace([f'class {i}' for i in range(n)])).save(tmp_path/'model'))
     assert pipe.synthesizer.encode_at == 'full'
     for label, instances, image, expected in zip(t['label'], t['inst'], t['image'], t['one_enhancer']):
-        drawn = pixels(pipe.predict(label, instances, reference=to_pil(image))).astype(int)
-        assert abs(drawn - pixels(to_pil(expected)).astype(int)).max() <= 3
+        generated = pixels(pipe.predict(label, instances, reference=to_pil(image))).astype(int)
+        assert abs(generated - pixels(to_pil(expected)).astype(int)).max() <= 3
         with torch.no_grad(): assert torch.allclose(pipe.synthesizer(label[None], instances[None], image[None])[0], expected, atol=1e-4 * expected.abs().max().item())
 
 
@@ -143,7 +143,7 @@ DAMAGE = {
 }
 
 @pytest.mark.parametrize('what', DAMAGE)
-def test_damage_is_told_in_a_sentence(what, tmp_path):
+def test_damage_is_told_in_an_error_message(what, tmp_path):
     damage, says = DAMAGE[what]
     damage(small_pipeline().save(tmp_path))
     with pytest.raises((ValueError, FileNotFoundError), match=says) as e: Pix2PixHD.load(tmp_path)
@@ -152,7 +152,7 @@ def test_damage_is_told_in_a_sentence(what, tmp_path):
 
 @pytest.mark.parametrize('part, key', [('generator', 'in_channels'), ('generator', 'kind'), ('input', 'n_classes'), (None, 'generator'),
                                        (None, 'encoder'), (None, 'input'), (None, 'label_space'), (None, 'weights'), ('weights', 'file'), ('weights', 'sha256')])
-def test_a_missing_entry_is_told_in_a_sentence(part, key, tmp_path):
+def test_a_missing_entry_is_told_in_an_error_message(part, key, tmp_path):
     small_pipeline().save(tmp_path)
     edit(lambda d: (d[part] if part else d).pop(key))(tmp_path)
     with pytest.raises(ValueError, match='pipeline.json'): Pix2PixHD.load(tmp_path)
@@ -167,13 +167,13 @@ def test_any_size_is_padded_and_cropped_back(trained, size):
     assert pixels(small_pipeline().predict(label)).shape == (*size, 3)
 
 
-def test_a_fitting_size_is_drawn_as_it_is(scene):
+def test_a_fitting_size_is_generated_as_it_is(scene):
     pipe = small_pipeline()
     with torch.no_grad(): plain = to_pil(pipe.synthesizer(scene.label_map[None], scene.instance_map[None]))
     assert (pixels(plain) == pixels(pipe.predict(scene.label_map, scene.instance_map))).all()
 
 
-def test_label_maps_of_every_form_draw_the_same(scene, tmp_path):
+def test_label_maps_of_every_form_give_the_same(scene, tmp_path):
     pipe, ids = small_pipeline(), scene.label_map[0].numpy().astype(np.uint8)
     instances = scene.instance_map[0].numpy()
     deep = Image.fromarray(instances.astype(np.uint16))
@@ -184,13 +184,13 @@ def test_label_maps_of_every_form_draw_the_same(scene, tmp_path):
         assert (pixels(pipe.predict(label, inst)) == expected).all()
 
 
-@pytest.mark.parametrize('given, drawn, mode', [(1, 3, 'L'), (3, 1, 'RGB'), (4, 4, 'RGBA'), (4, 3, 'RGBA')])
-def test_image_to_image_in_every_mode(given, drawn, mode, tmp_path):
-    pipe = Pix2PixHD.load(image_pipeline(given, drawn).save(tmp_path/'model'))
+@pytest.mark.parametrize('given, made, mode', [(1, 3, 'L'), (3, 1, 'RGB'), (4, 4, 'RGBA'), (4, 3, 'RGBA')])
+def test_image_to_image_in_every_mode(given, made, mode, tmp_path):
+    pipe = Pix2PixHD.load(image_pipeline(given, made).save(tmp_path/'model'))
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (19, 30, 4), dtype=np.uint8)).convert(mode)
     picture.save(tmp_path/'a.png')
     result = pipe.predict(picture)
-    assert result.mode == {1: 'L', 3: 'RGB', 4: 'RGBA'}[drawn] and result.size == (30, 19)
+    assert result.mode == {1: 'L', 3: 'RGB', 4: 'RGBA'}[made] and result.size == (30, 19)
     assert (pixels(result) == pixels(pipe.predict(tmp_path/'a.png'))).all()
 
 
@@ -211,7 +211,7 @@ def test_more_channels_go_in_but_only_pictures_come_out():
     (lambda p, s: image_pipeline(4, 3).predict(to_pil(s.image)), 'image of 3 channels but the model was built for 4'),
     (lambda p, s: p.predict('no/such.png'), 'such.png'),
 ])
-def test_wrong_input_is_refused_in_a_sentence(trained, scene, make, says):
+def test_wrong_input_is_refused_in_an_error_message(trained, scene, make, says):
     with pytest.raises((ValueError, FileNotFoundError), match=says) as e: make(trained, scene)
     assert '\n' not in str(e.value)
 

@@ -1,4 +1,4 @@
-"Nothing that is loaded can run code: every reader refuses a file with a pickled payload, in a sentence, and the payload does not run."
+"Nothing that is loaded can run code: every function that reads a file refuses one with a pickled payload, with an error message, and the payload does not run."
 import pickle
 import shutil
 from functools import partial

@@ -105,7 +105,7 @@ def test_the_full_scale_on_photos(shared_data, tmp_path, monkeypatch):
     row = json.loads((tmp_path/'results'/'full-facades_256-gan_fm-seed0.json').read_text())
     assert row['setup']['segmenter'] == 'PhotoSegmenter' and row['setup']['size'] == [256, 256] and row['scores']['crossings']
     pictures = {p.stem.split('-')[-1] for p in (tmp_path/'results'/'pictures').glob('*.jpg')}
-    assert pictures == set(rows), 'pictures of the drawn, never of the photos'
+    assert pictures == set(rows), 'pictures of generated images, never of photos'
 
 
 def line_of(text, number, name):

@@ -209,12 +209,12 @@ def test_perceptual_loss_trains(shared_data):
 def picture(channels, seed=0, size=(32, 64)): return torch.rand(channels, *size, generator=torch.Generator().manual_seed(seed)) * 2 - 1
 
 
-@pytest.mark.parametrize('given, drawn', [(3, 3), (3, 1), (4, 3), (1, 4), (6, 5)])
-def test_image_to_image(given, drawn):
-    scenes = Scenes([Scene(picture(given, i), None, picture(drawn, i + 9), str(i)) for i in range(2)], None)
+@pytest.mark.parametrize('given, made', [(3, 3), (3, 1), (4, 3), (1, 4), (6, 5)])
+def test_image_to_image(given, made):
+    scenes = Scenes([Scene(picture(given, i), None, picture(made, i + 9), str(i)) for i in range(2)], None)
     learn = fit(learner(loaders(scenes), boundary=False))
     assert is_finite(learn)
-    with torch.no_grad(): assert learn.model(picture(given)[None]).shape == (1, drawn, 32, 64)
+    with torch.no_grad(): assert learn.model(picture(given)[None]).shape == (1, made, 32, 64)
 
 
 @pytest.mark.parametrize('channels', [1, 4])
@@ -254,7 +254,7 @@ def test_255_without_an_ignore_id_tells_what_to_pass():
     (partial(learner, gan='wasserstein'), 'wasserstein'),
     (partial(learner, perceptual='no/such.pth'), 'No VGG19 weights at no/such.pth'),
 ])
-def test_wrong_arguments_are_refused_in_a_sentence(make, says):
+def test_wrong_arguments_are_refused_in_an_error_message(make, says):
     with pytest.raises((ValueError, FileNotFoundError), match=says) as e: make()
     assert '\n' not in str(e.value)
 
@@ -274,14 +274,14 @@ def test_minus_one_as_ignore_id():
     with pytest.raises(ValueError, match='pass ignore_id=-1'): one_hot(label_map, 2)
 
 
-# looks measured before training
+# styles measured before training
 
 def cached(scenes, by='instance'):
     torch.manual_seed(1)
     encoder_model = pix2pixhd_learner(loaders(scenes), **TINY, feature_channels=5, encoder_width=4).model.synthesizer.eval()
     return encoder_model, measure_features(encoder_model, scenes, by=by)
 
-def test_a_cached_table_draws_as_its_encoder_does():
+def test_a_cached_table_generates_as_its_encoder_does():
     scenes = toy()
     model, table = cached(scenes)
     learn = learner(loaders(table.with_looks(scenes)))
@@ -291,14 +291,14 @@ def test_a_cached_table_draws_as_its_encoder_does():
     with torch.no_grad():
         torch.testing.assert_close(learn.model.eval()(label_map, instance_map, features=looks), model(label_map, instance_map, image), atol=1e-5, rtol=0)
 
-def test_cached_looks_follow_crop_and_flip():
+def test_cached_styles_follow_crop_and_flip():
     scenes = toy()
     _, table = cached(scenes)
     label_map, instance_map, looks, image = loaders(table.with_looks(scenes), policy='crop', size=(16, 32)).one_batch()
     known = {tuple(v.tolist()) for v in table.vector}
     assert {tuple(v.tolist()) for v in looks.movedim(1, -1).flatten(0, 2)} <= known
 
-def test_cached_looks_train_and_grow():
+def test_cached_styles_train_and_grow():
     scenes = toy()
     _, table = cached(scenes)
     learn = fit(learner(loaders(table.with_looks(scenes))))

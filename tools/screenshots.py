@@ -17,13 +17,13 @@ y, x = rows.start + mask.shape[0] // 2, cols.start + mask.shape[1] // 2
 studio.take('select'); studio.select(x, y); studio.restyle(k=4)
 studio._drawer.wait()
 """
-LOOKS = """
+STYLES = """
 app = place.children[0]
 car = max((i for i in app.editor.objects if i // 1000 == 6), key=lambda i: app.editor._areas[i])
 app.select(instance=car); app.choose(3); app._painter.wait()
 """
 SHOTS = [ # app, what is on the page once it runs, what is done first, height of the page
-    ('explorer', '.p2p-picture', LOOKS, 860), ('studio', '.p2p-picture', EDITS, 660), ('preference', '.p2p-study', '', 640)]
+    ('explorer', '.p2p-picture', STYLES, 860), ('studio', '.p2p-picture', EDITS, 660), ('preference', '.p2p-study', '', 640)]
 
 
 def take(browser, voila, name, wait_for, setup, height, scheme='light'):

@@ -1,7 +1,7 @@
-"""Trains the street model that ships with the package, on drawn streets, and writes it to pix2pixhd_nb/street/: make street-model
+"""Trains the street model that ships with the package, on synthetic streets, and writes it to pix2pixhd_nb/street/: make street-model
 
 About an hour on two CPU cores with bf16. The coarse part learns whole streets at 256x128, then an enhancer is put on top and learns
-crops of streets drawn at 512x256. Batch norm, whose statistics are fixed once training is over, keeps the change of an edited object
+crops of streets of 512x256. Batch norm, whose statistics are fixed once training is over, keeps the change of an edited object
 in its place; instance norm would tint the whole picture."""
 import argparse
 import json
