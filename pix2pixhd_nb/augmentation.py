@@ -62,7 +62,7 @@ def cut_out(x, # (N, C, H, W)
 
 # %% ../nbs/12a_augmentation.ipynb #c015
 class DifferentiableAugmentation:
-    "Draws changes for pairs that the discriminator is shown (Zhao et al. 2020); beyond the paper."
+    "Samples changes for pairs that the discriminator is shown (Zhao et al. 2020); beyond the paper."
     kinds = 'colour', 'translation', 'cutout'
     def __init__(self, policy='colour,translation,cutout'): # which of the three, with commas between
         self.policy = [p.strip() for p in policy.split(',')]

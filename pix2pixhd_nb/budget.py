@@ -85,7 +85,7 @@ def rehearse(size, # (height, width), pixels
              bs=1, # scenes in a batch
              n_classes=35, # one-hot channels
              precision='fp32', # 'fp32', 'bf16' or 'fp16'
-             recompute=False, # compute feature maps again in the backward pass
+             recompute=False, # activation checkpointing: compute feature maps again in the backward pass
              perceptual=False, # with the perceptual loss
              **networks, # further arguments of `pix2pixhd_networks`: width, n_enhancers...
             ): # Budget
@@ -120,7 +120,7 @@ def step_seconds(size, # (height, width), pixels
                  bs=1, # scenes in a batch
                  n_classes=35, # one-hot channels
                  precision='fp32', # 'fp32', 'bf16' or 'fp16'
-                 recompute=False, # compute feature maps again in the backward pass
+                 recompute=False, # activation checkpointing: compute feature maps again in the backward pass
                  perceptual=False, # with the perceptual loss
                  device='cpu', # 'cpu' or 'cuda'
                  **networks, # further arguments of `pix2pixhd_networks`
@@ -148,19 +148,19 @@ class Option:
     fits: bool
 
     @property
-    def name(self): return self.precision + ', recompute' * self.recompute
+    def name(self): return self.precision + ', activation checkpointing' * self.recompute
 
 def training_options(size, # (height, width), pixels
                      bs=1, # scenes in a batch
                      n_classes=35, # one-hot channels
                      precision='fp32', # as asked
-                     recompute=False, # as asked
+                     recompute=False, # activation checkpointing, as asked
                      perceptual=False, # with the perceptual loss
                      free=None, # bytes of memory; those free on `device` by default
                      device='cpu', # 'cpu' or 'cuda'
                      **networks, # further arguments of `pix2pixhd_networks`
                     ): # list of Option, the one asked for first
-    "What a training takes as asked for, in 16 bits and with recompute; none of them runs."
+    "What a training takes as asked for, in 16 bits and with activation checkpointing; none of them runs."
     n = 2 ** (networks.get('n_downsample', 4) + networks.get('n_enhancers', 0))
     if any(s % n for s in size): raise ValueError(f'The size is {size[1]}x{size[0]} (width x height), and these networks take multiples of {n}: choose, for example, {-(-size[1] // n) * n}x{-(-size[0] // n) * n}.')
     free, small = free_bytes(device) if free is None else free, _smaller(size, n, _SMALL[device])
@@ -180,7 +180,7 @@ def training_options(size, # (height, width), pixels
 # %% ../nbs/13d_budget.ipynb #c031
 def propose(options, # list of Option
             free, # bytes of memory
-           ): # sentence
+           ): # text
     "The option to take, in words."
     fitting, asked = [o for o in options if o.fits], options[0]
     gb = f'{free / 1e9:.1f} GB'

@@ -55,7 +55,7 @@ class RankLost(RuntimeError):
 
 @contextmanager
 def meeting():
-    "Where ranks exchange something: an error of the connection becomes a sentence."
+    "Where ranks exchange something: an error of the connection becomes one error message."
     try: yield
     except RuntimeError as e:
         raise RankLost(f'Rank {rank()} of {world_size()} lost another rank ({str(e).splitlines()[0][:80]}): training ends here; start all ranks again with --resume, and they go on from the newest checkpoint.') from None

@@ -96,13 +96,13 @@ def load_state_dict(self:GANOptimizer, state):
 
 # %% ../nbs/13_training.ipynb #c025
 class GAN(nn.Module):
-    "The synthesizer (generator and encoder) and the discriminator as one model; calling it draws."
+    "The synthesizer (generator and encoder) and the discriminator as one model; calling it generates images."
     def __init__(self, synthesizer, # Synthesizer
                  discriminator, # MultiscaleDiscriminator on condition and image
                  precision='fp32', # 'fp32', 'bf16' or 'fp16'
                  channels_last=False, # keep a pixel's channels together in memory: faster in 16 bits
-                 average=0., # beyond the paper: draw with a running mean of the weights; 0.999 is usual
-                 recompute=False, # keep less for the backward pass and compute it again: less memory, more time
+                 average=0., # beyond the paper: generate with an exponential moving average (EMA) of the weights; 0.999 is usual
+                 recompute=False, # activation checkpointing: keep less for the backward pass and compute it again; less memory, more time
                 ):
         super().__init__()
         autocast(precision) # is it one?
@@ -114,7 +114,7 @@ class GAN(nn.Module):
         if recompute: recompute_blocks(self)
 
     @property
-    def drawer(self): # Synthesizer that draws when not training
+    def drawer(self): # Synthesizer that generates when not training
         return self.synthesizer if self.averaged is None else self.averaged
 
     def autocast(self):
@@ -123,8 +123,8 @@ class GAN(nn.Module):
 
     def forward(self, label_map, # (N, 1, H, W) int
                 instance_map=None, # (N, 1, H, W) int
-                image=None, # (N, 3, H, W) in [-1, 1]: whose looks the encoder takes
-                features=None, # (N, F, H, W): looks that came with the scenes
+                image=None, # (N, 3, H, W) in [-1, 1]: whose styles the encoder takes
+                features=None, # (N, F, H, W): styles that came with the scenes
                ): # (N, 3, H, W) in [-1, 1]
         instance_map = label_map if instance_map is None and not label_map.is_floating_point() else instance_map
         self.condition = self.synthesizer.condition(label_map, instance_map)
@@ -136,7 +136,7 @@ class GAN(nn.Module):
 def judge(self:GAN, image, # (N, 3, H, W) in [-1, 1]
           change=None, # of the pair, from `DifferentiableAugmentation`
          ):
-    "The discriminator's outputs on the condition of the last drawn batch and `image`."
+    "The discriminator's outputs on the condition of the last generated batch and `image`."
     pair = torch.cat([self.condition, image], 1)
     if change: pair = change(pair, image.shape[1])
     with self.autocast(): return self.discriminator(pair)
@@ -277,13 +277,13 @@ class TrainingLoss(Metric):
 
 # %% ../nbs/13_training.ipynb #c035
 def pix2pixhd_networks(n_classes, # one-hot channels
-                       image_channels=3, # of the photo
+                       image_channels=3, # of the image
                        width=64, # of the global generator
                        n_downsample=4, n_blocks=9, # of the global generator
                        n_enhancers=0, # local enhancers on top; each halves the width of the one below
                        n_enhancer_blocks=3, # residual blocks of each enhancer
                        feature_channels=0, # features per instance; 3 in the paper's edits, 0: no encoder
-                       encoder_width=16, # of the encoder; 0: no encoder, the looks come with the scenes
+                       encoder_width=16, # of the encoder; 0: no encoder, the styles come with the scenes
                        discriminator_width=64, n_layers=3, n_scales=3, # of each discriminator; how many
                        norm='instance', # of generator and encoder; 'batch' keeps an edit to its place
                        boundary=True, # feed the instances' boundary?
@@ -320,10 +320,10 @@ def pix2pixhd_learner(dls, # DataLoaders of scenes, from `scene_dataloaders`
                       gan_weight=1., # of the adversarial loss; 0 leaves it out
                       l1_weight=0., # of the distance of the pixels, which pix2pix adds 100 times
                       augmentation=None, # beyond the paper: 'colour,translation,cutout', for small data
-                      average=0., # beyond the paper: draw with a running mean of the weights; 0.999 is usual
+                      average=0., # beyond the paper: generate with an exponential moving average (EMA) of the weights; 0.999 is usual
                       precision='fp32', # 'fp32', 'bf16' or 'fp16'
                       channels_last=False, # keep a pixel's channels together in memory: faster in 16 bits
-                      recompute=False, # keep less for the backward pass and compute it again: less memory, more time
+                      recompute=False, # activation checkpointing: keep less for the backward pass and compute it again; less memory, more time
                       lr=2e-4, betas=(0.5, 0.999), # Adam's, of both networks
                       metrics=None, cbs=None, # fastai metrics and callbacks
                       learner=None, # further arguments of Learner, as a dict
@@ -426,7 +426,7 @@ def fit_coarse_to_fine(dls_by_size, # DataLoaders of the same scenes, smallest s
 @patch
 @torch.no_grad()
 def update_average(self:GAN, t): # steps done
-    "Move the averaged weights towards the trained ones."
+    "Move the exponential moving average of the weights towards the trained ones."
     rate = min(self.average, (1 + t) / (10 + t))
     torch._foreach_lerp_(list(self.averaged.parameters()), list(self.synthesizer.parameters()), 1 - rate)
     for a, b in zip(self.averaged.buffers(), self.synthesizer.buffers()): a.copy_(b)

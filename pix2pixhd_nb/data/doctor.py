@@ -56,7 +56,7 @@ def _skim(path): open_picture(path, load='skim')
 # %% ../../nbs/06_data.doctor.ipynb #c014
 def look(split, name, paths, read_label, # the scene, and how its layout reads label maps (None: they are pictures)
          label_space=None, # classes to hold the ids against; None where they are not known yet
-         instances='coded', # as in the readers
+         instances='coded', # as in the dataset readers
         ): # `Finding`
     "Examine one scene."
     f = Finding(split, name, paths)
@@ -105,7 +105,7 @@ def _look_at_instances(f, label, label_space, convention):
 class Report:
     "What the doctor found in a folder."
     folder: Path
-    reader: type # the class that reads this layout, None where it has none
+    reader: type # the dataset reader of this layout, None where it has none
     splits: dict # {split: {'label': n, 'inst': n, 'image': n}}: how many files there are
     findings: list # one `Finding` per scene
     problems: list # every `Problem`, folders first
@@ -138,7 +138,7 @@ def _object_ids(findings): # list of `Problem`
     return [Problem('ids', str(path), f'{path} has ids up to {max(first.ids)}, expected class ids below {MAX_CLASSES}: it looks like an instance map, so put label maps in its place.')]
 
 # %% ../../nbs/06_data.doctor.ipynb #c030
-def _gather(folder, split): # the reader, {split: files}, problems
+def _gather(folder, split): # the dataset reader, {split: files}, problems
     "The layout of a folder and the files of its splits."
     try: reader = recognise(folder)
     except DatasetError as e: return None, {}, [e.problem]
@@ -162,7 +162,7 @@ def _choose_space(reader, folder): # LabelSpace or None, where it comes from, pr
 def examine(folder, # a dataset in any layout that `open_dataset` knows
             split=None, # one part of it; all by default
             label_space=None, # its classes; by default those it names, or else a proposal
-            instances='coded', # as in the readers
+            instances='coded', # as in the dataset readers
            ): # `Report`
     "Look at every file of a dataset and say whether it is fit to train on."
     start, folder = time.perf_counter(), Path(folder)
@@ -227,7 +227,7 @@ def verdict(self:Report): # one or two sentences
         first = next(p for k in _MEND for p in self.problems if p.kind == k)
         return f'Not fit to train on. Mend first: {todo}. For example: {first.sentence}'
     scenes = ', '.join(f'{n["label"]} scenes in {s}' for s, n in self.splits.items())
-    if not any(f.paths['image'] for f in self.findings): return f'Fit to draw from, but there is nothing to train on: {scenes}, none with a photo.'
+    if not any(f.paths['image'] for f in self.findings): return f'Fit to generate from, but there is nothing to train on: {scenes}, none with a photo.'
     doubt = f', with a doubt about {len(doubts)} of them: {doubts[0].sentence}' if doubts else '.'
     return f'Fit to train on: {scenes}{doubt}'
 

@@ -67,7 +67,7 @@ def plan_sizes(scene_size, # (height, width) of the scene, pixels
                size=None, # (height, width) that comes out; its width alone counts for scale_width
                load_size=None, # (height, width) before the crop of the *_and_crop policies: twice `size` by default
                multiple_of=1, # both sides become multiples of this
-               name='', # the scene's, for the sentences
+               name='', # the scene's, for the error messages
               ): # size after resizing, size after cropping
     "What a policy makes of one scene: two sizes, each (height, width)."
     if policy not in POLICIES: raise ValueError(f'policy={policy!r} is not known: choose one of {", ".join(POLICIES)}.')
@@ -100,7 +100,7 @@ def draw_geometry(resized, # (height, width) after resizing
                   flip=True, # flip half of the scenes
                   rng=None, # a random.Random; None crops at the centre and never flips
                  ): # a Geometry
-    "Draw where to crop and whether to flip."
+    "Sample where to crop and whether to flip."
     room = [r - c for r, c in zip(resized, cropped)]
     if rng is None: return Geometry(resized, cropped, tuple(r // 2 for r in room), False)
     return Geometry(resized, cropped, tuple(rng.randint(0, r) for r in room), flip and rng.random() < 0.5)
@@ -116,9 +116,9 @@ class SceneItem(tuple):
 # %% ../../nbs/05_data.loaders.ipynb #c045
 def scene_item(scene, # a Scene with an image
                geometry, # what to do to all of it
-              ): # SceneItem: label map, instance map, image; looks (F, H, W) before the image where the scene has them
+              ): # SceneItem: label map, instance map, image; styles (F, H, W) before the image where the scene has them
     "The three tensors of a scene, moved alike; without an instance map the label map stands in."
-    if scene.image is None: raise ValueError(f'scene {scene.name!r} has no image: training learns from pairs, so add its photo or leave the scene out.')
+    if scene.image is None: raise ValueError(f'scene {scene.name!r} has no image: training learns from pairs, so add one or leave the scene out.')
     label_map, instance_map = scene.label_map, scene.instance_map
     if not label_map.is_floating_point(): label_map = label_map.long()
     if instance_map is None: instance_map = torch.zeros_like(label_map[:1], dtype=torch.long) if label_map.is_floating_point() else label_map
@@ -152,18 +152,18 @@ class SceneItems:
         if ids.min() < 0 or ids.max() >= space.n_classes: space.check(ids, f'the label map of scene {scene.name!r}')
 
 # %% ../../nbs/05_data.loaders.ipynb #c055
-def _pictures(batch, label_space, max_n, drawn=None): # batch, colours, rows, (N, C, H, W) drawn images
+def _pictures(batch, label_space, max_n, drawn=None): # batch, colours, rows, (N, C, H, W) generated images
     "The pictures of a batch, row by row, and their titles."
     label_map, instance_map, *_, image = (x[:max_n].cpu() for x in batch)
     labels = label_map if label_map.is_floating_point() else colorize(label_map, label_space)
     columns = {'label map': labels, 'boundary': instance_boundaries(instance_map) * 2 - 1,
-               'drawn': None if drawn is None else drawn[:max_n].detach().cpu(), 'image' if drawn is None else 'real': image}
+               'generated': None if drawn is None else drawn[:max_n].detach().cpu(), 'image' if drawn is None else 'real': image}
     columns = {k: v for k, v in columns.items() if v is not None}
     return [p for row in zip(*columns.values()) for p in row], list(columns)
 
 # %% ../../nbs/05_data.loaders.ipynb #c056
 class SceneDL(TfmdDL):
-    "fastai's loader for `SceneItems`: seeded order, a sentence for sizes that differ, pictures."
+    "fastai's loader for `SceneItems`: seeded order, an error message for sizes that differ, pictures."
     skip = 0 # scenes of the next epoch that are done already
     rank, n_ranks = 0, 1 # which of several processes that share every epoch this is
     def randomize(self):
@@ -190,7 +190,7 @@ class SceneDL(TfmdDL):
 @patch
 def create_batch(self:SceneDL, items):
     for item in items[1:]:
-        for part, first, other in zip(('label map', 'instance map', *['looks'] * (len(item) - 3), 'image'), items[0], item):
+        for part, first, other in zip(('label map', 'instance map', *['styles'] * (len(item) - 3), 'image'), items[0], item):
             if first.shape != other.shape:
                 raise ValueError(f'{part} of scene {items[0].name!r} is {tuple(first.shape)} but that of scene {item.name!r} is {tuple(other.shape)} (channels, height, width), and a batch needs one size: choose a policy that sets the size, such as policy="resize" with size=(height, width), or bs=1.')
     return tuple(torch.stack(parts) for parts in zip(*items))
@@ -204,14 +204,14 @@ def to_detach(self:SceneDL, b, cpu=True, gather=True): # fastai would gather fro
 
 # %% ../../nbs/05_data.loaders.ipynb #b8571fd1
 @patch
-def show_batch(self:SceneDL, b=None, max_n=4, width=3., drawn=None): # a batch, rows, inches per picture, drawn images
+def show_batch(self:SceneDL, b=None, max_n=4, width=3., drawn=None): # a batch, rows, inches per picture, generated images
     "Label map, boundary and image of the first scenes of a batch."
     pictures, titles = _pictures(self.one_batch() if b is None else b, self.dataset.label_space, max_n, drawn)
     show_images(pictures, titles + [''] * (len(pictures) - len(titles)), ncols=len(titles), width=width)
 
 @patch
-def show_results(self:SceneDL, b, out, max_n=4, width=3., **kwargs): # a batch, the images drawn for it
-    "The same with the drawn images beside the real ones."
+def show_results(self:SceneDL, b, out, max_n=4, width=3., **kwargs): # a batch, the images generated for it
+    "The same with the generated images beside the real ones."
     self.show_batch(b, max_n, width, drawn=out)
 
 # %% ../../nbs/05_data.loaders.ipynb #c058
@@ -232,7 +232,7 @@ def scene_dataloaders(train, # a sequence of Scene with images; its `label_space
                       workers=0, # processes that read scenes
                       multiple_of=1, # both sides become multiples of this: the generator's `multiple_of`
                       device=None, # where batches go; the GPU if there is one
-                      seed=None, # of the order, the crops and the flips; None draws one
+                      seed=None, # of the order, the crops and the flips; None samples one
                       load_size=None, # (height, width) before the crop of the *_and_crop policies; twice `size` by default
                      ): # fastai DataLoaders; batches are (label map, instance map, image)
     "Training and validation loaders of scenes."
