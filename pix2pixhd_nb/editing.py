@@ -32,10 +32,10 @@ class Change:
 
 @dataclass
 class Step:
-    "One operation: its changes in order, and the looks that it changed."
+    "One operation: its changes in order, and the styles that it changed."
     name: str
     changes: list = field(default_factory=list)
-    looks: dict = field(default_factory=dict) # {instance id: (look before, look after)}, None: no look
+    looks: dict = field(default_factory=dict) # {instance id: (style before, style after)}, None: no style
 
 # %% ../nbs/18_editing.ipynb #c010
 class SceneEditor:
@@ -43,8 +43,8 @@ class SceneEditor:
     def __init__(self, label_map, # (H, W) or (1, H, W) int class ids, array or tensor
                  instance_map=None, # the same, of object ids numbered class * 1000 + k; connected regions of thing classes stand in
                  label_space=None, # LabelSpace
-                 looks=None, # {instance id: (F,) look}, e.g. of a photo
-                 style_book=None, # StyleBook, for looks by number and at random
+                 looks=None, # {instance id: (F,) style}, e.g. of a real image
+                 style_book=None, # StyleBook, for styles by number and at random
                  shapes=None, # ShapeLibrary, for new objects and for their size
                 ):
         if label_space is None: raise ValueError('label_space is missing: the editor needs to know the classes.')
@@ -117,7 +117,7 @@ def _write(self:SceneEditor, step, rows, cols, mask, instance):
 
 @patch
 def _set_look(self:SceneEditor, step, instance, look):
-    "Change a look, as part of a step."
+    "Change a style, as part of a step."
     before = step.looks.get(instance, (self.looks.get(instance),))[0]
     step.looks[instance] = before, look
     if look is None: self.looks.pop(instance, None)
@@ -158,7 +158,7 @@ def redo(self:SceneEditor):
 
 @patch
 def _replay(self:SceneEditor, step, which, onto):
-    "Set the looks from before (0) or after (1) a step and move it to the other list."
+    "Set the styles from before (0) or after (1) a step and move it to the other list."
     for i, looks in step.looks.items():
         if looks[which] is None: self.looks.pop(i, None)
         else: self.looks[i] = looks[which]
@@ -183,7 +183,7 @@ def _new_id(self:SceneEditor, c):
 
 @patch
 def _new_look(self:SceneEditor, step, instance, look=None):
-    "A look for a new object: the one given, else a random one of the book."
+    "A style for a new object: the one given, else a random one of the book."
     if look is None and self.style_book is not None and instance not in self.looks:
         look = self.style_book._any_look(int(class_of(np.array(instance))), np.random.default_rng(len(self.done)))
     if look is not None: self._set_look(step, instance, look)
@@ -384,7 +384,7 @@ def _stamp(self:SceneEditor, step, instance, shape, x, y):
 def add(self:SceneEditor,
         shape, # ObjectShape, or a class whose shape is picked from the library
         x, y, # where the middle of its foot stands, pixels
-        look=None, # (F,) look; a random one of the style book by default
+        look=None, # (F,) style; a random one of the style book by default
         seed=None, # of the shape picked
        ): # id of the new object
     "Put a new object into the scene."
@@ -413,7 +413,7 @@ def copy(self:SceneEditor,
          instance, # id of a thing
          x, y, # where the middle of the copy's foot stands, pixels
         ): # id of the copy
-    "Put a copy of an object elsewhere, with the same look."
+    "Put a copy of an object elsewhere, with the same style."
     shape, _ = self.shape_of(instance)
     return self.add(shape, x, y, self.looks.get(instance))
 
@@ -422,7 +422,7 @@ def move(self:SceneEditor,
          instance, # id of a thing
          dx, dy, # pixels to the right and down
         ): # rows and columns touched
-    "Move an object; it keeps its id and its look, and grows as it comes nearer."
+    "Move an object; it keeps its id and its style, and grows as it comes nearer."
     shape, (x, y) = self.shape_of(instance)
     self.at(x + dx, y + dy)
     step = Step('move')
@@ -437,14 +437,14 @@ def move(self:SceneEditor,
 # %% ../nbs/18_editing.ipynb #c050
 @patch
 def restyle_all(self:SceneEditor,
-                looks, # {instance id: (F,) look}
-                blend=1., # 0 keeps the present looks, 1 takes the new ones whole
+                looks, # {instance id: (F,) style}
+                blend=1., # 0 keeps the present styles, 1 takes the new ones whole
                ): # rows and columns touched
-    "Give several objects other looks, as one step (Sec. 3.4)."
+    "Give several objects other styles, as one step (Sec. 3.4)."
     wanted = self.style_book.n_features if self.style_book else None
     for i, look in looks.items():
         self.mask_of(i)
-        if tuple(look.shape) != (wanted or look.numel(),): raise ValueError(f'The look for object {i} has shape {tuple(look.shape)}, expected a vector of {wanted or look.numel()} numbers: take it from the style book of this model.')
+        if tuple(look.shape) != (wanted or look.numel(),): raise ValueError(f'The style for object {i} has shape {tuple(look.shape)}, expected a vector of {wanted or look.numel()} numbers: take it from the style book of this model.')
     step = Step('restyle')
     for i, look in looks.items():
         now = self.looks.get(i)
@@ -455,13 +455,13 @@ def restyle_all(self:SceneEditor,
 @patch
 def restyle(self:SceneEditor,
             instance, # id of the object
-            look=None, # (F,) look
-            k=None, # number of a look of its class in the style book
-            seed=None, # of a random look of the style book
-            like=None, # id of an object whose look is taken
-            blend=1., # 0 keeps the present look, 1 takes the new one whole
+            look=None, # (F,) style
+            k=None, # number of a style of its class in the style book
+            seed=None, # of a random style of the style book
+            like=None, # id of an object whose style is taken
+            blend=1., # 0 keeps the present style, 1 takes the new one whole
            ): # rows and columns touched
-    "Give an object another look (Sec. 3.4)."
+    "Give an object another style (Sec. 3.4)."
     self.mask_of(instance)
     if sum(v is not None for v in (look, k, seed, like)) != 1: raise ValueError('Give exactly one of look, k, seed and like.')
     if (k is not None or seed is not None) and self.style_book is None: raise ValueError('The editor has no style book: pass style_book, or give look or like.')
@@ -470,14 +470,14 @@ def restyle(self:SceneEditor,
     if seed is not None: look = self.style_book._any_look(c, np.random.default_rng(seed))
     if like is not None:
         self.mask_of(like)
-        if like not in self.looks: raise ValueError(f'Object {like} has no look to take: give it one first.')
+        if like not in self.looks: raise ValueError(f'Object {like} has no style to take: give it one first.')
         look = self.looks[like]
     return self.restyle_all({instance: look}, blend)
 
 # %% ../nbs/18_editing.ipynb #c054
 @patch
 def draw(self:SceneEditor, model): # Pix2PixHD
-    "The picture of the scene as it is now, a PIL image."
+    "The generated image of the scene as it is now, a PIL image."
     return model.predict(self.label_map, self.instance_map, looks=self.looks, seed=0)
 
 @patch
@@ -502,7 +502,7 @@ def _look(values): return None if values is None else torch.tensor(values)
 # %% ../nbs/18_editing.ipynb #c059
 @patch
 def to_json(self:SceneEditor):
-    "The scene, its looks and its history as text."
+    "The scene, its styles and its history as text."
     change = lambda c: dict(at=[c.rows.start, c.cols.start], before=_runs(c.before), after=_runs(c.after))
     step = lambda s: dict(name=s.name, changes=[change(c) for c in s.changes], looks={i: [_plain(v) for v in pair] for i, pair in s.looks.items()})
     return json.dumps(dict(format='pix2pixhd_nb edit 1', label_space=self.label_space.to_dict(), instance_map=_runs(self.instance_map),

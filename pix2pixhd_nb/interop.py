@@ -37,7 +37,7 @@ def load_2018_state(source, # path of a .pth file, or the state dict itself
 def why_unreadable(error, # what torch.load raised
                    name, # of the file
                   ): # str
-    "One sentence for a file that torch could not open as plain tensors."
+    "The error message for a file that torch could not open as plain tensors."
     if isinstance(error, pickle.UnpicklingError) and re.search('GLOBAL|class|function|instruction', str(error)): return (
         f'{name} holds Python objects, not only tensors, and opening it could run code: '
         'load it where you trust it and save network.state_dict() instead.')
@@ -100,7 +100,7 @@ def shape_of(state, # dict of tensors
              layer, # old name
              name, # of the file
             ): # shape of its weight
-    "The shape of a weight, or a sentence where it is missing."
+    "The shape of a weight, or an error message where it is missing."
     if f'{layer}.weight' not in state: raise ValueError(
         f'{name} lacks {layer}.weight, so the architecture cannot be worked out: the checkpoint is incomplete, copy it again.')
     return state[f'{layer}.weight'].shape

@@ -37,8 +37,8 @@ def loss_meaning(name, # 'gan', 'feature_matching', 'perceptual', 'd_real' or 'd
                 ): # one line
     "What a named loss should do in a healthy run."
     d, even, lost = (n_scales * x for x in LEVELS[kind])
-    if name == 'gan': return f'hovers above {even:.2f}; if it stays near {lost:.2f}, every drawn picture is seen through'
-    if name in ('d_real', 'd_fake'): return f'hovers below {d:.2f}, where D cannot tell real from drawn; if both stay near 0, D has won'
+    if name == 'gan': return f'hovers above {even:.2f}; if it stays near {lost:.2f}, every generated image is seen through'
+    if name in ('d_real', 'd_fake'): return f'hovers below {d:.2f}, where D cannot tell real from fake; if both stay near 0, D has won'
     return {'feature_matching': 'rises while D learns to see, then falls slowly', 'perceptual': 'falls, fast at first'}.get(name, 'should fall')
 
 # %% ../nbs/14_monitor.ipynb #c014
@@ -88,7 +88,7 @@ def plot_history(history, # list of {loss name: float}, one per batch: `learn.ga
 
 # %% ../nbs/14_monitor.ipynb #c028
 def not_finite(history, # list of {loss name: float}
-              ): # a sentence, or None
+              ): # a message, or None
     "Which loss was the first to become nan or infinite, and when."
     for batch, losses in enumerate(history):
         bad = [name for name, v in losses.items() if not math.isfinite(v)]
@@ -104,26 +104,26 @@ def discriminator_won(history, # list of {loss name: float}
                       n_scales=3, # of the discriminator
                       window=100, # batches that are looked at, the last ones
                       kind='lsgan', # of the GAN loss
-                     ): # a sentence, or None
+                     ): # a message, or None
     "Has the discriminator been right about everything for a whole window?"
     if len(history) < window: return
     d, even, lost = (n_scales * x for x in LEVELS[kind])
     gan, d_real, d_fake = _means(history[-window:], ('gan', 'd_real', 'd_fake'))
     if max(d_real, d_fake) < 0.1 * d and gan > even + 0.8 * (lost - even):
-        return f'The discriminator wins outright: over the last {window} batches d_real is {d_real:.3f} and d_fake {d_fake:.3f}, while gan is {gan:.2f}, as for pictures that are always seen through; lower its learning rate, as with lr=[2e-4, 5e-5], and check that real and drawn images have the same range.'
+        return f'The discriminator wins outright: over the last {window} batches d_real is {d_real:.3f} and d_fake {d_fake:.3f}, while gan is {gan:.2f}, as for images that are always seen through; lower its learning rate, as with lr=[2e-4, 5e-5], and check that real and generated images have the same range.'
 
 # %% ../nbs/14_monitor.ipynb #c038
 def discriminator_blind(history, # list of {loss name: float}
                         n_scales=3, # of the discriminator
                         window=100, # batches that are looked at, the last ones
                         kind='lsgan', # of the GAN loss
-                       ): # a sentence, or None
+                       ): # a message, or None
     "Has the discriminator given the same undecided answer for a whole window?"
     if len(history) < window: return
     level = n_scales * LEVELS[kind][0]
     values = torch.tensor([[h['d_real'], h['d_fake']] for h in history[-window:]])
     if ((values.mean(0) - level).abs() < 0.05 * level).all() and (values.std(0) < 0.01 * level).all():
-        return f'The discriminator is blind: over the last {window} batches d_real and d_fake have not moved from {level:.2f}, the loss of the same answer to every picture; check that its weights are trained and its learning rate is not 0, or start it afresh.'
+        return f'The discriminator is blind: over the last {window} batches d_real and d_fake have not moved from {level:.2f}, the loss of the same answer to every image; check that its weights are trained and its learning rate is not 0, or start it afresh.'
 
 # %% ../nbs/14_monitor.ipynb #c041
 def saturated_share(image, # (C, H, W) or (N, C, H, W) float in [-1, 1]
@@ -137,13 +137,13 @@ def saturated_share(image, # (C, H, W) or (N, C, H, W) float in [-1, 1]
 
 # %% ../nbs/14_monitor.ipynb #c043
 def bright_spots(drawn, # list of images (C, H, W) in [-1, 1]
-                 real, # the photos of the same scenes
+                 real, # the real images of the same scenes
                  excess=0.01, # share of pixels that is put up with
-                ): # a sentence, or None
-    "Do the drawn pictures have saturated spots that the real ones have not?"
+                ): # a message, or None
+    "Do the generated images have saturated spots that the real ones have not?"
     ours, theirs = (sum(map(saturated_share, images)) / len(images) for images in (drawn, real))
     if ours > 2 * theirs + excess:
-        return f'{ours:.1%} of the drawn pixels lie in saturated spots, against {theirs:.1%} of the real ones: such spots have no gradient and stay; go back to a checkpoint from before them and lower the learning rate.'
+        return f'{ours:.1%} of the generated pixels lie in saturated spots, against {theirs:.1%} of the real ones: such spots have no gradient and stay; go back to a checkpoint from before them and lower the learning rate.'
 
 # %% ../nbs/14_monitor.ipynb #c047
 def _spread(images):
@@ -152,12 +152,12 @@ def _spread(images):
     return sum((a - b).abs().mean().item() for a, b in combinations(small, 2))
 
 def look_alike(drawn, # list of images (C, H, W) in [-1, 1], of different scenes
-               real, # the photos of the same scenes
-              ): # a sentence, or None
-    "Does the generator draw one picture for every scene?"
+               real, # the real images of the same scenes
+              ): # a message, or None
+    "Has the generator collapsed to one image for every scene?"
     ours, theirs = _spread(drawn), _spread(real)
     if ours < 0.05 * theirs:
-        return f'The drawn pictures differ from one another by {ours / theirs:.1%} of what the real ones do: the generator has collapsed to one picture; go back to an earlier checkpoint, and keep the feature matching loss on.'
+        return f'The generated images differ from one another by {ours / theirs:.1%} of what the real ones do: mode collapse, one image for every scene; go back to an earlier checkpoint, and keep the feature matching loss on.'
 
 # %% ../nbs/14_monitor.ipynb #n469444
 def _epochs(history, held_out, name): # pairs (training mean, held-out value), one per epoch
@@ -171,15 +171,15 @@ def over_fitting(history, # list of {loss name: float}, one per batch
                  held_out, # {batches done: {loss name: float}}, one per epoch
                  n=3, # epochs in a row
                  kind='lsgan', n_scales=3, # of the GAN loss; of the discriminator
-                ): # a sentence, or None
+                ): # a message, or None
     "Do the training scenes get better at the cost of all others?"
     real, d = _epochs(history, held_out, 'd_real')[-n:], n_scales * LEVELS[kind][0]
     if len(real) == n and all(seen < d and unseen > 1.5 * d for seen, unseen in real):
-        return f'The discriminator knows the training photos by heart: d_real is {real[-1][0]:.3f} on them and {real[-1][1]:.3f} on held-out photos; stop earlier, use more photos, or augment them for the discriminator.'
+        return f'The discriminator overfits: d_real is {real[-1][0]:.3f} on the training images and {real[-1][1]:.3f} on held-out ones; stop earlier, use more scenes, or augment them for the discriminator.'
     for name in ('perceptual', 'l1', 'feature_matching'):
         last = _epochs(history, held_out, name)[-n - 1:]
         if len(last) == n + 1 and all(b[0] < a[0] and b[1] > a[1] for a, b in zip(last, last[1:])):
-            return f'The training scenes are learned by heart: in {n} epochs {name} fell from {last[0][0]:.2f} to {last[-1][0]:.2f} on them and rose from {last[0][1]:.2f} to {last[-1][1]:.2f} on held-out scenes; keep the weights from before, or use more photos.'
+            return f'The model overfits the training scenes: in {n} epochs {name} fell from {last[0][0]:.2f} to {last[-1][0]:.2f} on them and rose from {last[0][1]:.2f} to {last[-1][1]:.2f} on held-out scenes; keep the weights from before, or use more scenes.'
 
 # %% ../nbs/14_monitor.ipynb #c051
 def _thinned(epochs, most=5):
@@ -227,7 +227,7 @@ class Alarm:
 
 # %% ../nbs/14_monitor.ipynb #c060
 class GANMonitor(Callback):
-    "Shows how a GAN trains: losses, previews of fixed scenes and alarms; a live picture in a notebook, sentences in a terminal."
+    "Shows how a GAN trains: losses, previews of fixed scenes and alarms; a live picture in a notebook, text in a terminal."
     order = 61 # after the Recorder and the progress bar
     def __init__(self, scenes=None, # Scenes with images to preview; None takes the first three validation scenes
                  every=1, # epochs between previews
@@ -313,7 +313,7 @@ def check_losses(self:GANMonitor):
 # %% ../nbs/14_monitor.ipynb #c067
 @patch
 def preview(self:GANMonitor):
-    "Draw the fixed scenes and look at them."
+    "Generate images of the fixed scenes and check them."
     network, was_training = self.network, self.network.training
     network.eval()
     device = next(network.parameters()).device
@@ -326,10 +326,10 @@ def preview(self:GANMonitor):
 
 # %% ../nbs/14_monitor.ipynb #c069
 @patch
-def preview_sheet(self:GANMonitor, previews, # {epoch: drawn images}
+def preview_sheet(self:GANMonitor, previews, # {epoch: generated images}
                   width=190, # pixels per image
                  ): # PIL picture
-    "A row per scene: label map, the drawn images by epoch, the real one."
+    "A row per scene: label map, the generated images by epoch, the real one."
     epochs, space = _thinned(sorted(previews)), getattr(self.dls, 'label_space', None)
     labels = [x if x.is_floating_point() else colorize(x, space) for x, *_ in self.items]
     rows = list(zip(labels, *(previews[e] for e in epochs), [image for *_, image in self.items]))

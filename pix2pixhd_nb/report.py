@@ -29,11 +29,11 @@ from .style_scores import colour_faithfulness, diversity, looks_obeyed
 
 # %% ../nbs/19f_report.ipynb #c010
 def grade(pictures, # one per scene: PIL images or (3, H, W) floats in [-1, 1]
-          scenes, # held-out scenes with photos, and a `label_space`
+          scenes, # held-out scenes with images, and a `label_space`
           segmenter, # from `train_segmenter`
           network=None, # FeatureNetwork for the distances; the segmenter's own stages by default
          ): # dict of figures
-    "All figures of drawn pictures."
+    "All figures of generated images."
     drawn, photos = count_pictures(segmenter, scenes, pictures), photos_of(scenes)
     real = count_pictures(segmenter, scenes, photos)
     segmentation = share_of_oracle(drawn.sum(0), real.sum(0), scenes.label_space) | dict(interval=share_interval(drawn, real, scenes.label_space))
@@ -43,7 +43,7 @@ def grade(pictures, # one per scene: PIL images or (3, H, W) floats in [-1, 1]
     return figures | dict(scenes=_by_scene(drawn, real, scenes))
 
 def _by_scene(drawn, real, scenes):
-    "Each scene's pixel accuracy on the drawing and on the photo, and the difference."
+    "Each scene's pixel accuracy on the generated and on the real image, and the difference."
     share = lambda counts: (counts.diagonal(dim1=1, dim2=2).sum(1) / counts.sum((1, 2)).clamp(min=1)).tolist()
     return [dict(name=scenes[i].name, drawn=d, real=r, lost=r - d) for i, (d, r) in enumerate(zip(share(drawn), share(real)))]
 
@@ -60,15 +60,15 @@ class Evaluation:
 
 # %% ../nbs/19f_report.ipynb #c018
 def evaluate(pipeline, # Pix2PixHD
-             scenes, # held-out scenes with photos, and a `label_space`
-             segmenter, # trained on other photos: from `train_segmenter` or `load_segmenter`
-             looks='photo', # 'photo': of each scene's own photo; 'random': of the style book
-             seed=0, # of the random looks
+             scenes, # held-out scenes with images, and a `label_space`
+             segmenter, # trained on other images: from `train_segmenter` or `load_segmenter`
+             looks='photo', # the styles: 'photo', of each scene's own real image; 'random', sampled from the style book
+             seed=0, # of the random styles
              network=None, # FeatureNetwork for distances and diversity; the segmenter's own stages by default
-             n_draws=3, # draws of each of the first ten scenes, for the diversity; 0: none
+             n_draws=3, # images of each of the first ten scenes, for the diversity; 0: none
              **setup, # anything else to write down: data='camvid_256', split='val'...
             ): # Evaluation
-    "Draw the scenes and grade the drawings (Sec. 4)."
+    "Generate an image of every scene and grade them (Sec. 4)."
     if looks not in ('photo', 'random'): raise ValueError(f"looks is {looks!r}, expected 'photo' or 'random'.")
     check_classes(pipeline.label_space.names, scenes.label_space, 'model')
     photos_of(scenes)
@@ -84,11 +84,11 @@ def evaluate(pipeline, # Pix2PixHD
 def draw_all(pipeline, # Pix2PixHD
              scenes, # sequence of Scene
              looks='photo', # 'photo' or 'random'; a model without features takes neither
-             seed=0, # of the random looks: scene i has seed + i
-            ): # list of PIL images, list of the looks {instance id: (F,)} of each
-    "A drawing of every scene."
+             seed=0, # of the random styles: scene i has seed + i
+            ): # list of PIL images, list of the styles {instance id: (F,)} of each
+    "A generated image of every scene."
     m, drawn, asked = pipeline.synthesizer, [], []
-    if looks == 'photo' and m.feature_channels and not m.encoder: raise ValueError("This model has no encoder, so it cannot take looks from a photo: pass looks='random'.")
+    if looks == 'photo' and m.feature_channels and not m.encoder: raise ValueError("This model has no encoder, so it cannot take styles from an image: pass looks='random'.")
     for i in range(len(scenes)):
         s = scenes[i]
         if not m.feature_channels: asked.append(None)
@@ -100,12 +100,12 @@ def draw_all(pipeline, # Pix2PixHD
 # %% ../nbs/19f_report.ipynb #c021
 def grade_looks(pipeline, # Pix2PixHD
                 pictures, asked, # from `draw_all`
-                scenes, # those that were drawn
-                looks, seed, # as they were drawn
+                scenes, # those that images were generated of
+                looks, seed, # as they were generated
                 network, # FeatureNetwork
-                n_draws=3, # draws of each of the first ten scenes; 0: none
-               ): # dict of figures; empty for a model without looks
-    "Faithfulness and diversity, as far as the model has looks."
+                n_draws=3, # images of each of the first ten scenes; 0: none
+               ): # dict of figures; empty for a model without styles
+    "Faithfulness and diversity, as far as the model has styles."
     out, m = {}, pipeline.synthesizer
     if not m.feature_channels: return out
     if looks == 'photo': out['colours'] = colour_faithfulness(pictures, scenes)
@@ -147,7 +147,7 @@ def figures_text(figures, # of `grade`, with or without those of `grade_looks`
         rows.append(('edges of touching (crossings)', e['drawn']['accuracy'], e['real']['accuracy'], e['share']))
         rows += [(f"  {c} ({e['drawn']['crossings'][c]})", v, e['real']['classes'][c], ratio(v, e['real']['classes'][c])) for c, v in e['drawn']['classes'].items()]
     head = f"{figures['n_scenes']} scenes"
-    table = [f"{head:30} {'drawn':>7} {'photo':>7} {'share':>7}", *(f'{name:30}' + ''.join('       –' if v != v else f' {v:7.3f}' for v in values) for name, *values in rows)]
+    table = [f"{head:28} {'generated':>9} {'real':>7} {'share':>7}", *(f'{name:30}' + ''.join('       –' if v != v else f' {v:7.3f}' for v in values) for name, *values in rows)]
     return '\n'.join(table + [''] + _other_figures(figures) + [f'Note: {x}' for x in notes_of(figures)])
 
 def _other_figures(figures):
@@ -157,17 +157,17 @@ def _other_figures(figures):
     if f: out.append(f"kernel distance {f['kernel']:.4f}, noise {f['kernel_noise']:.4f} ({f['kernel_features']} features, {f['network']})")
     if f and f['frechet'] is not None: out.append(f"Fréchet distance {f['frechet']:.3f} ({f['frechet_features']} features, {f['network']})")
     if c := figures.get('colours'): out.append(f"colours given back, R² {c['explained']:.3f} ({sum(c['objects'].values())} objects)")
-    if o := figures.get('looks_obeyed'): out.append(f"looks obeyed {o['obeyed']:.3f}, by chance {o['chance']:.3f} ({o['objects']} objects)")
-    if d := figures.get('diversity'): out.append(f"diversity {d['mean']:.3f} ({d['n_draws']} draws of {d['n_scenes']} scenes, {d['network']})")
+    if o := figures.get('looks_obeyed'): out.append(f"styles obeyed {o['obeyed']:.3f}, by chance {o['chance']:.3f} ({o['objects']} objects)")
+    if d := figures.get('diversity'): out.append(f"diversity {d['mean']:.3f} ({d['n_draws']} images of each of {d['n_scenes']} scenes, {d['network']})")
     return out
 
 # %% ../nbs/19f_report.ipynb #c027
 def notes_of(figures, # of `grade`
-            ): # list of sentences
+            ): # list of str
     "What to know before one believes the figures."
     s, out = figures['segmentation'], []
     if s['left_out']: out.append(f"no scene has any {', '.join(s['left_out'])}: left out of every mean.")
-    if s['unread']: out.append(f"the segmenter never finds {', '.join(s['unread'])} on the photos either: their IoU says nothing, and there is no share; train the segmenter longer, or with balance=0.5.")
+    if s['unread']: out.append(f"the segmenter never finds {', '.join(s['unread'])} on the real images either: their IoU says nothing, and there is no share; train the segmenter longer, or with balance=0.5.")
     if figures.get('edges') and not figures['edges']['drawn']['crossings']: out.append('no two objects of one class touch in these scenes: there are no edges to score.')
     return out + figures.get('realism', {}).get('warnings', [])
 
@@ -195,14 +195,14 @@ def picture_grid(rows, # lists of PIL images
 
 @patch
 def grid(self:Evaluation, n=3, # worst, and as many best
-         photos=False, # show the photos, too
+         photos=False, # show the real images, too
          width=190, # of each picture, pixels
         ): # PIL image
     "The worst and the best scenes."
     order = sorted(range(len(self.scenes)), key=lambda i: -self.figures['scenes'][i]['lost'])
     chosen = {i: 'best' for i in order[-n:]} | {i: 'worst' for i in order[:n]}
     rows = sorted(chosen, key=order.index)
-    return picture_grid([self._row(i, photos) for i in rows], ['label map', 'drawn', 'read in the drawing'] + ['photo'] * photos,
+    return picture_grid([self._row(i, photos) for i in rows], ['label map', 'generated', "segmenter's labels"] + ['real'] * photos,
                         [f'{chosen[i]}: {self._caption(i)}' for i in rows], width)
 
 @patch
@@ -214,7 +214,7 @@ def _row(self:Evaluation, i, photos):
 @patch
 def _caption(self:Evaluation, i):
     f = self.figures['scenes'][i]
-    return f"{f['name']}, accuracy {f['drawn']:.3f}, on the photo {f['real']:.3f}"
+    return f"{f['name']}, accuracy {f['drawn']:.3f}, on the real image {f['real']:.3f}"
 
 # %% ../nbs/19f_report.ipynb #c033
 def jsonable(x): # dicts, lists, numbers...
@@ -231,7 +231,7 @@ def _write(path, data):
 
 @patch
 def save(self:Evaluation, folder, # made if it does not exist
-         photos=False, # show the photos in the grid, too
+         photos=False, # show the real images in the grid, too
         ): # the folder
     "Write evaluation.json, table.txt and grid.png."
     folder, picture = Path(folder), BytesIO()

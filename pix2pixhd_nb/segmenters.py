@@ -45,7 +45,7 @@ def squeezenet_weights(path, # of a file that torch.save wrote
     return {k: found[k] for k in wanted}
 
 # %% ../nbs/19a_segmenters.ipynb #c013
-IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225) # mean and deviation of its pictures, from 0 to 1
+IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225) # mean and standard deviation of its pictures, from 0 to 1
 
 class PhotoSegmenter(nn.Module):
     "Reads a photo: class scores for every pixel, by SqueezeNet 1.1 and a feature pyramid."

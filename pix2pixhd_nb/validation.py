@@ -12,8 +12,8 @@ from .evaluation import check_classes, confusion_matrix, segmentation_scores
 
 # %% ../nbs/19g_validation.ipynb #c008
 class DrawnScore(Metric):
-    "A segmenter's score on the drawings of the validation scenes, as a column of the recorder."
-    def __init__(self, segmenter, # from `train_segmenter`, trained on other photos
+    "A segmenter's score on the generated images of the validation scenes, as a column of the recorder."
+    def __init__(self, segmenter, # from `train_segmenter`, trained on other images
                  figure='mean_iou', # or 'accuracy'
                 ):
         if figure not in ('mean_iou', 'accuracy'): raise ValueError(f"figure is {figure!r}, expected 'mean_iou' or 'accuracy'.")
@@ -39,7 +39,7 @@ class DrawnScore(Metric):
 
 # %% ../nbs/19g_validation.ipynb #c010
 class PhotoDistance(Metric):
-    "The mean distance of the validation drawings from their photos, in levels of 255."
+    "The mean distance of the generated validation images from the real ones, in levels of 255."
     def __init__(self): self.reset()
     def reset(self): self.total = self.n = 0
     def accumulate(self, learn):

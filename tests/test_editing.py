@@ -111,9 +111,9 @@ def test_a_stroke_is_every_pixel_near_its_line(points, brush):
     ('no such object', lambda e: e.remove(9999), 'There is no object 9999'),
     ('stuff cannot move', lambda e: e.move(3, 5, 5), 'which is stuff'),
     ('style of another model', lambda e: e.restyle_all({1: torch.zeros(2), 3: torch.zeros(5)}), 'expected a vector of 2 numbers'),
-    ('no such style', lambda e: e.restyle(1, k=7), "Look 7 of class 'sky'"),
+    ('no such style', lambda e: e.restyle(1, k=7), "Style 7 of class 'sky'"),
     ('two sources', lambda e: e.restyle(1, k=1, seed=2), 'exactly one of'),
-    ('class without styles', lambda e: e.restyle(0, k=0), "no looks of class 'void'")])
+    ('class without styles', lambda e: e.restyle(0, k=0), "no styles of class 'void'")])
 def test_a_refusal_is_an_error_message_and_changes_nothing(what, call, message):
     editor = new_editor()
     before = state(editor)

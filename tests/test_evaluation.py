@@ -111,7 +111,7 @@ def test_empty_and_unfound_classes_get_a_message_each_and_no_share():
     figures = grade([s.image for s in scenes], scenes, segmenter, segmenter_features(Segmenter(4).eval()))
     notes = notes_of(figures)
     assert 'no scene has any d: left out of every mean.' in notes
-    assert any(n.startswith('the segmenter never finds c on the photos either') for n in notes)
+    assert any(n.startswith('the segmenter never finds c on the real images either') for n in notes)
     assert any(n.startswith('no two objects of one class touch') for n in notes)
     assert figures_text(figures).split('IoU of c')[1].splitlines()[0].split() == ['0.000', '0.000', '–']
 

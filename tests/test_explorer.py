@@ -154,7 +154,7 @@ def test_a_refusal_on_the_page_is_an_error_message_and_changes_nothing():
     assert not explorer.status.refused
     explorer.strip.chosen = 7
     explorer.strip._handle_custom_msg({'type': 'chosen', 'index': 7}, [])
-    assert 'Look 7' in explorer.status.sentence and explorer.status.refused and explorer.strip.chosen == explorer._chosen()
+    assert 'Style 7' in explorer.status.sentence and explorer.status.refused and explorer.strip.chosen == explorer._chosen()
     explorer._recipe.value = [dict(name='a.json', type='', size=3, content=memoryview(b'\xff{]'), last_modified=datetime.now())]
     assert 'is no whole edit' in explorer.status.sentence and explorer.recipe == state and explorer._recipe.value == ()
 
@@ -257,5 +257,5 @@ def test_a_scene_without_an_image_and_a_class_without_styles():
     car = next(i for i in explorer.editor.objects if i // 1000 == 6)
     explorer.select(instance=car)
     assert 'has none of this class' in explorer.status.sentence and explorer.thumbnails == []
-    with pytest.raises(ValueError, match="no looks of class 'car'"): explorer.choose(0)
+    with pytest.raises(ValueError, match="no styles of class 'car'"): explorer.choose(0)
     assert not explorer.editor.done
