@@ -6,6 +6,7 @@ the worst frequency and axis counts. A grid of 1 says: none but what the targets
 import argparse
 import json
 import sys
+from pathlib import Path
 
 import torch
 
