@@ -1,6 +1,7 @@
 """The page "All names": every public name of the library, a line each, linked to where it is explained."""
 import ast
 import html
+import re
 import runpy
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,11 +54,27 @@ def all_names(lib=None):
     return found
 
 
+def line(name):
+    "A name as an item of a list."
+    doc = re.sub(r'`([^`]+)`', r'<code>\1</code>', html.escape(name.doc))
+    return f'<a href="{html.escape(name.href)}"><code>{html.escape(name.name)}</code></a>{doc}'
+
+
+def items(names):
+    "Functions and classes, a line each; the methods of a class are folded under it."
+    methods = {}
+    for n in names:
+        if '.' in n.name: methods.setdefault(n.name.rpartition('.')[0], []).append(n)
+    tops = {n.name: n for n in names if '.' not in n.name}
+    for owner in dict.fromkeys([*tops, *methods]):
+        mine = methods.get(owner, [])
+        folded = f'<details><summary>{len(mine)} method{"s" * (len(mine) > 1)}</summary><ul>{"".join(f"<li>{line(n)}</li>" for n in mine)}</ul></details>' if mine else ''
+        yield f'<li>{line(tops[owner]) if owner in tops else f"<code>{html.escape(owner)}</code>"}{folded}</li>'
+
+
 def page(names):
     "The page's Markdown."
-    lines = ['---', 'title: All names', 'description: The whole library, a line each', 'toc-depth: 2', '---', '']
+    lines = ['---', 'title: All names', 'description: The whole library, a line each', 'toc-depth: 2', 'search: false', '---', '']
     for module in dict.fromkeys(n.module for n in names):
-        rows = [f'<li{" class=method" if "." in n.name else ""}><a href="{html.escape(n.href)}"><code>{html.escape(n.name)}</code></a> {html.escape(n.doc)}</li>'
-                for n in names if n.module == module]
-        lines += [f'## {module}', '', '```{=html}', '<ul class="names">', *rows, '</ul>', '```', '']
+        lines += [f'## {module}', '', '```{=html}', '<ul class="names">', *items([n for n in names if n.module == module]), '</ul>', '```', '']
     return '\n'.join(lines)

@@ -35,6 +35,9 @@ EXPORTED = '#| code-fold: show\n#| code-summary: "Exported source"\n' # what nbd
 FOLDED = '#| code-fold: true\n#| code-summary: "Source"\n'
 CODE_LINK = re.compile(r'(<a href=")([^"#]*)#([^"]+)("[^>]*>\s*<code>([^<]+)</code>)')
 SEARCH_BOX = re.compile(r'<div class="smalldocs-search"(.*?)smalldocs-search-results', re.S)
+TOOLBAR = re.compile(r'(<button class="navbar-toggler".*?)(<div class="quarto-navbar-tools">.*?</div></div></div>)', re.S)
+NOTEBOOK_LINK = re.compile(r'(<a\b[^>]*\bhref=")(?![a-z]+:)([^"#]+)\.ipynb(["#])')
+FONT_ELSEWHERE = re.compile(r'@import url\(https?:[^)]*\);?')
 FUSE = re.compile(r'<script src="[^"]*fuse\.min\.js"></script>')
 
 smalldocs.highlight.css_class = cache(smalldocs.highlight.css_class) # asked 200,000 times for a few hundred tokens
@@ -135,8 +138,8 @@ def configure(folder):
     quarto.write_text(yaml.safe_dump(content, sort_keys=False), encoding='utf-8')
 
 
-def mend_name_links(pages, folder):
-    "A link to a name that has no place of its own leads to its class, or to the page."
+def mend_links(pages, folder):
+    "A link to a name that has no place of its own leads to its class, or to the page; one to a notebook, written in HTML, to its page."
     for name, page in pages.items():
         def mend(m):
             target = os.path.normpath((Path(name).parent/m[2]).as_posix()) if m[2] else name
@@ -145,16 +148,17 @@ def mend_name_links(pages, folder):
             while place and place not in pages[target].ids: place = place.rpartition('.')[0]
             return m[1] + m[2] + ('#' + place if place else '') + m[4]
         path = folder/name
-        path.write_text(CODE_LINK.sub(mend, path.read_text(encoding='utf-8')), encoding='utf-8')
+        text = NOTEBOOK_LINK.sub(r'\1\2.html\3', path.read_text(encoding='utf-8'))
+        path.write_text(CODE_LINK.sub(mend, text), encoding='utf-8')
 
 
 def add_search(folder, names):
-    "Our own search in place of smalldocs' one, which matches parts of words."
+    "Our own search in place of smalldocs' one, which matches parts of words; in sight on a phone too."
     search_index.write(folder, names)
     shutil.copy(HERE/'site/search.js', folder/'site_libs/search.js')
     shutil.rmtree(folder/'site_libs/fuse')
     for path in folder.rglob('*.html'):
-        text = FUSE.sub('', SEARCH_BOX.sub(r'<div class="site-search"\1site-search-results', path.read_text(encoding='utf-8')))
+        text = FUSE.sub('', TOOLBAR.sub(r'\2\1', SEARCH_BOX.sub(r'<div class="site-search"\1site-search-results', path.read_text(encoding='utf-8'))))
         script = f'<script src="{Path(os.path.relpath(folder/"site_libs/search.js", path.parent)).as_posix()}" defer></script>'
         path.write_text(text.replace('</head>', script + '</head>', 1), encoding='utf-8')
 
@@ -185,6 +189,11 @@ def serve_katex_beside(site):
             page.write_text(html.replace(KATEX, Path(os.path.relpath(katex, page.parent)).as_posix()), encoding='utf-8')
 
 
+def drop_fonts(site):
+    "Themes ask other machines for their fonts; the pages use the reader's own."
+    for path in (site/'site_libs/themes').rglob('*.css'): path.write_text(FONT_ELSEWHERE.sub('', path.read_text(encoding='utf-8')), encoding='utf-8')
+
+
 def copy_pictures(prepared, site):
     "The pictures that `prepare` took out of the notebooks, beside the pages that show them."
     for folder in prepared.rglob('*_files'):
@@ -204,8 +213,9 @@ def build_docs():
     layout.SiteNav.order = neighbours_within(groups)
     site = build(prepared, quiet=True)
     copy_pictures(prepared, site.out)
-    mend_name_links(links.pages(site.out), site.out)
+    mend_links(links.pages(site.out), site.out)
     add_search(site.out, names)
+    drop_fonts(site.out)
     serve_katex_beside(site.out)
     shutil.rmtree(cfg.doc_path, ignore_errors=True)
     shutil.move(site.out, cfg.doc_path)

@@ -2,7 +2,7 @@
 (() => {
 'use strict';
 
-const SPELLING = {color: 'colour', colors: 'colour', gray: 'grey', normalization: 'normalisation', normalise: 'normalise', normalize: 'normalise'};
+const SPELLING = new Map([['color', 'colour'], ['colors', 'colour'], ['gray', 'grey'], ['normalization', 'normalisation'], ['normalize', 'normalise']]);
 const PREFIX_LENGTH = 4, PREFIX_WEIGHT = 0.3, K = 1.5;
 
 // "PatchDiscriminators" is read as patch, discriminator; "instance_maps" as instance, map
@@ -11,7 +11,7 @@ function words(text) {
   return (apart.match(/[\p{L}\p{N}]+/gu) || []).map(stem);
 }
 function stem(word) {
-  word = SPELLING[word] || word;
+  word = SPELLING.get(word) || word;
   return word.length > 3 && word.endsWith('s') && !/(ss|us|is)$/.test(word) ? word.slice(0, -1) : word;
 }
 
