@@ -1,4 +1,8 @@
-"""Builds the site into _docs/ without Quarto: nbdev prepares the notebooks, smalldocs renders them."""
+"""Builds the site into _docs/ without Quarto: nbdev prepares the notebooks, smalldocs renders them, and what both lack is added here.
+
+Pages follow nbs/sidebar.yml: each of its sections is a folder of the site with its own previous and next page."""
+import html
+import json
 import os
 import re
 import shutil
@@ -6,22 +10,157 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from functools import cache
 from pathlib import Path
+import smalldocs.highlight
+import yaml
 from nbdev.config import get_config
 from nbdev.quarto import refresh_quarto_yml
 from nbdev.serve import proc_nbs
+from smalldocs import layout
 from smalldocs.layout import KATEX
 from smalldocs.site import build
+import alt_text
+import colab
+import links
+import search_index
+from all_names import all_names, page as names_page
 
+HERE = Path(__file__).parent
 NUMBERED = re.compile(r'\b\d+[a-z]*_(?=[\w.]+\.ipynb)')
+NAMES_PAGE = 'names.md'
+DOORS = 'Learn', 'Use', 'Play'
+TABLE = re.compile(r'(?:^\|.*\|[ \t]*\n?){3,}', re.M)
+EXPORTED = '#| code-fold: show\n#| code-summary: "Exported source"\n' # what nbdev writes over exported code
+FOLDED = '#| code-fold: true\n#| code-summary: "Source"\n'
+CODE_LINK = re.compile(r'(<a href=")([^"#]*)#([^"]+)("[^>]*>\s*<code>([^<]+)</code>)')
+SEARCH_BOX = re.compile(r'<div class="smalldocs-search"(.*?)smalldocs-search-results', re.S)
+TOOLBAR = re.compile(r'(<button class="navbar-toggler".*?)(<div class="quarto-navbar-tools">.*?</div></div></div>)', re.S)
+NOTEBOOK_LINK = re.compile(r'(<a\b[^>]*\bhref=")(?![a-z]+:)([^"#]+)\.ipynb(["#])')
+FONT_ELSEWHERE = re.compile(r'@import url\(https?:[^)]*\);?')
+FUSE = re.compile(r'<script src="[^"]*fuse\.min\.js"></script>')
+
+smalldocs.highlight.css_class = cache(smalldocs.highlight.css_class) # asked 200,000 times for a few hundred tokens
 
 
 def link_pages(folder, online):
-    "00_core.ipynb becomes core.ipynb, in names and in links, and nbdev's links to the `online` site lead to pages of this one."
+    "00_core.ipynb becomes core.ipynb, in names and in links, and nbdev's links to the `online` site lead to pages of this one. Old path by new."
+    renamed = {}
     for path in [*folder.rglob('*.ipynb'), folder/'sidebar.yml']:
         text = NUMBERED.sub('', path.read_text(encoding='utf-8'))
         path.write_text(text.replace(f']({online}/', '](/'), encoding='utf-8')
-        path.rename(path.with_name(NUMBERED.sub('', path.name)))
+        new = path.with_name(NUMBERED.sub('', path.name))
+        if new != path and new.exists(): sys.exit(f'{path.relative_to(folder)} and another page are both called {new.name} on the site: rename one.')
+        path.rename(new)
+        renamed[new.relative_to(folder).as_posix()] = path.relative_to(folder).as_posix()
+    return renamed
+
+
+def entries(contents):
+    "The pages of a part of the sidebar, in order."
+    for entry in contents:
+        if isinstance(entry, str): yield entry
+        elif 'contents' in entry: yield from entries(entry['contents'])
+        elif 'href' in entry: yield entry['href']
+
+
+def folders(sidebar):
+    "The pages of each top-level section of a sidebar.yml; pages outside one stand alone."
+    contents = yaml.safe_load(sidebar.read_text(encoding='utf-8'))['website']['sidebar']['contents']
+    return [list(entries([entry])) for entry in contents]
+
+
+def neighbours_within(groups):
+    "Previous and next stay within a folder: a new order of pages for smalldocs."
+    folder_of = {page: group for group in groups for page in group}
+    whole = layout.SiteNav.order
+    def order(self, page):
+        here = folder_of.get(str(page.src), [])
+        return [p for p in whole(self, page) if str(p.src) in here]
+    return order
+
+
+def doors(markdown):
+    "A table headed Learn, Use, Play becomes three doors, a column each; other Markdown stays."
+    def row(line): return [cell.strip() for cell in re.split(r'(?<!\\)\|', line.strip().strip('|'))]
+    def cards(m):
+        heads, _, *rows = map(row, m[0].strip().splitlines())
+        if tuple(re.sub(r'[^\w ]', '', h).strip().capitalize() for h in heads) != DOORS: return m[0]
+        columns = zip(heads, *rows)
+        door = lambda head, *cells: f'::: {{.door}}\n### {head.strip("*")}\n\n' + '\n\n'.join(cells) + '\n:::\n'
+        return '\n:::: {.doors}\n' + '\n'.join(door(*column) for column in columns) + '::::\n'
+    return TABLE.sub(cards, markdown)
+
+
+def fold_source(nb):
+    "Exported code is folded; a cell that says `#| code-fold: show` itself stays open."
+    for cell in nb['cells']:
+        source = ''.join(cell['source'])
+        if cell['cell_type'] == 'code' and source.startswith(EXPORTED): cell['source'] = FOLDED + source.removeprefix(EXPORTED)
+
+
+def page_links(page):
+    "The line under the title: the badge of Colab, and the notebook."
+    cfg = get_config()
+    notebook = f'{cfg.git_url}/blob/{cfg.branch}/{cfg.nbs_path.name}/{page}'
+    return dict(cell_type='markdown', metadata={}, source='```{=html}\n<p class="page-links">'
+        f'<a class="colab-badge" href="{colab.badge_url(page)}"><span>Open in</span><span>Colab</span></a> <a href="{notebook}">Notebook on GitHub</a></p>\n```\n')
+
+
+def prepare(folder, renamed):
+    "Changes the prepared notebooks before they are rendered."
+    for path in folder.rglob('*.ipynb'):
+        page = path.relative_to(folder)
+        nb = json.loads(path.read_text(encoding='utf-8'))
+        for cell in nb['cells']: cell['source'] = ''.join(cell['source'])
+        fold_source(nb)
+        def write(name, content):
+            (path.parent/name).parent.mkdir(exist_ok=True)
+            (path.parent/name).write_bytes(content)
+        alt_text.describe(nb, path.stem, write)
+        if page.as_posix() == 'index.ipynb':
+            for cell in nb['cells']:
+                if cell['cell_type'] == 'markdown': cell['source'] = doors(cell['source'])
+        first = 1 if nb['cells'] and nb['cells'][0]['cell_type'] == 'raw' else 0
+        nb['cells'].insert(first, page_links(renamed[page.as_posix()]))
+        path.write_text(json.dumps(nb), encoding='utf-8')
+
+
+def configure(folder):
+    "Puts the page of all names into the sidebar and the bar at the top."
+    sidebar, quarto = folder/'sidebar.yml', folder/'_quarto.yml'
+    content = yaml.safe_load(sidebar.read_text(encoding='utf-8'))
+    entry = {'text': 'All names', 'href': NAMES_PAGE}
+    content['website']['sidebar']['contents'].append(entry)
+    sidebar.write_text(yaml.safe_dump(content, sort_keys=False), encoding='utf-8')
+    content = yaml.safe_load(quarto.read_text(encoding='utf-8'))
+    content['website']['navbar']['left'] = [*content['website']['navbar'].get('left', []), entry]
+    quarto.write_text(yaml.safe_dump(content, sort_keys=False), encoding='utf-8')
+
+
+def mend_links(pages, folder):
+    "A link to a name that has no place of its own leads to its class, or to the page; one to a notebook, written in HTML, to its page."
+    for name, page in pages.items():
+        def mend(m):
+            target = os.path.normpath((Path(name).parent/m[2]).as_posix()) if m[2] else name
+            place, label = m[3], html.unescape(m[5]).strip('()')
+            if target not in pages or place.split('.')[-1] != label.lower().split('.')[-1]: return m[0]
+            while place and place not in pages[target].ids: place = place.rpartition('.')[0]
+            return m[1] + m[2] + ('#' + place if place else '') + m[4]
+        path = folder/name
+        text = NOTEBOOK_LINK.sub(r'\1\2.html\3', path.read_text(encoding='utf-8'))
+        path.write_text(CODE_LINK.sub(mend, text), encoding='utf-8')
+
+
+def add_search(folder, names):
+    "Our own search in place of smalldocs' one, which matches parts of words; in sight on a phone too."
+    search_index.write(folder, names)
+    shutil.copy(HERE/'site/search.js', folder/'site_libs/search.js')
+    shutil.rmtree(folder/'site_libs/fuse')
+    for path in folder.rglob('*.html'):
+        text = FUSE.sub('', TOOLBAR.sub(r'\2\1', SEARCH_BOX.sub(r'<div class="site-search"\1site-search-results', path.read_text(encoding='utf-8'))))
+        script = f'<script src="{Path(os.path.relpath(folder/"site_libs/search.js", path.parent)).as_posix()}" defer></script>'
+        path.write_text(text.replace('</head>', script + '</head>', 1), encoding='utf-8')
 
 
 def fetch_katex(folder):
@@ -50,17 +189,39 @@ def serve_katex_beside(site):
             page.write_text(html.replace(KATEX, Path(os.path.relpath(katex, page.parent)).as_posix()), encoding='utf-8')
 
 
+def drop_fonts(site):
+    "Themes ask other machines for their fonts; the pages use the reader's own."
+    for path in (site/'site_libs/themes').rglob('*.css'): path.write_text(FONT_ELSEWHERE.sub('', path.read_text(encoding='utf-8')), encoding='utf-8')
+
+
+def copy_pictures(prepared, site):
+    "The pictures that `prepare` took out of the notebooks, beside the pages that show them."
+    for folder in prepared.rglob('*_files'):
+        if site not in folder.parents: shutil.copytree(folder, site/folder.relative_to(prepared), dirs_exist_ok=True)
+
+
 def build_docs():
     cfg = get_config()
     refresh_quarto_yml()
     prepared = proc_nbs(force=True, n_workers=0)
-    link_pages(prepared, online=cfg.doc_host + cfg.doc_baseurl)
+    renamed = link_pages(prepared, online=cfg.doc_host + cfg.doc_baseurl)
+    names = all_names()
+    (prepared/NAMES_PAGE).write_text(names_page(names), encoding='utf-8')
+    groups = folders(prepared/'sidebar.yml')
+    configure(prepared)
+    prepare(prepared, renamed)
+    layout.SiteNav.order = neighbours_within(groups)
     site = build(prepared, quiet=True)
+    copy_pictures(prepared, site.out)
+    mend_links(links.pages(site.out), site.out)
+    add_search(site.out, names)
+    drop_fonts(site.out)
     serve_katex_beside(site.out)
     shutil.rmtree(cfg.doc_path, ignore_errors=True)
     shutil.move(site.out, cfg.doc_path)
     print(f'The site is at {(cfg.doc_path/"index.html").relative_to(Path.cwd())}')
     broken = [w for w in site.warnings if 'broken' in w] # the others tell of Quarto's options that this builder has no use for
+    broken += links.broken_links(cfg.doc_path)
     if broken: sys.exit('\n'.join(broken))
 
 
