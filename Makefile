@@ -28,7 +28,7 @@ lab: $(READY)
 	$(BIN)/jupyter lab nbs
 
 app: $(READY)
-	cd nbs/apps && JUPYTER_PATH=$$PWD $(CURDIR)/$(BIN)/voila .
+	cd nbs/apps/pages && JUPYTER_PATH=$$PWD $(CURDIR)/$(BIN)/voila .
 
 bench: $(READY)
 	$(BIN)/python benchmarks/speed.py
@@ -47,6 +47,7 @@ clean: $(READY)
 
 export: $(READY)
 	$(BIN)/nbdev_export
+	$(BIN)/python tools/packages.py
 
 $(READY): settings.ini setup.py
 	@echo 'Setting up .venv: a few minutes and about 6 GB, most of it PyTorch.'

@@ -27,7 +27,7 @@ setup(
         'Topic :: Scientific/Engineering :: Image Processing',
     ],
     packages=find_packages(include=[cfg['lib_path'], cfg['lib_path'] + '.*']),
-    package_data={cfg['lib_path']: ['street/*']}, # the street model
+    package_data={cfg['lib_path']: ['pretrained/*/*', 'apps/web/*']}, # models that ship; what runs in the browser
     python_requires='>=' + cfg['min_python'],
     install_requires=cfg['requirements'].split(),
     extras_require={'widgets': cfg['widgets_requirements'].split(), 'distributed': cfg['distributed_requirements'].split(), 'dev': cfg['dev_requirements'].split() + cfg['widgets_requirements'].split()},

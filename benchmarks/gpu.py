@@ -19,14 +19,14 @@ ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT/'benchmarks'), str(ROOT)]
 import recipe
 from fastai.callback.core import CancelBatchException
-from pix2pixhd_nb.budget import _vgg
-from pix2pixhd_nb.boundaries import instance_boundaries
+from pix2pixhd_nb.training.cost import _vgg
+from pix2pixhd_nb.models.boundaries import instance_boundaries
 from pix2pixhd_nb.core import LabelSpace, one_hot
-from pix2pixhd_nb.models.blocks import recompute_blocks
-from pix2pixhd_nb.pipeline import Pix2PixHD
-from pix2pixhd_nb.pooling import instance_mean, instance_vectors
-from pix2pixhd_nb.recorded_training import GraphedTraining
-from pix2pixhd_nb.training import pix2pixhd_networks
+from pix2pixhd_nb.models.activation_checkpointing import recompute_blocks
+from pix2pixhd_nb.synthesis.pipeline import Pix2PixHD
+from pix2pixhd_nb.models.pooling import instance_mean, instance_vectors
+from pix2pixhd_nb.training.cuda_graphs import GraphedTraining
+from pix2pixhd_nb.training.learner import pix2pixhd_networks
 from speed import DEVICE, FULL, N, Ours, copy_weights, machine, objects, scene, seconds, turns, wait
 
 SIZE = (512, 1024)
@@ -196,7 +196,7 @@ def generating(rounds):
 FIRST = '''
 import time, sys; start = time.perf_counter()
 import torch
-from pix2pixhd_nb.pipeline import Pix2PixHD
+from pix2pixhd_nb.synthesis.pipeline import Pix2PixHD
 from pix2pixhd_nb.data.toy import draw_scene
 imported = time.perf_counter()
 street = draw_scene(0, (int(sys.argv[2]), 2 * int(sys.argv[2])))

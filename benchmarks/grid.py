@@ -10,13 +10,14 @@ from pathlib import Path
 
 import torch
 
-from pix2pixhd_nb.cli import DEMO, ScenesInMemory
+from pix2pixhd_nb.commands.demo import DEMO
+from pix2pixhd_nb.data.memory_scenes import ScenesInMemory
 from pix2pixhd_nb.core import from_pil, to_pil
-from pix2pixhd_nb.data.datasets import open_dataset
+from pix2pixhd_nb.data.layouts import open_dataset
 from pix2pixhd_nb.data.loaders import resize
-from pix2pixhd_nb.data.toy import ToyScenes
-from pix2pixhd_nb.pipeline import Pix2PixHD
-from pix2pixhd_nb.realism import realism, squeezenet_features
+from pix2pixhd_nb.data.toy import SyntheticScenes
+from pix2pixhd_nb.synthesis.pipeline import Pix2PixHD
+from pix2pixhd_nb.evaluation.distances import realism, squeezenet_features
 
 FREQUENCIES = 1/4, 3/8, 1/2
 GREY = torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)
@@ -57,7 +58,7 @@ def main():
     parser.add_argument('--weights', help='file of SqueezeNet 1.1 weights, for the kernel distance')
     parser.add_argument('--out', type=Path, help='file for the figures, as JSON')
     args = parser.parse_args()
-    scenes = open_dataset(args.data, args.split, need_images=True) if args.data else ToyScenes(DEMO['n_held_out'], DEMO['size'], seed=1)
+    scenes = open_dataset(args.data, args.split, need_images=True) if args.data else SyntheticScenes(DEMO['n_held_out'], DEMO['size'], seed=1)
     scenes, pipe, size = ScenesInMemory(scenes), Pix2PixHD.load(args.model), tuple(args.size or ())
     maps = lambda s: [resize(x, size) if size else x for x in (s.label_map, s.instance_map)]
     targets = [resize(s.image, size) if size else s.image for s in scenes]

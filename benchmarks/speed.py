@@ -23,20 +23,21 @@ sys.path.insert(0, str(ROOT/'benchmarks'))
 import recipe
 from fastai.callback.core import Callback
 from fastprogress import fastprogress
-from pix2pixhd_nb.boundaries import instance_boundaries
+from pix2pixhd_nb.models.boundaries import instance_boundaries
 from pix2pixhd_nb.core import one_hot
 from pix2pixhd_nb.data.loaders import scene_dataloaders
-from pix2pixhd_nb.data.toy import LABEL_SPACE, ToyScenes, draw_scene
-from pix2pixhd_nb.pooling import instance_mean
-from pix2pixhd_nb.budget import bytes_needed, rehearse
-from pix2pixhd_nb.distributed import distribute
-from pix2pixhd_nb.ranks import join_ranks, rank, world_size
-from pix2pixhd_nb.styles import StyleBook, measure_features
-from pix2pixhd_nb.training import GAN, GANOptimizer, GANTraining, LossPair, pix2pixhd_learner, pix2pixhd_networks
-from pix2pixhd_nb.models.blocks import ConditionConv2d, ImageConv2d, mark_classes
-from pix2pixhd_nb.losses import FeatureMatchingLoss, discriminator_losses
-from pix2pixhd_nb.pipeline import Pix2PixHD
-from pix2pixhd_nb.planning import keep_freed_memory
+from pix2pixhd_nb.data.toy import LABEL_SPACE, SyntheticScenes, draw_scene
+from pix2pixhd_nb.models.pooling import instance_mean
+from pix2pixhd_nb.training.cost import bytes_needed, rehearse
+from pix2pixhd_nb.training.distributed import distribute
+from pix2pixhd_nb.engine.distributed import join_ranks, rank, world_size
+from pix2pixhd_nb.synthesis.styles import StyleBook, measure_features
+from pix2pixhd_nb.training.step import GAN, GANOptimizer, GANTraining, LossPair
+from pix2pixhd_nb.training.learner import pix2pixhd_learner, pix2pixhd_networks
+from pix2pixhd_nb.models.condition_conv import ConditionConv2d, ImageConv2d, mark_classes
+from pix2pixhd_nb.training.losses import FeatureMatchingLoss, discriminator_losses
+from pix2pixhd_nb.synthesis.pipeline import Pix2PixHD
+from pix2pixhd_nb.engine.memory import keep_freed_memory
 
 DEVICE = 'cuda' if torch.cuda.is_available() else 'cpu'
 N = 35 # classes, as in Cityscapes; the synthetic scenes have fewer, and leave the other channels empty
@@ -111,7 +112,7 @@ class Ours:
         g_loss = self.training.losses(fake, real)
         g_losses, d_losses = self.training.g_losses, self.training.d_losses
         if 'shared pass' in self.without:
-            real_out, fake_out = self.gan.judge(real), self.gan.judge(fake.detach())
+            real_out, fake_out = self.gan.discriminate(real), self.gan.discriminate(fake.detach())
             with self.gan.autocast(): d_losses = discriminator_losses(fake_out, real_out, self.training.gan_loss)
         named, pair = {k: v.detach() for k, v in (g_losses | d_losses).items()}, LossPair(g_loss, sum(d_losses.values()) / 2, self.opt)
         if 'memory let go' not in self.without: g_loss = g_losses = d_losses = fake = self.training.g_losses = self.training.d_losses = None
@@ -378,9 +379,9 @@ def plan_worker(name):
 def loader(rounds):
     "A batch of one scene at 512x256, cut, flipped and collated: from PNG and JPEG files, and from scenes that were decoded once and kept."
     from tempfile import TemporaryDirectory
-    from pix2pixhd_nb.data.datasets import open_dataset, save_scenes
+    from pix2pixhd_nb.data.layouts import open_dataset, save_scenes
     with TemporaryDirectory() as folder:
-        save_scenes(ToyScenes(16, size=(256, 512)), folder, LABEL_SPACE, 'train')
+        save_scenes(SyntheticScenes(16, size=(256, 512)), folder, LABEL_SPACE, 'train')
         files = open_dataset(folder, 'train')
         class Kept(list): label_space = files.label_space
         loaders = {name: scene_dataloaders(scenes, scenes, bs=1, seed=0) for name, scenes in (('ours, from files', files), ('ours, decoded once', Kept(files[i] for i in range(len(files)))))}
@@ -390,8 +391,8 @@ def loader(rounds):
 def imports(rounds):
     "Start-up: importing torch alone, and with a module of this library."
     def run(code): return lambda: subprocess.run([sys.executable, '-c', code], check=True, cwd=ROOT)
-    return turns(rounds, **{'torch alone': run('import torch'), 'torch and boundaries': run('import torch, pix2pixhd_nb.boundaries'),
-                            'torch and pipeline': run('import torch, pix2pixhd_nb.pipeline'), 'torch and training': run('import torch, pix2pixhd_nb.training')})
+    return turns(rounds, **{'torch alone': run('import torch'), 'torch and boundaries': run('import torch, pix2pixhd_nb.models.boundaries'),
+                            'torch and pipeline': run('import torch, pix2pixhd_nb.synthesis.pipeline'), 'torch and training': run('import torch, pix2pixhd_nb.training.learner')})
 
 PARTS = dict(step=(step, 9), means=(means, 3), generating=(generating, 7), pooling=(pooling, 7), boundaries=(boundaries, 7), one_hot=(one_hots, 7), first_layer=(first_layer, 5), style_book=(style_book, 3), growth=(growth, 3), memory=(memory, 1), loader=(loader, 3), imports=(imports, 5))
 

@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from scipy.ndimage import binary_dilation
 from sklearn.metrics import adjusted_rand_score
-from pix2pixhd_nb.cli import size_of
+from pix2pixhd_nb.commands.main import size_of
 from pix2pixhd_nb.core import from_pil, to_pil
-from pix2pixhd_nb.data.toy import LABEL_SPACE, STYLES, ToyScenes
-from pix2pixhd_nb.pipeline import Pix2PixHD
-from pix2pixhd_nb.pooling import instance_vectors
-from pix2pixhd_nb.styles import StyleBook, cluster, measure_features
+from pix2pixhd_nb.data.toy import LABEL_SPACE, STYLES, SyntheticScenes
+from pix2pixhd_nb.synthesis.pipeline import Pix2PixHD
+from pix2pixhd_nb.models.pooling import instance_vectors
+from pix2pixhd_nb.synthesis.styles import StyleBook, cluster, measure_features
 
 MIN_SHARE = 0.001 # objects that cover less of the picture are left out
 
@@ -65,13 +65,13 @@ def restyle(model, scene, looks, base, c, known, rng):
 
 def measure(model, size, n_train, n_held_out):
     "All figures, class by class."
-    scenes, rng = list(ToyScenes(n_train, size, seed=100)), np.random.default_rng(0)
+    scenes, rng = list(SyntheticScenes(n_train, size, seed=100)), np.random.default_rng(0)
     table = measure_features(model.synthesizer, scenes)
     table = table[table.share >= MIN_SHARE]
     model.style_book = StyleBook.fit(table, LABEL_SPACE)
     known = learn_meanings(model.style_book, table, true_styles(table, scenes), mean_colours(table, scenes))
     restyles = {c: [] for c in known}
-    for scene in ToyScenes(n_held_out, size, seed=101):
+    for scene in SyntheticScenes(n_held_out, size, seed=101):
         looks = model.looks_of(to_pil(scene.image), scene.label_map, scene.instance_map)
         base = from_pil(model.predict(scene.label_map, scene.instance_map, looks=looks))
         for c in known: restyles[c].append(restyle(model, scene, looks, base, c, known, rng))

@@ -20,25 +20,26 @@ from fastprogress import fastprogress
 from fastcore.basics import patch
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT/'benchmarks')]
-from pix2pixhd_nb.checkpoints import Checkpoint, Stopped, latest_checkpoint
-from pix2pixhd_nb.cli import ScenesInMemory
-from pix2pixhd_nb.competitors import crn_learner, pix2pix_learner
+from pix2pixhd_nb.training.checkpoints import Checkpoint, Stopped, latest_checkpoint
+from pix2pixhd_nb.data.memory_scenes import ScenesInMemory
+from pix2pixhd_nb.training.baselines import crn_learner, pix2pix_learner
 from pix2pixhd_nb.core import from_pil, to_pil
-from pix2pixhd_nb.data.datasets import open_dataset
+from pix2pixhd_nb.data.layouts import open_dataset
 from pix2pixhd_nb.data.loaders import resize, scene_dataloaders
-from pix2pixhd_nb.data.toy import ToyScenes
-from pix2pixhd_nb.edges import compare_edges
-from pix2pixhd_nb.evaluation import compare_to_oracle, train_segmenter
-from pix2pixhd_nb.losses import PerceptualLoss
+from pix2pixhd_nb.data.toy import SyntheticScenes
+from pix2pixhd_nb.evaluation.touching import compare_edges
+from pix2pixhd_nb.evaluation.scores import compare_to_oracle, train_segmenter
+from pix2pixhd_nb.training.losses import PerceptualLoss
 from pix2pixhd_nb.models.baselines import CascadedRefinementNetwork, UNet
-from pix2pixhd_nb.models.synthesis import Synthesizer
-from pix2pixhd_nb.pipeline import Pix2PixHD
-from pix2pixhd_nb.realism import segmenter_features, squeezenet_features
-from pix2pixhd_nb.report import described, jsonable
-from pix2pixhd_nb.segmenters import load_segmenter, photo_segmenter, save_segmenter
-from pix2pixhd_nb.style_scores import colour_faithfulness, diversity
-from pix2pixhd_nb.styles import StyleBook, looks_of, measure_features
-from pix2pixhd_nb.training import fastest_precision, grow_learner, pix2pixhd_learner
+from pix2pixhd_nb.models.synthesizer import Synthesizer
+from pix2pixhd_nb.synthesis.pipeline import Pix2PixHD
+from pix2pixhd_nb.evaluation.distances import segmenter_features, squeezenet_features
+from pix2pixhd_nb.evaluation.report import described, jsonable
+from pix2pixhd_nb.evaluation.segmenters import load_segmenter, photo_segmenter, save_segmenter
+from pix2pixhd_nb.evaluation.diversity import colour_faithfulness, diversity
+from pix2pixhd_nb.synthesis.styles import StyleBook, looks_of, measure_features
+from pix2pixhd_nb.training.learner import fastest_precision, pix2pixhd_learner
+from pix2pixhd_nb.training.coarse_to_fine import grow_learner
 from rows import RUNS, SCALES, TABLES
 from tables_page import side_by_side
 
@@ -77,7 +78,7 @@ class Bench:
         self.vgg, self.squeezenet, self.folder = vgg, squeezenet, folder
 
     def scenes(self, split, n, seed):
-        if self.data == 'drawn': return ScenesInMemory(ToyScenes(n, size=self.settings['size'], seed=seed))
+        if self.data == 'drawn': return ScenesInMemory(SyntheticScenes(n, size=self.settings['size'], seed=seed))
         photos = open_dataset(self.folder, 'val' if split == 'test' and (Path(self.folder)/'val').is_dir() else split)
         shrunk = lambda x, by=self.settings.get('shrink', 1): x if x is None or by == 1 else resize(x, (x.shape[-2] // by, x.shape[-1] // by))
         return gathered([type(s)(*map(shrunk, (s.label_map, s.instance_map, s.image)), s.name) for s in (photos[i] for i in range(len(photos))[:n])], photos.label_space)

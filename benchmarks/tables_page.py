@@ -7,7 +7,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 sys.path[:0] = [str(p) for p in Path(__file__).resolve().parents[:2]]
 from pix2pixhd_nb.core import colorize, to_pil
-from pix2pixhd_nb.data.toy import ToyScenes
+from pix2pixhd_nb.data.toy import SyntheticScenes
 from rows import CLAIMS, RUNS, SCALES, TABLES
 
 RESULTS = Path(__file__).resolve().parent/'results'/'tables'
@@ -71,7 +71,7 @@ def side_by_side(pictures):
 def scene_strips(scale, data):
     "Label maps and pictures of the first held-out scenes, where they are synthetic; photos are not ours to show."
     if data != 'drawn': return []
-    scenes = ToyScenes(4, size=SCALES[scale]['size'], seed=1)
+    scenes = SyntheticScenes(4, size=SCALES[scale]['size'], seed=1)
     return [('label map', side_by_side([to_pil(colorize(s.label_map, scenes.label_space)) for s in scenes])), ('target', side_by_side([to_pil(s.image) for s in scenes]))]
 
 

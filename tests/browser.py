@@ -24,7 +24,7 @@ os.environ.setdefault('PLAYWRIGHT_BROWSERS_PATH', '0') # a browser that playwrig
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parents[1]
-APPS = ROOT/'nbs/apps'
+APPS = ROOT/'nbs/apps/pages'
 NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
 FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
          '--disable-component-update', '--disable-sync', '--disable-extensions', '--force-color-profile=srgb']

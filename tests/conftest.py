@@ -32,7 +32,7 @@ def browser():
 
 @pytest.fixture(scope='module')
 def voila(browser):
-    "Voila, serving nbs/apps."
+    "Voila, serving nbs/apps/pages."
     with served() as voila: yield voila
 
 

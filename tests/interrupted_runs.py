@@ -16,16 +16,16 @@ import torch
 
 torch.set_num_threads(1) # before any work: a process with helper threads must not fork
 
-from pix2pixhd_nb.checkpoints import Checkpoint, checkpoints_in, latest_checkpoint, read_checkpoint  # noqa: E402
-from pix2pixhd_nb.data.loaders import scene_dataloaders  # noqa: E402
-from pix2pixhd_nb.data.toy import ToyScenes  # noqa: E402
-from pix2pixhd_nb.training import pix2pixhd_learner  # noqa: E402
+from pix2pixhd_nb.training.checkpoints import Checkpoint, checkpoints_in, latest_checkpoint, read_checkpoint # noqa: E402
+from pix2pixhd_nb.data.loaders import scene_dataloaders # noqa: E402
+from pix2pixhd_nb.data.toy import SyntheticScenes # noqa: E402
+from pix2pixhd_nb.training.learner import pix2pixhd_learner # noqa: E402
 
 EPOCHS, SCENES, KILLS = 10, 14, 20
 
-class Held(list): label_space = ToyScenes(1).label_space
+class Held(list): label_space = SyntheticScenes(1).label_space
 
-TRAIN, VALID = Held(ToyScenes(SCENES, size=(32, 64))), Held(ToyScenes(2, size=(32, 64), seed=1))
+TRAIN, VALID = Held(SyntheticScenes(SCENES, size=(32, 64))), Held(SyntheticScenes(2, size=(32, 64), seed=1))
 
 def learner(seed=0, workers=0, **networks):
     torch.manual_seed(seed)
@@ -118,7 +118,7 @@ def damage(path):
 def workers_agree(whole):
     "With two processes that read scenes, stopped by SIGTERM: are the weights still those of one process?"
     from fastai.callback.core import Callback
-    from pix2pixhd_nb.checkpoints import Stopped
+    from pix2pixhd_nb.training.checkpoints import Stopped
     class Ask(Callback):
         def after_batch(self):
             if self.training and len(self.gan_training.history) == 17: os.kill(os.getpid(), signal.SIGTERM)

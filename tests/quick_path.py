@@ -7,9 +7,9 @@ import numpy as np
 import pix2pixhd_nb
 from pix2pixhd_nb.core import to_pil
 from pix2pixhd_nb.data.loaders import scene_dataloaders
-from pix2pixhd_nb.data.toy import ToyScenes
-from pix2pixhd_nb.pipeline import Pix2PixHD
-from pix2pixhd_nb.training import pix2pixhd_learner
+from pix2pixhd_nb.data.toy import SyntheticScenes
+from pix2pixhd_nb.synthesis.pipeline import Pix2PixHD
+from pix2pixhd_nb.training.learner import pix2pixhd_learner
 
 PACKAGES = ['torch', 'torchvision', 'fastai', 'fastcore', 'plum-dispatch']
 TINY = dict(width=8, n_downsample=2, n_blocks=1, feature_channels=2, encoder_width=4, discriminator_width=8, n_scales=2)
@@ -22,7 +22,7 @@ def import_every_module():
 
 
 def train(epochs=2):
-    scenes, unseen = ToyScenes(4, size=(32, 64)), ToyScenes(2, size=(32, 64), seed=1)
+    scenes, unseen = SyntheticScenes(4, size=(32, 64)), SyntheticScenes(2, size=(32, 64), seed=1)
     learn = pix2pixhd_learner(scene_dataloaders(scenes, unseen, bs=2), **TINY)
     with learn.no_bar(): learn.fit_flat_linear(epochs // 2, epochs - epochs // 2)
     return learn, unseen[0]

@@ -4,7 +4,7 @@ import pytest
 from browser import Canvas, opened
 from scipy.ndimage import binary_dilation
 from pix2pixhd_nb.data.toy import LABEL_SPACE
-from pix2pixhd_nb.studio import picture_of_map
+from pix2pixhd_nb.apps.studio import picture_of_map
 
 SCREEN = dict(viewport=dict(width=1720, height=1100), has_touch=True) # wide enough for a picture at zoom 3
 CAR, PAVEMENT = LABEL_SPACE.id('car'), LABEL_SPACE.id('pavement')

@@ -13,10 +13,12 @@ import pytest
 import torch
 from PIL import Image
 from pix2pixhd_nb.core import LabelSpace, Scene
-from pix2pixhd_nb.data.datasets import (CamVid, Cityscapes, DatasetError, NYUv2, Pix2PixHDFolder, PlainFolder, connected_components,
-    open_dataset, read_ids, read_image, save_scenes, unpack_nyuv2)
+from pix2pixhd_nb.data.layouts import (
+    CamVid, Cityscapes, NYUv2, Pix2PixHDFolder, PlainFolder, open_dataset, save_scenes, unpack_nyuv2,
+)
+from pix2pixhd_nb.data.pictures import DatasetError, connected_components, read_ids, read_image
 from pix2pixhd_nb.data.doctor import examine
-from pix2pixhd_nb.data.toy import ToyScenes
+from pix2pixhd_nb.data.toy import SyntheticScenes
 
 SPACE = LabelSpace(['sky', 'road', 'car'], things=[False, False, True])
 REAL = ['camvid_256', 'facades_256', 'cityscapes_sample_512', 'cityscapes_sample_1024', 'cityscapes_sample_2048']
@@ -329,12 +331,12 @@ def test_nyu_v2_without_h5py_says_so(tmp_path, monkeypatch):
 
 
 def test_importing_the_datasets_stays_light():
-    code = 'import sys, pix2pixhd_nb.data.datasets, pix2pixhd_nb.data.doctor; print([m for m in ("fastai", "torchvision", "matplotlib", "scipy", "IPython") if m in sys.modules])'
+    code = 'import sys, pix2pixhd_nb.data.layouts, pix2pixhd_nb.data.doctor; print([m for m in ("fastai", "torchvision", "matplotlib", "scipy", "IPython") if m in sys.modules])'
     assert subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True).stdout.strip() == '[]'
 
 
 def test_synthetic_data_sets_of_different_seeds_share_no_scene():
-    train, held_out = ToyScenes(200, size=(32, 64)), ToyScenes(40, size=(32, 64), seed=1)
+    train, held_out = SyntheticScenes(200, size=(32, 64)), SyntheticScenes(40, size=(32, 64), seed=1)
     assert not set(train.names) & set(held_out.names)
     layouts = {scene.instance_map.numpy().tobytes() for scene in train}
     assert not any(scene.instance_map.numpy().tobytes() in layouts for scene in held_out)

@@ -9,10 +9,10 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
-from pix2pixhd_nb.checkpoints import checkpoints_in, latest_checkpoint
-from pix2pixhd_nb.data.datasets import save_scenes
-from pix2pixhd_nb.data.toy import LABEL_SPACE, ToyScenes
-from pix2pixhd_nb.pipeline import Pix2PixHD
+from pix2pixhd_nb.training.checkpoints import checkpoints_in, latest_checkpoint
+from pix2pixhd_nb.data.layouts import save_scenes
+from pix2pixhd_nb.data.toy import LABEL_SPACE, SyntheticScenes
+from pix2pixhd_nb.synthesis.pipeline import Pix2PixHD
 
 TORCHRUN = ['-m', 'torch.distributed.run', '--standalone', '--nproc_per_node', '2']
 TINY = '--epochs 2 --decay 2 --width 8 --downsample 2 --blocks 1 --discriminators 2 --discriminator-width 8'.split()
@@ -21,12 +21,12 @@ TINY = '--epochs 2 --decay 2 --width 8 --downsample 2 --blocks 1 --discriminator
 @pytest.fixture(scope='module')
 def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp('streets')
-    save_scenes(ToyScenes(14, size=(32, 64)), folder, LABEL_SPACE, 'train')
+    save_scenes(SyntheticScenes(14, size=(32, 64)), folder, LABEL_SPACE, 'train')
     return folder
 
 def command(launcher, data, model, *options):
     "A training on the command line; the process."
-    return subprocess.Popen([sys.executable, *launcher, '-m', 'pix2pixhd_nb.cli', 'train', data, model, *TINY, *options], env=os.environ | dict(OMP_NUM_THREADS='1'),
+    return subprocess.Popen([sys.executable, *launcher, '-m', 'pix2pixhd_nb.commands.main', 'train', data, model, *TINY, *options], env=os.environ | dict(OMP_NUM_THREADS='1'),
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 def done(process):
@@ -37,7 +37,7 @@ def alone(data, model, *options): return done(command([], data, model, *options)
 
 def ranks_of(process):
     "The two training processes below torchrun."
-    return [p for p in psutil.Process(process.pid).children(recursive=True) if 'pix2pixhd_nb.cli' in ' '.join(p.cmdline())]
+    return [p for p in psutil.Process(process.pid).children(recursive=True) if 'pix2pixhd_nb.commands.main' in ' '.join(p.cmdline())]
 
 def wait_for_checkpoint(model):
     start = time.time()
@@ -64,7 +64,7 @@ def test_two_ranks_train_with_an_enhancer_and_fill_one_style_book(data, tmp_path
     assert code == 0, said
     assert said.count('stage 1 of 3') == 1 # one rank speaks
     pipe = Pix2PixHD.load(tmp_path/'two')
-    scene = ToyScenes(1, size=(32, 64))[0]
+    scene = SyntheticScenes(1, size=(32, 64))[0]
     assert pipe.predict(scene.label_map, scene.instance_map).size == (64, 32)
     assert len(pipe.style_book.centres) # measured by both
 
@@ -95,7 +95,7 @@ def test_a_killed_rank_ends_all_with_a_sentence_and_two_go_on(data, reference, t
     assert close(history(tmp_path/'two'), reference)
 
 def test_too_few_scenes_for_the_ranks(tmp_path):
-    save_scenes(ToyScenes(2, size=(32, 64)), tmp_path/'data', LABEL_SPACE, 'train')
+    save_scenes(SyntheticScenes(2, size=(32, 64)), tmp_path/'data', LABEL_SPACE, 'train')
     code, said = done(command(TORCHRUN, tmp_path/'data', tmp_path/'model'))
     assert code and 'too few for 2 ranks' in said, said
 
@@ -113,15 +113,15 @@ from accelerate import notebook_launcher
 def train():
     import torch
     from pix2pixhd_nb.data.loaders import scene_dataloaders
-    from pix2pixhd_nb.data.toy import LABEL_SPACE, ToyScenes
-    from pix2pixhd_nb.distributed import distribute
-    from pix2pixhd_nb.ranks import gather, join_ranks, rank, world_size
-    from pix2pixhd_nb.training import pix2pixhd_learner
+    from pix2pixhd_nb.data.toy import LABEL_SPACE, SyntheticScenes
+    from pix2pixhd_nb.training.distributed import distribute
+    from pix2pixhd_nb.engine.distributed import gather, join_ranks, rank, world_size
+    from pix2pixhd_nb.training.learner import pix2pixhd_learner
 
     class Scenes(list): label_space = LABEL_SPACE
 
     join_ranks()
-    dls = scene_dataloaders(Scenes(ToyScenes(8, size=(32, 64))), Scenes(ToyScenes(3, size=(32, 64))), bs=1, device='cpu')
+    dls = scene_dataloaders(Scenes(SyntheticScenes(8, size=(32, 64))), Scenes(SyntheticScenes(3, size=(32, 64))), bs=1, device='cpu')
     learn = distribute(pix2pixhd_learner(dls, width=4, n_downsample=2, n_blocks=1, discriminator_width=4, n_scales=2, precision='bf16', channels_last=True))
     learn.fit_flat_linear(1, 1)
     sums = gather(sum(p.double().sum().item() for p in learn.model.parameters()))
@@ -143,12 +143,12 @@ SCORES = '''
 import json, sys
 import torch
 from pix2pixhd_nb.data.loaders import scene_dataloaders
-from pix2pixhd_nb.data.toy import LABEL_SPACE, ToyScenes
-from pix2pixhd_nb.distributed import distribute
-from pix2pixhd_nb.evaluation import Segmenter
-from pix2pixhd_nb.ranks import gather, join_ranks, leave_ranks, rank
-from pix2pixhd_nb.training import pix2pixhd_learner
-from pix2pixhd_nb.validation import DrawnScore, PhotoDistance
+from pix2pixhd_nb.data.toy import LABEL_SPACE, SyntheticScenes
+from pix2pixhd_nb.training.distributed import distribute
+from pix2pixhd_nb.evaluation.scores import Segmenter
+from pix2pixhd_nb.engine.distributed import gather, join_ranks, leave_ranks, rank
+from pix2pixhd_nb.training.learner import pix2pixhd_learner
+from pix2pixhd_nb.evaluation.validation import DrawnScore, PhotoDistance
 
 class Scenes(list): label_space = LABEL_SPACE
 
@@ -157,7 +157,7 @@ found = {}
 for n in (1, 3):   # with one scene, one of two ranks has none
     torch.manual_seed(0)
     segmenter = Segmenter(LABEL_SPACE.n_classes).eval()
-    dls = scene_dataloaders(Scenes(ToyScenes(4, size=(32, 64))), Scenes(ToyScenes(n, size=(32, 64), seed=1)), bs=1, device='cpu')
+    dls = scene_dataloaders(Scenes(SyntheticScenes(4, size=(32, 64))), Scenes(SyntheticScenes(n, size=(32, 64), seed=1)), bs=1, device='cpu')
     learn = distribute(pix2pixhd_learner(dls, width=4, n_downsample=2, n_blocks=1, discriminator_width=4, metrics=[DrawnScore(segmenter), DrawnScore(segmenter, 'accuracy'), PhotoDistance()]))
     with learn.no_bar(): learn.validate()
     found[n] = gather([m.value for m in learn.recorder.metrics[-3:]])

@@ -3,11 +3,12 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings, strategies as st
-from pix2pixhd_nb.data.toy import LABEL_SPACE, ToyScenes
-from pix2pixhd_nb.editing import SceneEditor, ShapeLibrary, class_of, stroke_mask
-from pix2pixhd_nb.styles import StyleBook
+from pix2pixhd_nb.data.toy import LABEL_SPACE, SyntheticScenes
+from pix2pixhd_nb.editing.editor import SceneEditor, class_of, stroke_mask
+from pix2pixhd_nb.editing.shapes import ShapeLibrary
+from pix2pixhd_nb.synthesis.styles import StyleBook
 
-SCENES = list(ToyScenes(4, size=(48, 96)))
+SCENES = list(SyntheticScenes(4, size=(48, 96)))
 SHAPES = ShapeLibrary.from_scenes(SCENES, LABEL_SPACE)
 BOOK = StyleBook({c: torch.arange(6.).view(3, 2) + c for c in range(1, 9)}, {c: torch.tensor([1, 2, 3]) for c in range(1, 9)}, LABEL_SPACE)
 

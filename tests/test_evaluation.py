@@ -10,21 +10,27 @@ from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, jaccard_score
 from torch import nn
 from torchvision.transforms.functional import gaussian_blur
-from pix2pixhd_nb.boundaries import instance_boundaries
-from pix2pixhd_nb.cli import main
+from pix2pixhd_nb.models.boundaries import instance_boundaries
+from pix2pixhd_nb.commands.main import main
 from pix2pixhd_nb.core import LabelSpace, Scene, colorize, to_pil
-from pix2pixhd_nb.data.datasets import open_dataset, save_scenes
-from pix2pixhd_nb.data.toy import LABEL_SPACE, ToyScenes
-from pix2pixhd_nb.edges import compare_edges, edge_accuracy
-from pix2pixhd_nb.evaluation import Segmenter, compare_to_oracle, confusion_matrix, count_pictures, segmentation_scores
-from pix2pixhd_nb.pipeline import Pix2PixHD
-from pix2pixhd_nb.preference import PAPER_TIMES, Pair, PreferenceStudy
-from pix2pixhd_nb.preference_statistics import agreement, attention, binomial_interval, pairs_needed, power, preferences, sign_test, time_curve
-from pix2pixhd_nb.realism import frechet_distance, kernel_distance, picture_features, realism, segmenter_features, squeezenet_features
-from pix2pixhd_nb.report import SizedScenes, evaluate, figures_text, grade, jsonable, notes_of
-from pix2pixhd_nb.segmenters import load_segmenter, photo_segmenter, save_segmenter
-from pix2pixhd_nb.style_scores import colour_faithfulness
-from pix2pixhd_nb.training import pix2pixhd_networks
+from pix2pixhd_nb.data.layouts import open_dataset, save_scenes
+from pix2pixhd_nb.data.toy import LABEL_SPACE, SyntheticScenes
+from pix2pixhd_nb.evaluation.touching import compare_edges, edge_accuracy
+from pix2pixhd_nb.evaluation.scores import (
+    Segmenter, compare_to_oracle, confusion_matrix, count_pictures, segmentation_scores,
+)
+from pix2pixhd_nb.synthesis.pipeline import Pix2PixHD
+from pix2pixhd_nb.apps.preference_study import PAPER_TIMES, Pair, PreferenceStudy
+from pix2pixhd_nb.evaluation.preference import (
+    agreement, attention, binomial_interval, pairs_needed, power, preferences, sign_test, time_curve,
+)
+from pix2pixhd_nb.evaluation.distances import (
+    frechet_distance, kernel_distance, picture_features, realism, segmenter_features, squeezenet_features,
+)
+from pix2pixhd_nb.evaluation.report import SizedScenes, evaluate, figures_text, grade, jsonable, notes_of
+from pix2pixhd_nb.evaluation.segmenters import load_segmenter, photo_segmenter, save_segmenter
+from pix2pixhd_nb.evaluation.diversity import colour_faithfulness
+from pix2pixhd_nb.training.learner import pix2pixhd_networks
 
 
 class Scenes(list):
@@ -43,7 +49,7 @@ class SegmenterOfColours(nn.Module):
 
 
 @pytest.fixture(scope='module')
-def streets(): return Scenes(ToyScenes(6, size=(64, 128), seed=11)[i] for i in range(6))
+def streets(): return Scenes(SyntheticScenes(6, size=(64, 128), seed=11)[i] for i in range(6))
 
 
 @pytest.fixture(scope='module')

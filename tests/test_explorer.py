@@ -8,17 +8,17 @@ import pytest
 import torch
 from hypothesis import given, settings, strategies as st
 from PIL import Image
-from pix2pixhd_nb import planning
+from pix2pixhd_nb.engine import memory as planning
 from pix2pixhd_nb.core import Scene
-from pix2pixhd_nb.data.toy import LABEL_SPACE, ToyScenes
-from pix2pixhd_nb.explorer import StyleExplorer, draw_window, reach, window_around
+from pix2pixhd_nb.data.toy import LABEL_SPACE, SyntheticScenes
+from pix2pixhd_nb.apps.explorer import StyleExplorer, draw_window, reach, window_around
 from pix2pixhd_nb.models.encoder import FeatureEncoder
 from pix2pixhd_nb.models.generators import CoarseToFineGenerator, GlobalGenerator
-from pix2pixhd_nb.models.synthesis import Synthesizer
-from pix2pixhd_nb.pipeline import Pix2PixHD
-from pix2pixhd_nb.styles import StyleBook, measure_features
+from pix2pixhd_nb.models.synthesizer import Synthesizer
+from pix2pixhd_nb.synthesis.pipeline import Pix2PixHD
+from pix2pixhd_nb.synthesis.styles import StyleBook, measure_features
 
-SCENES = list(ToyScenes(6, size=(64, 128)))
+SCENES = list(SyntheticScenes(6, size=(64, 128)))
 
 
 def new_model(norm, seed=0, scenes=SCENES[:4]):

@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from pix2pixhd_nb.data.toy import ToyScenes
+from pix2pixhd_nb.data.toy import SyntheticScenes
 
 sys.path.insert(0, str(Path(__file__).parents[1] / 'benchmarks'))
 from grid import grid, peak, power
 
 
 @pytest.fixture(scope='module')
-def targets(): return [s.image for s in ToyScenes(6, size=(64, 128), seed=3)]
+def targets(): return [s.image for s in SyntheticScenes(6, size=(64, 128), seed=3)]
 
 
 def pattern(period, axis):

@@ -3,7 +3,7 @@ import os
 from pathlib import Path
 import pytest
 import torch
-from pix2pixhd_nb.interop import read_2018_discriminator, read_2018_encoder, read_2018_generator
+from pix2pixhd_nb.synthesis.weights_2018 import read_2018_discriminator, read_2018_encoder, read_2018_generator
 
 STATE = torch.load(Path(__file__).parent/'golden.pt', weights_only=True)['state']
 LOADERS = dict(one_enhancer=read_2018_generator, encoder=read_2018_encoder, discriminator=read_2018_discriminator)

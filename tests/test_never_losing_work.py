@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 import pytest
 from fastai.callback.core import Callback
-from pix2pixhd_nb.checkpoints import Checkpoint, checkpoints_in, latest_checkpoint
-from pix2pixhd_nb.data.datasets import open_dataset, save_scenes
-from pix2pixhd_nb.data.toy import LABEL_SPACE, ToyScenes
+from pix2pixhd_nb.training.checkpoints import Checkpoint, checkpoints_in, latest_checkpoint
+from pix2pixhd_nb.data.layouts import open_dataset, save_scenes
+from pix2pixhd_nb.data.toy import LABEL_SPACE, SyntheticScenes
 from test_training import fit, learner, loaders
 
 
@@ -46,7 +46,7 @@ def test_a_long_run_does_not_grow(result):
 @pytest.fixture
 def streets(tmp_path):
     "Six synthetic streets on disk."
-    save_scenes(ToyScenes(6, size=(32, 64)), tmp_path / 'streets', LABEL_SPACE, 'train')
+    save_scenes(SyntheticScenes(6, size=(32, 64)), tmp_path / 'streets', LABEL_SPACE, 'train')
     return tmp_path / 'streets'
 
 @pytest.mark.parametrize('workers', [0, 1])
@@ -63,7 +63,7 @@ def test_an_image_that_vanishes_ends_in_an_error_message(streets, tmp_path, work
 def test_asked_to_stop_it_saves_and_goes_on(streets, tmp_path, number):
     model = tmp_path / 'model'
     options = '--epochs 40 --decay 0 --width 4 --downsample 2 --blocks 1 --discriminators 1 --discriminator-width 4'.split()
-    command = [sys.executable, '-m', 'pix2pixhd_nb.cli', 'train', streets, model, *options]
+    command = [sys.executable, '-m', 'pix2pixhd_nb.commands.main', 'train', streets, model, *options]
     run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     while not checkpoints_in(model / 'checkpoints'):
         assert run.poll() is None, run.stderr.read()

@@ -4,14 +4,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from pix2pixhd_nb.boundaries import instance_boundaries
+from pix2pixhd_nb.models.boundaries import instance_boundaries
 from pix2pixhd_nb.core import one_hot
-from pix2pixhd_nb.interop import read_2018_discriminator, read_2018_encoder, read_2018_generator
-from pix2pixhd_nb.losses import FeatureMatchingLoss, GANLoss, discriminator_losses, generator_losses
+from pix2pixhd_nb.synthesis.weights_2018 import read_2018_discriminator, read_2018_encoder, read_2018_generator
+from pix2pixhd_nb.training.losses import FeatureMatchingLoss, GANLoss, discriminator_losses, generator_losses
 from pix2pixhd_nb.models.discriminators import MultiscaleDiscriminator
 from pix2pixhd_nb.models.encoder import FeatureEncoder
 from pix2pixhd_nb.models.generators import CoarseToFineGenerator, GlobalGenerator
-from pix2pixhd_nb.pooling import instance_mean
+from pix2pixhd_nb.models.pooling import instance_mean
 
 GENERATORS = 'global_generator', 'one_enhancer', 'two_enhancers'
 GOLDEN = torch.load(Path(__file__).parent/'golden.pt', weights_only=True)

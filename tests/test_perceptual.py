@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from pix2pixhd_nb.data.toy import draw_scene
-from pix2pixhd_nb.losses import VGG_SLICES, PerceptualLoss
+from pix2pixhd_nb.training.losses import VGG_SLICES, PerceptualLoss
 
 DATA = Path(os.environ.get('PIX2PIXHD_DATA', Path(__file__).parents[2]/'shared'/'data'))
 WEIGHTS = DATA/'weights'/'vgg19_imagenet_to_relu3_4.pth'

@@ -10,13 +10,13 @@ import torch
 from PIL import Image
 from pix2pixhd_nb.core import LabelSpace, Scene, to_pil
 from pix2pixhd_nb.data.loaders import scene_dataloaders
-from pix2pixhd_nb.data.toy import LABEL_SPACE, ToyScenes
-from pix2pixhd_nb.interop import read_2018_encoder, read_2018_generator
+from pix2pixhd_nb.data.toy import LABEL_SPACE, SyntheticScenes
+from pix2pixhd_nb.synthesis.weights_2018 import read_2018_encoder, read_2018_generator
 from pix2pixhd_nb.models.encoder import FeatureEncoder
 from pix2pixhd_nb.models.generators import CoarseToFineGenerator, GlobalGenerator
-from pix2pixhd_nb.models.synthesis import Synthesizer
-from pix2pixhd_nb.pipeline import Pix2PixHD
-from pix2pixhd_nb.training import pix2pixhd_learner
+from pix2pixhd_nb.models.synthesizer import Synthesizer
+from pix2pixhd_nb.synthesis.pipeline import Pix2PixHD
+from pix2pixhd_nb.training.learner import pix2pixhd_learner
 
 SIZE = 32, 64
 GOLDEN = torch.load(Path(__file__).parent/'golden.pt', weights_only=True)
@@ -37,14 +37,14 @@ def image_pipeline(given, made):
 def trained():
     "With an encoder and an enhancer, trained for two batches."
     torch.manual_seed(0)
-    dls = scene_dataloaders(ToyScenes(4, size=SIZE), ToyScenes(2, size=SIZE, seed=1), bs=2, device='cpu')
+    dls = scene_dataloaders(SyntheticScenes(4, size=SIZE), SyntheticScenes(2, size=SIZE, seed=1), bs=2, device='cpu')
     learn = pix2pixhd_learner(dls, width=8, n_downsample=1, n_blocks=1, n_enhancers=1, n_enhancer_blocks=1, feature_channels=3,
                               encoder_width=4, discriminator_width=4, n_scales=2)
     with learn.no_bar(), learn.no_logging(): learn.fit(1)
     return Pix2PixHD.from_learner(learn)
 
 @pytest.fixture(scope='module')
-def scene(): return ToyScenes(1, size=SIZE, seed=5)[0]
+def scene(): return SyntheticScenes(1, size=SIZE, seed=5)[0]
 
 def pixels(picture): return np.asarray(picture)
 

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from pix2pixhd_nb.checkpoints import FORMAT, checksum, latest_checkpoint, read_checkpoint
+from pix2pixhd_nb.training.checkpoints import FORMAT, checksum, latest_checkpoint, read_checkpoint
 from pix2pixhd_nb.data.toy import LABEL_SPACE
-from pix2pixhd_nb.interop import read_2018_discriminator, read_2018_encoder, read_2018_generator
-from pix2pixhd_nb.losses import PerceptualLoss
+from pix2pixhd_nb.synthesis.weights_2018 import read_2018_discriminator, read_2018_encoder, read_2018_generator
+from pix2pixhd_nb.training.losses import PerceptualLoss
 from pix2pixhd_nb.models.generators import GlobalGenerator
-from pix2pixhd_nb.models.synthesis import Synthesizer
-from pix2pixhd_nb.pipeline import Pix2PixHD
-from pix2pixhd_nb.segmenters import load_segmenter, photo_segmenter
-from pix2pixhd_nb.styles import FeatureTable, read_2018_style_book
+from pix2pixhd_nb.models.synthesizer import Synthesizer
+from pix2pixhd_nb.synthesis.pipeline import Pix2PixHD
+from pix2pixhd_nb.evaluation.segmenters import load_segmenter, photo_segmenter
+from pix2pixhd_nb.synthesis.styles import FeatureTable, read_2018_style_book
 
 
 class Payload:

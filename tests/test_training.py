@@ -11,14 +11,15 @@ from fastai.callback.tracker import SaveModelCallback
 from fastai.callback.training import GradientAccumulation
 from PIL import Image
 from pix2pixhd_nb.core import LabelSpace, Scene, one_hot
-from pix2pixhd_nb.data.datasets import open_dataset, save_scenes
+from pix2pixhd_nb.data.layouts import open_dataset, save_scenes
 from pix2pixhd_nb.data.loaders import scene_dataloaders
-from pix2pixhd_nb.data.toy import LABEL_SPACE, ToyScenes, draw_scene
-from pix2pixhd_nb.interop import read_2018_discriminator, read_2018_encoder, read_2018_generator
-from pix2pixhd_nb.losses import PerceptualLoss
-from pix2pixhd_nb.models.blocks import ConditionConv2d, mark_classes
-from pix2pixhd_nb.styles import measure_features
-from pix2pixhd_nb.training import grow_learner, pix2pixhd_learner
+from pix2pixhd_nb.data.toy import LABEL_SPACE, SyntheticScenes, draw_scene
+from pix2pixhd_nb.synthesis.weights_2018 import read_2018_discriminator, read_2018_encoder, read_2018_generator
+from pix2pixhd_nb.training.losses import PerceptualLoss
+from pix2pixhd_nb.models.condition_conv import ConditionConv2d, mark_classes
+from pix2pixhd_nb.synthesis.styles import measure_features
+from pix2pixhd_nb.training.coarse_to_fine import grow_learner
+from pix2pixhd_nb.training.learner import pix2pixhd_learner
 from test_parity import plain_steps
 
 TINY = dict(width=4, n_downsample=2, n_blocks=1, discriminator_width=4, n_scales=2)
@@ -32,7 +33,7 @@ class Scenes(list):
         self.label_space = label_space
 
 
-def toy(n=4, size=(32, 64)): return Scenes(ToyScenes(n, size=size), LABEL_SPACE)
+def toy(n=4, size=(32, 64)): return Scenes(SyntheticScenes(n, size=size), LABEL_SPACE)
 
 def loaders(scenes=None, bs=2, **kwargs):
     scenes = toy() if scenes is None else scenes

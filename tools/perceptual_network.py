@@ -18,10 +18,10 @@ from safetensors.torch import save_file
 from torch import nn
 
 from pix2pixhd_nb import __version__
-from pix2pixhd_nb.cli import ScenesInMemory
-from pix2pixhd_nb.data.datasets import open_dataset
-from pix2pixhd_nb.data.toy import ToyScenes
-from pix2pixhd_nb.losses import PerceptualLoss
+from pix2pixhd_nb.data.memory_scenes import ScenesInMemory
+from pix2pixhd_nb.data.layouts import open_dataset
+from pix2pixhd_nb.data.toy import SyntheticScenes
+from pix2pixhd_nb.training.losses import PerceptualLoss
 from pix2pixhd_nb.models.perceptual_network import WIDTHS, PerceptualNetwork
 
 FOLDER = Path(__file__).parents[1] / 'pix2pixhd_nb/pretrained/perceptual'
@@ -118,8 +118,8 @@ def main():
     torch.manual_seed(0)
     rng, start = random.Random(0), time.time()
     photos = [open_dataset(args.data / name, 'train') for name in PHOTOS]
-    held_out = [ToyScenes(40, (CROP, 2 * CROP), seed=901)] + [open_dataset(args.data / name, 'val') for name in PHOTOS]
-    sets = [ScenesInMemory(ToyScenes(300, (CROP, 2 * CROP), seed=900))] + photos
+    held_out = [SyntheticScenes(40, (CROP, 2 * CROP), seed=901)] + [open_dataset(args.data / name, 'val') for name in PHOTOS]
+    sets = [ScenesInMemory(SyntheticScenes(300, (CROP, 2 * CROP), seed=900))] + photos
     spaces = [s.label_space for s in sets]
     vgg = PerceptualLoss(args.data / 'weights/vgg19_imagenet_to_relu3_4.pth', layers=3)
     student, spread = Student([s.n_classes for s in spaces]), spread_of(vgg, sets, rng)

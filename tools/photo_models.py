@@ -16,12 +16,12 @@ from fastai.callback.core import Callback
 from PIL import Image
 
 from pix2pixhd_nb import __version__
-from pix2pixhd_nb.checkpoints import Checkpoint, checkpoints_in, latest_checkpoint
+from pix2pixhd_nb.training.checkpoints import Checkpoint, checkpoints_in, latest_checkpoint
 from pix2pixhd_nb.core import colorize, to_pil
-from pix2pixhd_nb.data.datasets import open_dataset
+from pix2pixhd_nb.data.layouts import open_dataset
 from pix2pixhd_nb.data.loaders import resize, scene_dataloaders
-from pix2pixhd_nb.pipeline import Pix2PixHD
-from pix2pixhd_nb.training import fastest_precision, pix2pixhd_learner
+from pix2pixhd_nb.synthesis.pipeline import Pix2PixHD
+from pix2pixhd_nb.training.learner import fastest_precision, pix2pixhd_learner
 
 NETWORKS = dict(width=32, n_downsample=3, n_blocks=5, feature_channels=3, encoder_width=16, discriminator_width=48, n_scales=2, norm='batch', upsampling='resize')
 OBJECTIVE = dict(perceptual='small', gan_weight=2., average=0.999)

@@ -1,4 +1,4 @@
-"""Trains the street model that ships with the package, on synthetic streets, and writes it to pix2pixhd_nb/street/: make street-model
+"""Trains the street model that ships with the package, on synthetic streets, and writes it to pix2pixhd_nb/pretrained/street/: make street-model
 
 About an hour on two CPU cores with bf16. The coarse part learns whole streets at 256x128, then an enhancer is put on top and learns
 crops of streets of 512x256. Batch norm, whose statistics are fixed once training is over, keeps the change of an edited object
@@ -12,22 +12,23 @@ import time
 from pathlib import Path
 import torch
 from pix2pixhd_nb import __version__
-from pix2pixhd_nb.cli import ScenesInMemory
+from pix2pixhd_nb.data.memory_scenes import ScenesInMemory
 from pix2pixhd_nb.data.loaders import scene_dataloaders
-from pix2pixhd_nb.data.toy import ToyScenes
-from pix2pixhd_nb.pipeline import Pix2PixHD
-from pix2pixhd_nb.training import fastest_precision, grow_learner, pix2pixhd_learner
+from pix2pixhd_nb.data.toy import SyntheticScenes
+from pix2pixhd_nb.synthesis.pipeline import Pix2PixHD
+from pix2pixhd_nb.training.learner import fastest_precision, pix2pixhd_learner
+from pix2pixhd_nb.training.coarse_to_fine import grow_learner
 
 SIZE, HALF = (256, 512), (128, 256)
 RECIPE = dict(scenes=500, seed=0, bs=2, coarse=(5, 7), alone=1, fine=(4, 7), lr=(1e-3, 2e-4), book_scenes=250,
               networks=dict(width=32, n_downsample=2, n_blocks=6, feature_channels=3, encoder_width=16, discriminator_width=32, n_scales=2, norm='batch'))
 QUICK = RECIPE | dict(scenes=6, coarse=(1, 0), alone=1, fine=(0, 1), book_scenes=6)
-FOLDER = Path(__file__).parents[1] / 'pix2pixhd_nb/street'
+FOLDER = Path(__file__).parents[1] / 'pix2pixhd_nb/pretrained/street'
 
 
 def train(recipe, save):
     "The coarse part, the enhancer alone, then both; `save` gets the learner after each stage."
-    scenes = lambda size: ScenesInMemory(ToyScenes(recipe['scenes'], size, seed=recipe['seed']))
+    scenes = lambda size: ScenesInMemory(SyntheticScenes(recipe['scenes'], size, seed=recipe['seed']))
     load = lambda scenes, **sizes: scene_dataloaders(scenes, scenes[:2], bs=recipe['bs'], seed=recipe['seed'], **sizes)
     torch.manual_seed(recipe['seed'])
     precision = fastest_precision('cuda' if torch.cuda.is_available() else 'cpu')
@@ -44,7 +45,7 @@ def train(recipe, save):
 
 def save(learn, recipe, folder, start, size):
     "Write the pipeline with the style book of streets of its size, in 16 bits, and how it was made."
-    book = ScenesInMemory(ToyScenes(recipe['book_scenes'], size, seed=recipe['seed']))
+    book = ScenesInMemory(SyntheticScenes(recipe['book_scenes'], size, seed=recipe['seed']))
     model = Pix2PixHD.from_learner(learn, book)
     model.save(folder, half=True)
     how = dict(recipe=recipe, minutes=round((time.time() - start) / 60, 1), precision=learn.model.precision, machine=f'{platform.machine()}, {os.cpu_count()} cores',

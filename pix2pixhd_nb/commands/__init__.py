@@ -1,0 +1,10 @@
+"The `pix2pixhd` program"
+from pix2pixhd_nb._house import lazy
+
+__all__, __getattr__, __dir__ = lazy(__name__, {
+    'training': ['doctor', 'stages_of', 'train', 'plan'],
+    'generating': ['synthesize'],
+    'evaluating': ['reader_for', 'evaluate'],
+    'demo': ['DEMO', 'QUICK_DEMO', 'PAGE', 'KINDS', 'epochs_within', 'train_demo', 'styles_of_classes', 'three_edits', 'figures_table', 'write_page', 'results_sheet', 'generate_held_out', 'report_demo'],
+    'main': ['COMMANDS', 'size_of', 'add_command', 'command_of', 'summary_of', 'build_parser'],
+})

@@ -1,0 +1,7 @@
+"Change a scene: add, move, remove, reclass, paint, restyle, undo"
+from pix2pixhd_nb._house import lazy
+
+__all__, __getattr__, __dir__ = lazy(__name__, {
+    'editor': ['class_of', 'Change', 'Step', 'SceneEditor', 'stroke_mask', 'ObjectShape'],
+    'shapes': ['ShapeLibrary'],
+})

@@ -1,0 +1,16 @@
+"The objective, the two-network step, the Learner, growing, checkpoints, what a run costs"
+from pix2pixhd_nb._house import lazy
+
+__all__, __getattr__, __dir__ = lazy(__name__, {
+    'losses': ['VGG_SLICES', 'AFTER_POOLING', 'SLICE_WEIGHTS', 'PICTURE_MEAN', 'GANLoss', 'FeatureMatchingLoss', 'load_vgg_weights', 'published_vgg19', 'vgg_slice', 'vgg_slices', 'scale_picture', 'check_scale', 'PerceptualLoss', 'generator_losses', 'discriminator_losses'],
+    'augmentation': ['Change', 'recolour', 'translate', 'cut_out', 'DifferentiableAugmentation'],
+    'step': ['GANOptimizer', 'GAN', 'LossPair', 'ImagePool', 'GANTraining', 'TrainingLoss'],
+    'learner': ['pix2pixhd_networks', 'pix2pixhd_learner', 'fastest_precision'],
+    'coarse_to_fine': ['grow_learner', 'fit_coarse_to_fine'],
+    'baselines': ['pix2pix_learner', 'crn_learner'],
+    'cuda_graphs': ['GraphedTraining'],
+    'distributed': ['Distributed', 'distribute'],
+    'checkpoints': ['FORMAT', 'random_states', 'set_random_states', 'training_state', 'write_checkpoint', 'read_checkpoint', 'checkpoints_in', 'latest_checkpoint', 'Stopped', 'Checkpoint', 'best_checkpoint', 'restore'],
+    'monitor': ['LEVELS', 'loss_meaning', 'smoothed', 'plot_history', 'not_finite', 'discriminator_won', 'discriminator_blind', 'saturated_share', 'bright_spots', 'look_alike', 'over_fitting', 'Alarm', 'GANMonitor'],
+    'cost': ['Budget', 'rehearse', 'bytes_needed', 'step_seconds', 'Option', 'training_options', 'propose'],
+})
