@@ -62,14 +62,6 @@ class Sitting(Callback):
             os.kill(os.getpid(), signal.SIGTERM)
 
 
-def gathered(scenes, label_space): # list of scenes
-    "Scenes in memory, as a data set."
-    out = ScenesInMemory.__new__(ScenesInMemory)
-    out += scenes
-    out.label_space, out.names = label_space, [s.name for s in scenes]
-    return out
-
-
 class Bench:
     "One data set at one scale: its scenes, its segmenter, its folders."
     def __init__(self, scale, data, results, work, vgg=None, squeezenet=None, folder=None):
@@ -81,7 +73,7 @@ class Bench:
         if self.data == 'drawn': return ScenesInMemory(SyntheticScenes(n, size=self.settings['size'], seed=seed))
         photos = open_dataset(self.folder, 'val' if split == 'test' and (Path(self.folder)/'val').is_dir() else split)
         shrunk = lambda x, by=self.settings.get('shrink', 1): x if x is None or by == 1 else resize(x, (x.shape[-2] // by, x.shape[-1] // by))
-        return gathered([type(s)(*map(shrunk, (s.label_map, s.instance_map, s.image)), s.name) for s in (photos[i] for i in range(len(photos))[:n])], photos.label_space)
+        return ScenesInMemory([type(s)(*map(shrunk, (s.label_map, s.instance_map, s.image)), s.name) for s in (photos[i] for i in range(len(photos))[:n])], photos.label_space)
 
     @cached_property
     def train(self): return self.scenes('train', self.settings['n_train'], 0)
@@ -90,7 +82,7 @@ class Bench:
     def test(self): return self.scenes('test', self.settings['n_test'], 1)
 
     @cached_property
-    def small(self): return gathered(self.train[:self.settings['n_small']], self.train.label_space)
+    def small(self): return ScenesInMemory(self.train[:self.settings['n_small']], self.train.label_space)
 
     @cached_property
     def segmenter(self):
@@ -156,7 +148,7 @@ def train_row(self:Bench, run, seed, until):
     learn = self.learner(RUNS[run], load(enhancers))
     stages = [(flat, 0, False)] + [(max(1, flat // 2), 0, True)] if enhancers else [] # the global generator, then the enhancer alone
     for stage, (n_flat, n_falling, alone) in enumerate([*stages, (max(1, flat // 2) if enhancers else flat, falling, False)]):
-        if alone: learn = grow_learner(learn, load(0), 1)
+        if alone: learn = grow_learner(learn, load(0), 1, add_discriminator=False)
         elif enhancers and stage: learn.unfreeze_coarse()
         if state and state['stage'] > stage: continue
         if alone: learn.freeze_coarse()
@@ -232,7 +224,7 @@ def read_by(self:Bench, run, seed):
     if run == 'oracle': return oracle
     pipe, _ = self.pipeline(run, seed)
     pictures = generate(pipe, self.train, run, 'random')
-    generated = gathered([type(s)(s.label_map, s.instance_map, from_pil(p), s.name) for s, p in zip(self.train, pictures)], self.train.label_space)
+    generated = ScenesInMemory([type(s)(s.label_map, s.instance_map, from_pil(p), s.name) for s, p in zip(self.train, pictures)], self.train.label_space)
     found = compare_to_oracle(self.new_segmenter(generated).to(default_device()), self.test, [s.image for s in self.test])['real']
     return dict(accuracy=found['accuracy'], mean_iou=found['mean_iou'], share=found['mean_iou'] / oracle['mean_iou'], iou=found['iou'])
 

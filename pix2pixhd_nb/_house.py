@@ -15,7 +15,7 @@ FLOORS = [ # from the ground up; on a floor, a module imports only from those be
     ['data.toy', 'data.pictures', 'data.layouts', 'data.loaders', 'data.memory_scenes', 'data.doctor'],
     ['models.boundaries', 'models.pooling', 'models.condition_conv', 'models.activation_checkpointing', 'models.blocks',
      'models.generators', 'models.discriminators', 'models.encoder', 'models.synthesizer', 'models.baselines', 'models.perceptual_network'],
-    ['training.losses', 'training.augmentation', 'training.step', 'training.learner', 'training.coarse_to_fine', 'training.baselines',
+    ['training.recipes', 'training.losses', 'training.augmentation', 'training.step', 'training.learner', 'training.coarse_to_fine', 'training.baselines',
      'training.cuda_graphs', 'training.distributed', 'training.checkpoints', 'training.monitor', 'training.cost'],
     ['synthesis.styles', 'synthesis.pipeline', 'synthesis.weights_2018'],
     ['editing.editor', 'editing.shapes', 'evaluation.scores', 'evaluation.segmenters', 'evaluation.distances', 'evaluation.diversity',

@@ -56,7 +56,7 @@ def train_demo(scenes, # ScenesInMemory
     print(f'Training the global generator at {half[1]}x{half[0]}')
     learn.fit_flat_linear(*recipe['coarse'], lr=recipe['lr'])
     print(f"Training an enhancer on top at {half[1] * 2}x{half[0] * 2}: alone, then with the rest")
-    learn = grow_learner(learn, load(scenes.first(recipe['n_frozen'])), n_enhancer_blocks=2)
+    learn = grow_learner(learn, load(scenes[:recipe['n_frozen']]), n_enhancer_blocks=2)
     began = time.time()
     learn.freeze_coarse()
     learn.fit(1, lr=recipe['lr'])

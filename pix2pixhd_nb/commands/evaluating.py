@@ -35,7 +35,7 @@ def evaluate(model, # folder of a saved pipeline
              folder, # the dataset, with real images
              out, # folder for evaluation.json, table.txt, grid.png
              split='val', # which part of the dataset is graded
-             size=None, # WIDTHxHEIGHT to generate at; the first scene's by default
+             size=None, # WIDTHxHEIGHT to generate at; the size that the model was trained at by default
              looks='photo', # styles of the objects: 'photo', those of each scene's real image, or 'random', sampled from the style book
              seed=0, # of the sampled styles, and of the segmenter's training
              segmenter=None, # file of a segmenter; without one, it is trained on the real training images and kept in OUT
@@ -45,7 +45,8 @@ def evaluate(model, # folder of a saved pipeline
             ):
     "Grade a model on scenes that it has not seen."
     if looks not in ('random', 'photo'): raise ValueError(f"looks is {looks!r}, expected 'random' or 'photo'.")
-    pipe, scenes = Pix2PixHD.load(model, default_device()), report.SizedScenes(open_dataset(folder, split, need_images=True), size)
+    pipe = Pix2PixHD.load(model, default_device())
+    scenes = report.SizedScenes(open_dataset(folder, split, need_images=True), size or pipe.size)
     if pipe.label_space is None: raise ValueError(f'{model} generates images from images: evaluate needs a model that generates them from label maps, since a segmenter scores them against those.')
     check_classes(pipe.label_space.names, scenes.label_space, 'model')
     reader = load_segmenter(segmenter, default_device()) if segmenter else reader_for(folder, split, scenes.size, weights, steps, seed)

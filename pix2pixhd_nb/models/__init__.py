@@ -8,7 +8,7 @@ __all__, __getattr__, __dir__ = lazy(__name__, {
     'activation_checkpointing': ['recompute_blocks'],
     'blocks': ['norm_layer', 'stem', 'downsample', 'upsample', 'ResidualBlock', 'head', 'half_size', 'init_weights', 'count_parameters', 'nearest_sizes', 'check_size', 'check_input'],
     'generators': ['global_trunk', 'GlobalGenerator', 'LocalEnhancer', 'CoarseToFineGenerator', 'grow'],
-    'discriminators': ['PatchDiscriminator', 'MultiscaleDiscriminator'],
+    'discriminators': ['PatchDiscriminator', 'MultiscaleDiscriminator', 'grow_discriminator'],
     'encoder': ['FeatureEncoder'],
     'synthesizer': ['Synthesizer', 'pad_to_multiple', 'keep_in_16_bits'],
     'baselines': ['unet_down', 'unet_up', 'UNet', 'RefinementModule', 'CascadedRefinementNetwork'],

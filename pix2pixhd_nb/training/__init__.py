@@ -2,9 +2,10 @@
 from pix2pixhd_nb._house import lazy
 
 __all__, __getattr__, __dir__ = lazy(__name__, {
+    'recipes': ['RECIPES', 'SCENES_A_BATCH', 'recipe_options', 'takes_options_of', 'options_of', 'unknown_option', 'comments_of'],
     'losses': ['VGG_SLICES', 'AFTER_POOLING', 'SLICE_WEIGHTS', 'PICTURE_MEAN', 'GANLoss', 'FeatureMatchingLoss', 'load_vgg_weights', 'published_vgg19', 'vgg_slice', 'vgg_slices', 'scale_picture', 'check_scale', 'PerceptualLoss', 'generator_losses', 'discriminator_losses'],
     'augmentation': ['Change', 'recolour', 'translate', 'cut_out', 'DifferentiableAugmentation'],
-    'step': ['GANOptimizer', 'GAN', 'LossPair', 'ImagePool', 'GANTraining', 'TrainingLoss'],
+    'step': ['GANOptimizer', 'GAN', 'LossPair', 'ImagePool', 'GANTraining', 'objective', 'TrainingLoss'],
     'learner': ['pix2pixhd_networks', 'pix2pixhd_learner', 'fastest_precision'],
     'coarse_to_fine': ['grow_learner', 'fit_coarse_to_fine'],
     'baselines': ['pix2pix_learner', 'crn_learner'],

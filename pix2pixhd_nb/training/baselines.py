@@ -22,7 +22,7 @@ def pix2pix_learner(dls, # DataLoaders of scenes, from `scene_dataloaders`
     "A Learner that trains pix2pix (Isola et al. 2017): U-Net, one 70x70 discriminator, L1."
     unet = partial(UNet, width=width, n_downsample=n_downsample, dropout=dropout)
     kwargs = dict(boundary=False, n_scales=1, feature_weight=0) | kwargs
-    return pix2pixhd_learner(dls, gan, l1_weight=l1_weight, make_generator=unet, **kwargs)
+    return pix2pixhd_learner(dls, gan=gan, l1_weight=l1_weight, make_generator=unet, **kwargs)
 
 # %% ../../nbs/evaluation/09_baselines.ipynb #c014
 def crn_learner(dls, # DataLoaders of scenes, from `scene_dataloaders`

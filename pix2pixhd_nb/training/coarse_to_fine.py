@@ -12,49 +12,64 @@ from ..models.generators import grow
 from ..models.synthesizer import Synthesizer
 from .learner import _learner, pix2pixhd_learner
 from .step import GAN, GANTraining
+from ..models.discriminators import grow_discriminator
+from .recipes import takes_options_of
 
 # %% ../../nbs/book/10_coarse_to_fine.ipynb #c074
 @patch
-def freeze_coarse(self:Learner):
+def freeze_coarse(self:Learner,
+                  encoder=False, # freeze the encoder, too?
+                  discriminators=False, # and the discriminators of the coarser sizes?
+                 ):
     "Freeze all of the generator but its newest enhancer (Sec. 3.2)."
-    generator = self.model.synthesizer.generator
+    synthesizer, scales = self.model.synthesizer, self.model.discriminator.scales
+    generator = synthesizer.generator
     if not hasattr(generator, 'coarse_parameters'): raise ValueError('This generator has no enhancer, so there is nothing to freeze: grow it first with grow_learner.')
     for p in generator.coarse_parameters(): p.requires_grad_(False)
+    if encoder and synthesizer.encoder: synthesizer.encoder.requires_grad_(False)
+    if discriminators: scales[1:].requires_grad_(False)
 
 @patch
 def unfreeze_coarse(self:Learner):
-    "Let every parameter of the generator learn again."
-    self.model.synthesizer.generator.requires_grad_(True)
+    "Let every parameter of the generator, the encoder and the discriminators learn again."
+    self.model.synthesizer.requires_grad_(True)
+    self.model.discriminator.requires_grad_(self.gan_training.discriminates)
 
 # %% ../../nbs/book/10_coarse_to_fine.ipynb #c075
 def grow_learner(learn, # trained Learner, from `pix2pixhd_learner`
                  dls, # DataLoaders of the same scenes at twice the size
                  n_enhancer_blocks=None, # residual blocks of the new enhancer, 3 by default
+                 add_discriminator=True, # a new one at the finest scale; the others keep the sizes that they know
                  lr=None, betas=(0.5, 0.999), # Adam's
                  metrics=None, cbs=None, # fastai metrics and callbacks
                  learner=None, # further arguments of Learner
                 ): # Learner; it shares the trained layers, encoder and discriminators
     "A Learner for twice the size: an enhancer on top of what was trained (Sec. 3.2)."
-    old, training = learn.model.synthesizer, learn.gan_training
+    old, model, training = learn.model.synthesizer, learn.model, learn.gan_training
     synthesizer = Synthesizer(grow(old.generator, n_enhancer_blocks), old.n_classes, old.encoder, old.boundary, old.ignore_id, old.encode_at, old.feature_channels)
-    gan_model = GAN(synthesizer, learn.model.discriminator, learn.model.precision, learn.model.channels_last, learn.model.average, learn.model.recompute)
+    discriminator = grow_discriminator(model.discriminator) if add_discriminator else model.discriminator
+    gan = GAN(synthesizer, discriminator, model.precision, model.channels_last, model.average, model.recompute)
     training = GANTraining(training.gan_loss, training.feature_matching, training.perceptual, training.pool.size, training.gan_weight, training.l1_weight, training.augmentation)
-    return _learner(dls, gan_model, training, learn.lr if lr is None else lr, betas, metrics, cbs, learner or {})
+    if not training.discriminates: gan.discriminator.requires_grad_(False)
+    grown = _learner(dls, gan, training, learn.lr if lr is None else lr, betas, metrics, cbs, learner or {})
+    grown.options = getattr(learn, 'options', {})
+    return grown
 
 # %% ../../nbs/book/10_coarse_to_fine.ipynb #c083
+@takes_options_of(pix2pixhd_learner)
 def fit_coarse_to_fine(dls_by_size, # DataLoaders of the same scenes, smallest size first, each twice the one before
                        n_flat, n_decay, # epochs of each size: flat rate, falling rate
                        n_frozen=1, # epochs for a new enhancer alone
                        lr=2e-4, # learning rate
                        cbs=None, # callbacks of every stage
-                       **kwargs, # of `pix2pixhd_learner`
+                       **options, # of `pix2pixhd_learner`
                       ): # Learner of the largest size
     "Train the global generator, then each enhancer alone, then all together, size by size (Sec. 3.2)."
     first, *others = dls_by_size
-    learn = pix2pixhd_learner(first, lr=lr, **kwargs)
+    learn = pix2pixhd_learner(first, lr=lr, **options)
     learn.fit_flat_linear(n_flat, n_decay, cbs=cbs)
     for dls in others:
-        learn = grow_learner(learn, dls, metrics=kwargs.get('metrics'), learner=kwargs.get('learner'))
+        learn = grow_learner(learn, dls, metrics=options.get('metrics'), learner=options.get('learner'))
         learn.freeze_coarse()
         learn.fit(n_frozen, cbs=cbs)
         learn.unfreeze_coarse()

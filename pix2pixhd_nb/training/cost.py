@@ -25,7 +25,7 @@ def _vgg():
     "The perceptual loss with weights that have no numbers."
     numbers, channels = [n for part in VGG_SLICES.values() for n in part], [3] + [64] * 2 + [128] * 2 + [256] * 4 + [512] * 5
     pairs = zip(numbers, channels, channels[1:])
-    return PerceptualLoss({f'{n}.{k}': v for n, a, b in pairs for k, v in (('weight', torch.empty(b, a, 3, 3)), ('bias', torch.empty(b)))})
+    return PerceptualLoss({f'{n}.{k}': v for n, a, b in pairs for k, v in (('weight', torch.empty(b, a, 3, 3)), ('bias', torch.empty(b)))}, scale_check=False)
 
 def _without_pooling(synthesizer):
     def encode(image, instance_map):

@@ -7,7 +7,6 @@ __all__ = ['pix2pixhd_networks', 'pix2pixhd_learner', 'fastest_precision']
 
 # %% ../../nbs/book/09_the_learner.ipynb #c002x
 from functools import partial
-from pathlib import Path
 from time import perf_counter
 import numpy as np
 import torch
@@ -21,20 +20,22 @@ from ..models.discriminators import MultiscaleDiscriminator
 from ..models.encoder import FeatureEncoder
 from ..models.generators import CoarseToFineGenerator, GlobalGenerator
 from ..models.synthesizer import Synthesizer
-from .augmentation import DifferentiableAugmentation
-from .losses import FeatureMatchingLoss, GANLoss, PerceptualLoss
-from .step import GAN, GANOptimizer, GANTraining, TrainingLoss
+from .step import GAN, GANOptimizer, objective, TrainingLoss
+from .recipes import options_of, recipe_options, takes_options_of
 
 # %% ../../nbs/book/09_the_learner.ipynb #c035
 def pix2pixhd_networks(n_classes, # one-hot channels
                        image_channels=3, # of the image
-                       width=64, # of the global generator
-                       n_downsample=4, n_blocks=9, # of the global generator
+                       width=64, # channels of the global generator
+                       n_downsample=4, # halvings in the global generator
+                       n_blocks=9, # residual blocks of the global generator
                        n_enhancers=0, # local enhancers on top; each halves the width of the one below
                        n_enhancer_blocks=3, # residual blocks of each enhancer
                        feature_channels=0, # features per instance; 3 in the paper's edits, 0: no encoder
                        encoder_width=16, # of the encoder; 0: no encoder, the styles come with the scenes
-                       discriminator_width=64, n_layers=3, n_scales=3, # of each discriminator; how many
+                       discriminator_width=64, # channels of each discriminator
+                       n_layers=3, # layers of stride 2 in each discriminator
+                       n_scales=3, # discriminators, one per scale
                        norm='instance', # of generator and encoder; 'batch' keeps an edit to its place
                        boundary=True, # feed the instances' boundary?
                        ignore_id=None, # label id of pixels without a class
@@ -60,39 +61,40 @@ def _learner(dls, gan, training, lr, betas, metrics, cbs, kwargs):
     return Learner(dls, gan, loss_func=training.losses, opt_func=opt_func, splitter=GAN.parts, lr=lr,
                    metrics=names + list(L(metrics)), cbs=[training, *L(cbs)], **kwargs)
 
-# %% ../../nbs/book/09_the_learner.ipynb #c037
-def pix2pixhd_learner(dls, # DataLoaders of scenes, from `scene_dataloaders`
-                      gan='lsgan', # 'lsgan', 'vanilla' or 'hinge'
-                      feature_weight=10., # of the feature matching loss; 0: leave it out
-                      perceptual=None, # 'small' (ships with the package), 'vgg19' (torchvision's), the path of VGG19 weights, or a PerceptualLoss
-                      perceptual_weight=10., # of a perceptual loss that is given by name or path
-                      pool_size=0, # older fakes shown to the discriminator
-                      gan_weight=1., # of the adversarial loss; 0 leaves it out
-                      l1_weight=0., # of the distance of the pixels, which pix2pix adds 100 times
-                      augmentation=None, # beyond the paper: 'colour,translation,cutout', for small data
-                      average=0., # beyond the paper: generate with an exponential moving average (EMA) of the weights; 0.999 is usual
-                      precision='fp32', # 'fp32', 'bf16' or 'fp16'
-                      channels_last=False, # keep a pixel's channels together in memory: faster in 16 bits
-                      recompute=False, # activation checkpointing: keep less for the backward pass and compute it again; less memory, more time
-                      lr=2e-4, betas=(0.5, 0.999), # Adam's, of both networks
-                      metrics=None, cbs=None, # fastai metrics and callbacks
-                      learner=None, # further arguments of Learner, as a dict
-                      **networks, # arguments of `pix2pixhd_networks`: width, n_blocks, feature_channels...
-                     ): # Learner
-    "A fastai Learner that trains pix2pixHD on scenes (Sec. 3 and 4)."
-    label_map, _, *looks, image = dls.train.dataset[0]
+# %% ../../nbs/book/09_the_learner.ipynb #learn036
+def _those_of(f, options):
+    "The options that `f` takes."
+    return {k: v for k, v in options.items() if k in options_of(f)}
+
+def _networks_for(dls, options):
+    "Networks for the classes, channels and styles that the scenes have."
+    label_map, _, *styles, image = dls.train.dataset[0]
     space, is_image = getattr(dls, 'label_space', None), label_map.is_floating_point()
     if space is None and not is_image: raise ValueError('The scenes have no label_space, so nothing says how many classes there are: give the sequence of training scenes a label_space attribute, a LabelSpace.')
     channels = label_map.shape[0] if is_image else space.n_classes
-    networks = dict(image_channels=image.shape[0], ignore_id=None if is_image else space.ignore_id) | networks
-    if looks: networks |= dict(feature_channels=looks[0].shape[0], encoder_width=0)
-    gan_model = GAN(*pix2pixhd_networks(channels, **networks), precision, channels_last, average, recompute)
-    if isinstance(perceptual, (str, Path)): perceptual = PerceptualLoss(perceptual, perceptual_weight)
-    if recompute and perceptual: recompute_blocks(perceptual)
-    training = GANTraining(GANLoss(gan), FeatureMatchingLoss(feature_weight) if feature_weight else None, perceptual, pool_size, gan_weight, l1_weight, DifferentiableAugmentation(augmentation) if augmentation else None)
-    if not training.loss_names: raise ValueError('gan_weight, feature_weight and l1_weight are 0 and there is no perceptual loss: nothing is left to learn from, give one of them.')
-    if not training.discriminates: gan_model.discriminator.requires_grad_(False)
-    return _learner(dls, gan_model, training, lr, betas, metrics, cbs, learner or {})
+    options = dict(image_channels=image.shape[0], ignore_id=None if is_image else space.ignore_id) | options
+    if styles: options |= dict(feature_channels=styles[0].shape[0], encoder_width=0)
+    return pix2pixhd_networks(channels, **options)
+
+# %% ../../nbs/book/09_the_learner.ipynb #c037
+@takes_options_of(objective, pix2pixhd_networks, GAN, but=['image_channels', 'ignore_id'])
+def pix2pixhd_learner(dls, # DataLoaders of scenes, from `scene_dataloaders`
+                      *, recipe='paper', # a named set of options, see `RECIPES`; options given by hand win
+                      lr=2e-4, # learning rate of both networks
+                      betas=(0.5, 0.999), # Adam's, of both networks
+                      metrics=None, cbs=None, # fastai metrics and callbacks
+                      learner=None, # further arguments of Learner, as a dict
+                      **options, # of the losses, the networks and the model
+                     ): # Learner
+    "A fastai Learner that trains pix2pixHD on scenes (Sec. 3 and 4)."
+    options = recipe_options(recipe, options)
+    training, of_networks, of_model = (_those_of(f, options) for f in (objective, pix2pixhd_networks, GAN))
+    gan, training = GAN(*_networks_for(dls, of_networks), **of_model), objective(**training)
+    if gan.recompute and training.perceptual: recompute_blocks(training.perceptual)
+    if not training.discriminates: gan.discriminator.requires_grad_(False)
+    learn = _learner(dls, gan, training, lr, betas, metrics, cbs, learner or {})
+    learn.options = options | dict(recipe=recipe)
+    return learn
 
 # %% ../../nbs/book/09_the_learner.ipynb #c047
 @patch
