@@ -6,7 +6,7 @@ READY := .venv/.installed
 # Two test processes on one thread each are faster than one process on two threads; those with a browser measure time, so they run alone.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: demo test test-latest docs readme lab app bench tables street-model clean export
+.PHONY: demo test test-latest docs readme lab app bench tables street-model perceptual-network photo-models run clean export
 
 demo: $(READY)
 	$(BIN)/pix2pixhd demo
@@ -41,6 +41,16 @@ tables: $(READY)
 
 street-model: $(READY)
 	$(BIN)/python tools/street_model.py
+
+perceptual-network: $(READY)
+	$(BIN)/python tools/perceptual_network.py $(DATA)
+
+photo-models: $(READY)
+	$(BIN)/python tools/photo_models.py facades $(DATA) photo_models/facades
+	$(BIN)/python tools/photo_models.py streets $(DATA) photo_models/streets
+
+run: $(READY)
+	$(BIN)/python tools/run_notebook.py $(NB)
 
 clean: $(READY)
 	$(BIN)/python tools/clean_notebooks.py
