@@ -44,6 +44,13 @@ def generated(explorer):
     return array(explorer.model.predict(e.label_map, e.instance_map, looks=e.looks))
 
 
+def in_view_is(explorer, wanted, seconds=10):
+    "Does the browser get that picture? A worker sends it, on a busy machine a little later."
+    end = time.time() + seconds
+    while not (same := (in_view(explorer) == wanted).all()) and time.time() < end: time.sleep(0.05)
+    return same
+
+
 def in_view(explorer):
     "The picture that the browser was sent."
     return array(Image.open(BytesIO(explorer.canvas.picture)))
@@ -74,7 +81,7 @@ def test_what_is_shown_is_the_state(norm, operations):
     explorer = StyleExplorer(MODELS[norm], SCENES[0])
     first = generated(explorer)
     for operation in operations: do(explorer, operation)
-    assert (array(explorer.picture) == generated(explorer)).all() and (in_view(explorer) == generated(explorer)).all()
+    assert (array(explorer.picture) == generated(explorer)).all() and in_view_is(explorer, generated(explorer))
     if explorer.selected is not None:
         rows, cols = window_around(*explorer.editor.mask_of(explorer.selected)[:2], explorer.editor.size)
         thumbnails, book = explorer.thumbnails, explorer.model.style_book
@@ -167,14 +174,14 @@ def test_fast_hands_are_never_behind(norm):
         explorer.select(instance=objects[n % len(objects)])
         explorer.choose(n % min(3, len(explorer._choices())))
     assert (array(explorer.picture) == generated(explorer)).all() and len(explorer.thumbnails) == len(explorer._choices())
-    assert (in_view(explorer) == generated(explorer)).all() and explorer.canvas.version - shown < 100
+    assert in_view_is(explorer, generated(explorer)) and explorer.canvas.version - shown < 100
 
 
 def test_a_slow_model_generates_the_last_state_only():
     explorer = StyleExplorer(new_model('batch'), SCENES[0])
     explorer.picture
     requests, predict = [], explorer.model.predict
-    def slow(*arguments, **more): requests.append(1); time.sleep(0.05); return predict(*arguments, **more)
+    def slow(*arguments, **more): requests.append(1); time.sleep(0.5); return predict(*arguments, **more)
     explorer.model.predict = slow
     for seed in range(30): explorer.shuffle(seed)
     picture = explorer.picture
