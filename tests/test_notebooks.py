@@ -7,7 +7,7 @@ import pytest
 from clean_notebooks import notebooks
 
 ROOT = Path(__file__).parents[1]
-MINUTES = 5
+MINUTES = 15
 BESIDE = ['settings.ini', 'pix2pixhd_nb', 'tests', 'benchmarks']
 
 
