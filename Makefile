@@ -6,7 +6,7 @@ READY := .venv/.installed
 # Two test processes on one thread each are faster than one process on two threads; those with a browser measure time, so they run alone.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: demo test test-latest docs readme lab app bench tables street-model perceptual-network photo-models run clean export
+.PHONY: demo test test-latest docs readme lab app web bench tables street-model perceptual-network photo-models run clean export
 
 demo: $(READY)
 	$(BIN)/pix2pixhd demo
@@ -20,6 +20,7 @@ test-latest:
 
 docs: $(READY)
 	$(BIN)/python tools/build_docs.py
+	$(BIN)/python tools/colab.py
 
 readme: $(READY)
 	$(BIN)/python tools/build_readme.py
@@ -30,13 +31,16 @@ lab: $(READY)
 app: $(READY)
 	cd nbs/apps/pages && JUPYTER_PATH=$$PWD $(CURDIR)/$(BIN)/voila .
 
+web: $(READY)
+	$(BIN)/python web/build.py
+
 bench: $(READY)
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/gpu.py
 	$(BIN)/python benchmarks/page.py
 
 tables: $(READY)
-	$(BIN)/python benchmarks/tables.py 1 2 3 4 5 6 7 8 --scale quick
+	$(BIN)/python benchmarks/paper_tables.py 1 2 3 4 5 6 7 8 --scale quick
 	$(BIN)/python benchmarks/tables_page.py
 
 street-model: $(READY)

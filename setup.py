@@ -30,7 +30,8 @@ setup(
     package_data={cfg['lib_path']: ['pretrained/*/*', 'apps/web/*']}, # models that ship; what runs in the browser
     python_requires='>=' + cfg['min_python'],
     install_requires=cfg['requirements'].split(),
-    extras_require={'widgets': cfg['widgets_requirements'].split(), 'distributed': cfg['distributed_requirements'].split(), 'dev': cfg['dev_requirements'].split() + cfg['widgets_requirements'].split()},
+    extras_require={'widgets': cfg['widgets_requirements'].split(), **{name: cfg[f'{name}_requirements'].split() for name in ('distributed', 'onnx', 'hub')},
+                    'dev': [p for name in ('dev', 'widgets', 'onnx', 'hub') for p in cfg[f'{name}_requirements'].split()]},
     entry_points={
         'console_scripts': cfg['console_scripts'].split(),
         'nbdev': [f"{cfg['lib_path']}={cfg['lib_path']}._modidx:d"],

@@ -5,7 +5,6 @@ import argparse
 import gc
 import json
 import os
-import statistics
 import subprocess
 import sys
 import time
@@ -18,16 +17,16 @@ from torch.utils.flop_counter import FlopCounterMode
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT/'benchmarks'), str(ROOT)]
 import recipe
-from fastai.callback.core import CancelBatchException
+from pix2pixhd_nb.commands import selftest
+from pix2pixhd_nb.commands.selftest import rounding
 from pix2pixhd_nb.training.cost import _vgg
 from pix2pixhd_nb.models.boundaries import instance_boundaries
 from pix2pixhd_nb.core import LabelSpace, one_hot
-from pix2pixhd_nb.models.activation_checkpointing import recompute_blocks
 from pix2pixhd_nb.synthesis.pipeline import Pix2PixHD
 from pix2pixhd_nb.models.pooling import instance_mean, instance_vectors
-from pix2pixhd_nb.training.cuda_graphs import GraphedTraining
 from pix2pixhd_nb.training.learner import pix2pixhd_networks
-from speed import DEVICE, FULL, N, Ours, copy_weights, machine, objects, scene, seconds, turns, wait
+from pix2pixhd_nb.training.step import GAN
+from speed import DEVICE, FULL, N, Ours, copy_weights, machine, objects, scene, seconds, turns
 
 SIZE = (512, 1024)
 LARGE = (1024, 2048)
@@ -41,61 +40,29 @@ def tf32(on):
 def exact(f):
     "A function in which 32 bits are 32 bits, as on the GPUs of 2018."
     def run(*args):
-        tf32(False)
-        try: return f(*args)
-        finally: tf32(True)
+        with rounding(tf32=False): return f(*args)
     return run
 
-class Step(Ours):
-    "This library's training step, as `GraphedTraining` runs it, without the Learner."
-    def __init__(self, precision='bf16', channels_last=True, graph=True, compiled=False, perceptual=False, **shape):
-        super().__init__(precision, channels_last, without=('the interpreter',) if compiled else (), **shape)
-        if perceptual:
-            self.training.perceptual = _vgg().to(DEVICE)
-            for p in self.training.perceptual.parameters(): p.data.normal_(0, 0.02)
-            if shape.get('recompute'): recompute_blocks(self.training.perceptual)
-        self.graphed = None
-        if not graph: return
-        self.graphed = GraphedTraining()
-        self.graphed.learn = self
-        self.graphed.before_fit()
+class Step(selftest.Step):
+    "The step that `pix2pixhd selftest` times, of networks for 35 classes."
+    def __init__(self, precision='bf16', channels_last=False, graph=True, compiled=False, perceptual=False, recompute=False, **shape):
+        gan = GAN(*pix2pixhd_networks(N, feature_channels=3, **shape), precision, channels_last, recompute=recompute).to(DEVICE)
+        if compiled: gan.synthesizer.generator.compile(dynamic=False)
+        loss = _vgg().to(DEVICE) if perceptual else None
+        for p in loss.parameters() if loss else (): p.data.normal_(0, 0.02)
+        super().__init__(gan, graph, loss)
 
-    def step(self, label, inst, real):
-        self.xb, self.yb = (label, inst, real), (real,)
-        if self.graphed:
-            try: self.graphed.before_batch()
-            except CancelBatchException: return self.training.history[-1]
-        return super().step(label, inst, real)
-
-    @property
-    def gan_training(self): return self.training
-
-def spread(t): return dict(median=statistics.median(t), least=min(t), most=max(t))
+    step = selftest.Step.__call__
 
 def several(rounds, variants):
-    "Like `turns`, but a variant that fails is left out, with its reason, and the warm-up is timed: name -> function that makes one."
-    made, result = {}, {}
-    for name, make in variants.items():
-        try:
+    "Times of functions in turns, as in `pix2pixhd selftest`; each begins with the same random numbers."
+    def seeded(make):
+        def run():
             torch.manual_seed(0)
-            start = time.perf_counter()
-            f = make()
-            for _ in range(5): f()
-            wait()
-            made[name], result[name] = f, dict(warm_up=time.perf_counter() - start)
-            print(f'  {name}: warm after {result[name]["warm_up"]:.1f} s', flush=True)
-        except Exception as e:
-            traceback.print_exc()
-            result[name] = dict(failed=f'{type(e).__name__}: {e}'[:300])
-            f = None
-            gc.collect()
-            if DEVICE == 'cuda': torch.cuda.empty_cache()
-    times = {name: [] for name in made}
-    for _ in range(rounds):
-        for name, f in made.items():
-            f() # the first of two is not timed: it finds another's data in the caches
-            times[name].append(seconds(f))
-    for name, t in times.items(): result[name] |= spread(t)
+            return make()
+        return run
+    result = selftest.in_turns({name: seeded(make) for name, make in variants.items()}, rounds, DEVICE)
+    for name, t in result.items(): print(f"  {name}: {t.get('failed') or 'warm after %.1f s' % t['warm_up']}", flush=True)
     return result
 
 def rates(rounds):
@@ -117,7 +84,7 @@ def copies(rounds):
     def bring(*given, pinned=False, then=lambda *x: x):
         if pinned and DEVICE == 'cuda': given = [x.pin_memory() for x in given]
         return lambda: then(*(x.to(DEVICE, non_blocking=pinned) for x in given))
-    def on_the_gpu(label, inst, real): return one_hot(label.long(), N), instance_boundaries(inst), real.float() / 127.5 - 1 if real.dtype == torch.uint8 else real
+    def on_the_gpu(label, inst, real): return one_hot(label.long(), N, check=False), instance_boundaries(inst), real.float() / 127.5 - 1 if real.dtype == torch.uint8 else real
     before = bring(one_hot(label, N), instance_boundaries(inst), real)
     return several(rounds, {'recipe': lambda: before, 'ids': lambda: bring(label, inst, real, then=on_the_gpu), 'ids, pinned': lambda: bring(label, inst, real, pinned=True, then=on_the_gpu),
                             'ids and image in few bits, pinned': lambda: bring(*small, pinned=True, then=on_the_gpu)})
@@ -160,7 +127,7 @@ def step(rounds):
     result = several(rounds, {
         'recipe': lambda: exact(lambda: old.step(*batch)), 'recipe, convolutions in TF32': lambda: lambda: old.step(*batch),
         'ours, fp32': lambda: exact(step_of('fp32', False, False)()), 'ours, fp32 with TF32': step_of('fp32', False, False),
-        'ours, bf16': step_of('bf16', True, False), 'ours, bf16, the other memory format': step_of('bf16', False, False), 'ours, fp16': step_of('fp16', True, False),
+        'ours, bf16': step_of('bf16', False, False), 'ours, bf16, channels_last': step_of('bf16', True, False), 'ours, fp16': step_of('fp16', False, False),
         'ours, bf16, CUDA graph': step_of(), 'ours, bf16, CUDA graph, convolutions chosen by trial': tuned,
         'ours, bf16, compiled': step_of(graph=False, compiled=True), 'ours, bf16, compiled, CUDA graph': step_of(compiled=True)})
     return result | dict(operations=counter.get_total_flops())
@@ -170,7 +137,7 @@ def small_step(rounds):
     batch, old = scene(256, 256), recipe.Recipe(N, **FULL)
     for net in (old.G, old.E, old.D): net.to(DEVICE)
     def step_of(*args, **kwargs): return lambda: (lambda s: lambda: s.step(*batch))(Step(*args, **kwargs, **FULL))
-    return several(rounds, {'recipe': lambda: exact(lambda: old.step(*batch)), 'ours, bf16': step_of('bf16', True, False), 'ours, bf16, CUDA graph': step_of()})
+    return several(rounds, {'recipe': lambda: exact(lambda: old.step(*batch)), 'ours, bf16': step_of('bf16', False, False), 'ours, bf16, CUDA graph': step_of()})
 
 def generating_of(size, precision=None, compiled=False, graph=True, **shape):
     "A function that generates, with a pipeline of random weights, from tensors on the device."
@@ -242,10 +209,10 @@ def one_memory(precision, again, rounds):
         free, total = torch.cuda.mem_get_info()
         driver = total - free - torch.cuda.memory_reserved() # what the process takes beside PyTorch's own
     batch = scene(*LARGE)
-    s = Step(precision, precision != 'fp32', graph=False, recompute=again, perceptual=True, **ENHANCED)
+    s = Step(precision, graph=False, recompute=again, perceptual=True, **ENHANCED)
     for _ in range(2): s.step(*batch)
-    times = [seconds(lambda: s.step(*batch)) for _ in range(rounds)]
-    out = spread(times)
+    times = sorted(seconds(lambda: s.step(*batch)) for _ in range(rounds))
+    out = dict(median=times[len(times) // 2], least=times[0], most=times[-1])
     if DEVICE == 'cuda':
         free, total = torch.cuda.mem_get_info()
         out |= dict(tensors=torch.cuda.max_memory_allocated(), reserved=torch.cuda.max_memory_reserved(), driver=driver, device=total - free)

@@ -1,4 +1,4 @@
-"""The paper's tables as configuration: at which scales, which models, in which tables. benchmarks/tables.py runs them."""
+"""The paper's tables as configuration: at which scales, which models, in which tables. benchmarks/paper_tables.py runs them."""
 
 SCALES = {
     'toy': dict( # seconds: to see that everything runs; no figure of it says anything

@@ -32,10 +32,10 @@ from pix2pixhd_nb.training.cost import bytes_needed, rehearse
 from pix2pixhd_nb.training.distributed import distribute
 from pix2pixhd_nb.engine.distributed import join_ranks, rank, world_size
 from pix2pixhd_nb.synthesis.styles import StyleBook, measure_features
-from pix2pixhd_nb.training.step import GAN, GANOptimizer, GANTraining, LossPair
+from pix2pixhd_nb.training.step import GAN, GANOptimizer, GANTraining, LossPair, training_step
 from pix2pixhd_nb.training.learner import pix2pixhd_learner, pix2pixhd_networks
 from pix2pixhd_nb.models.condition_conv import ConditionConv2d, ImageConv2d, mark_classes
-from pix2pixhd_nb.training.losses import FeatureMatchingLoss, discriminator_losses
+from pix2pixhd_nb.training.losses import FeatureMatchingLoss, discriminator_losses, generator_losses
 from pix2pixhd_nb.synthesis.pipeline import Pix2PixHD
 from pix2pixhd_nb.engine.memory import keep_freed_memory
 
@@ -84,7 +84,6 @@ class Ours:
     def __init__(self, precision='fp32', channels_last=False, recompute=False, without=(), **shape):
         self.gan = GAN(*pix2pixhd_networks(N, feature_channels=3, **shape), precision, channels_last, recompute=recompute).to(DEVICE)
         self.training = GANTraining(feature_matching=FeatureMatchingLoss())
-        self.training.learn = self # the callback asks its learner for the model
         self.without, self.model, self.opt = without, self.gan, GANOptimizer(self.gan.parts(), precision=precision)
         if 'the interpreter' in without: self.gan.synthesizer.generator.compile(dynamic=False)
         else: self.tell_parts(self.gan.synthesizer)
@@ -107,27 +106,41 @@ class Ours:
         generator.register_forward_hook(lambda *_: self.note('generator'))
 
     def step(self, label, inst, real, note=lambda part: None):
-        self.note = note
-        fake = self.gan(label, inst, real)
-        g_loss = self.training.losses(fake, real)
-        g_losses, d_losses = self.training.g_losses, self.training.d_losses
-        if 'shared pass' in self.without:
-            real_out, fake_out = self.gan.discriminate(real), self.gan.discriminate(fake.detach())
-            with self.gan.autocast(): d_losses = discriminator_losses(fake_out, real_out, self.training.gan_loss)
-        named, pair = {k: v.detach() for k, v in (g_losses | d_losses).items()}, LossPair(g_loss, sum(d_losses.values()) / 2, self.opt)
-        if 'memory let go' not in self.without: g_loss = g_losses = d_losses = fake = self.training.g_losses = self.training.d_losses = None
-        note('discriminators')
+        self.note, self.kept = note, None
+        if set(self.without) & {'shared pass', 'gradients only where needed', 'memory let go'}: values = self.step_without(label, inst, real)
+        else: _, values = training_step(self.gan, self.training, (label, inst, real), self.opt, events=self)
+        note('adam')
+        return dict(zip(self.training.loss_names, values.tolist()))
+
+    def after_losses(self, fake, pair, values): self.note('discriminators')
+    def during(self, name, f):
+        f()
+        if name == 'backward': self.note('backward')
+
+    def step_without(self, label, inst, real):
+        "The step with a mean of it taken away."
+        gan, training = self.gan, self.training
+        condition = gan.synthesizer.condition(label, inst)
+        fake = gan.generate(condition, inst, real)
+        fake_out, real_out = (gan.discriminate(condition, x) for x in (fake, real))
+        older_out = gan.discriminate(condition, fake.detach()) if 'shared pass' in self.without else fake_out
+        with gan.autocast():
+            g_losses = generator_losses(fake_out, real_out, training.gan_loss, training.feature_matching)
+            d_losses = discriminator_losses(older_out, real_out, training.gan_loss)
+        pair = LossPair(sum(g_losses.values()), sum(d_losses.values()) / 2, self.opt)
+        values = torch.stack([v.detach() for v in (*g_losses.values(), *d_losses.values())])
+        if 'memory let go' in self.without: self.kept = fake, g_losses, d_losses # as a Learner would
+        del fake, fake_out, real_out, older_out, g_losses, d_losses
+        self.note('discriminators')
         if 'gradients only where needed' in self.without:
             pair.generator.backward(retain_graph=True)
-            for p in self.gan.discriminator.parameters(): p.grad = None
-            torch.autograd.backward(pair.discriminator, inputs=list(self.gan.discriminator.parameters()))
+            for p in gan.discriminator.parameters(): p.grad = None
+            torch.autograd.backward(pair.discriminator, inputs=list(gan.discriminator.parameters()))
         else: pair.backward()
-        note('backward')
+        self.note('backward')
         self.opt.step()
         self.opt.zero_grad()
-        note('adam')
-        self.kept = fake, g_losses, d_losses # as a Learner would
-        return {k: v.item() for k, v in named.items()}
+        return values
 
 MEANS = { # name: (precision, channels_last, recompute, means taken away); every one in a process of its own
     'recipe': None,
@@ -141,12 +154,12 @@ MEANS = { # name: (precision, channels_last, recompute, means taken away); every
     'without an image\'s columns': ('fp32', False, False, ('columns',)),
     'with channels_last': ('fp32', True, False, ()),
     'with activation checkpointing': ('fp32', False, True, ()),
-    'ours, bf16': ('bf16', DEVICE == 'cuda', False, ()),
-    'ours, bf16, kept in 16 bits': ('bf16', DEVICE == 'cuda', False, ()), # generating only
-    'bf16 with the other memory format': ('bf16', DEVICE != 'cuda', False, ()),
-    'bf16 with activation checkpointing': ('bf16', DEVICE == 'cuda', True, ()),
+    'ours, bf16': ('bf16', False, False, ()),
+    'ours, bf16, kept in 16 bits': ('bf16', False, False, ()), # generating only
+    'bf16 with the other memory format': ('bf16', True, False, ()),
+    'bf16 with activation checkpointing': ('bf16', False, True, ()),
     'with a compiled generator': ('fp32', False, False, ('the interpreter',)),
-    'bf16 with a compiled generator': ('bf16', DEVICE == 'cuda', False, ('the interpreter',))}
+    'bf16 with a compiled generator': ('bf16', False, False, ('the interpreter',))}
 
 def step_of(name, batch):
     "What a worker does again and again: a training step."
@@ -355,7 +368,7 @@ def rank_worker():
     with learn.no_bar(), learn.no_logging(): learn.fit(1, cbs=Clock())
     if not rank(): print((times[-1] - times[1]) / (len(times) - 2))
 
-PLANS = {'fp32': ('fp32', False, False), 'fp32, activation checkpointing': ('fp32', False, True), 'bf16': ('bf16', DEVICE == 'cuda', False), 'bf16, activation checkpointing': ('bf16', DEVICE == 'cuda', True)}
+PLANS = {'fp32': ('fp32', False, False), 'fp32, activation checkpointing': ('fp32', False, True), 'bf16': ('bf16', DEVICE == 'cuda', False), 'bf16, activation checkpointing': ('bf16', False, True)}
 
 def memory(rounds):
     "The highest memory of training steps at 512x256, full width, beside what `pix2pixhd plan` says before."

@@ -1,4 +1,4 @@
-"""Makes benchmarks/results/tables/README.md from the rows that benchmarks/tables.py measured: .venv/bin/python benchmarks/tables_page.py"""
+"""Makes benchmarks/results/tables/README.md from the rows that benchmarks/paper_tables.py measured: .venv/bin/python benchmarks/tables_page.py"""
 import json
 import re
 import statistics
@@ -14,7 +14,7 @@ RESULTS = Path(__file__).resolve().parent/'results'/'tables'
 COLUMNS = { # name of a score: heading, decimals
     'accuracy': ('pixel accuracy', 3), 'mean_iou': ('mean IoU', 3), 'share': ("share of the real images' mean IoU", 3), 'edges': ('touching objects with an edge', 3),
     'edges_share': ('the same, as a share of the real images', 3), 'edges_chance': ('by chance', 3), 'diversity': ('distance between samples', 4), 'colours': ("objects' colours explained (R²)", 3), 'l1': ('L1 to the target', 3)}
-FULL = f"python benchmarks/tables.py {' '.join(map(str, TABLES))} --scale full"
+FULL = f"python benchmarks/paper_tables.py {' '.join(map(str, TABLES))} --scale full"
 
 
 def missing(results, scale, data, row):

@@ -27,14 +27,14 @@ class LabelSpace:
     colors: tuple = None # one (r, g, b) per class, 0 to 255; made up when left out
     things: tuple = None # one bool per class: can its objects be counted?
     ignore_id: int = None # the id of pixels without a class: outside 0 to n_classes - 1, no channel
-    unscored: tuple = () # ids that have a channel but are left out of scores
+    unscored: tuple = () # names or ids that have a channel but are left out of scores
 
     def __post_init__(self):
         n, put = len(self.names), lambda k, v: object.__setattr__(self, k, v)
         put('names', tuple(map(str, self.names)))
         put('colors', tuple(tuple(map(int, c)) for c in (self.colors or _default_colors(n))))
         put('things', tuple(map(bool, self.things or [False] * n)))
-        put('unscored', tuple(sorted(map(int, self.unscored))))
+        put('unscored', tuple(sorted(map(self.id, self.unscored))))
         if not n: raise ValueError('LabelSpace got no names: it needs at least one class.')
         for k in ('colors', 'things'):
             if len(getattr(self, k)) != n: raise ValueError(f'LabelSpace got {len(getattr(self, k))} {k} for {n} names: give one for each class.')
@@ -44,10 +44,17 @@ class LabelSpace:
     @property
     def n_classes(self): return len(self.names)
 
-    def id(self, name): # a class's name
-        "The id of the class called `name`."
+    def id(self, name): # a class's name, or its id
+        "The id of the class called `name`; an id is checked and given back."
+        if not isinstance(name, str):
+            if not 0 <= int(name) < self.n_classes: raise ValueError(f'There is no class {name}; the ids run from 0 to {self.n_classes - 1}.')
+            return int(name)
         if name not in self.names: raise ValueError(f'There is no class {name!r}; the classes are {", ".join(self.names)}.')
         return self.names.index(name)
+
+    def __repr__(self):
+        names = ', '.join(self.names[:6]) + (', ...' if self.n_classes > 6 else '')
+        return f'LabelSpace({self.n_classes} classes: {names}; {sum(self.things)} of things' + (f', ignore_id {self.ignore_id})' if self.ignore_id is not None else ')')
 
 # %% ../nbs/book/02_scenes.ipynb #c012
 @patch
@@ -75,19 +82,41 @@ def to_dict(self:LabelSpace):
     return dict(classes=classes, ignore_id=self.ignore_id, unscored=list(self.unscored))
 
 # %% ../nbs/book/02_scenes.ipynb #c018
+def _classes_by_id(classes): # {id: its description}
+    "The classes of a description, each part checked before anything is made of it."
+    by_id = {}
+    for c in classes:
+        i, color = c['id'], c.get('color')
+        if type(i) is not int or i >= 2**16: raise ValueError(f'A class has the id {i!r}: expected a whole number below 65536.')
+        if i in by_id: raise ValueError(f'Two classes have the id {i}: give each its own.')
+        if type(c.get('thing', False)) is not bool: raise ValueError(f"Class {i} has thing={c['thing']!r}: expected true or false.")
+        if color is not None and (len(color) != 3 or any(type(v) is not int or not 0 <= v <= 255 for v in color)): raise ValueError(f'Class {i} has the color {color!r}: expected three whole numbers from 0 to 255.')
+        if i >= 0: by_id[i] = c
+    named = [c['name'] for c in by_id.values() if c.get('name') is not None]
+    twice = next((n for n in named if named.count(n) > 1), None) if len(set(map(str, named))) < len(named) else None
+    if twice is not None: raise ValueError(f'Two classes have the name {twice!r}: give each its own.')
+    if not by_id: raise ValueError('No class has an id of 0 or more: expected at least one.')
+    return by_id
+
 @patch(cls_method=True)
 def from_dict(cls:LabelSpace, d): # a dict with `classes`: a list of {id, name, color, thing}
     "The label space described by `d`: the form of `to_dict`, or of a dataset's `meta.json`."
     if not d.get('classes'): raise ValueError("The description of the label space has no 'classes': expected a list of {id, name, color, thing}.")
-    by_id = {int(c['id']): c for c in d['classes'] if int(c['id']) >= 0}
-    n, ignore = max(by_id) + 1, d.get('ignore_id')
+    by_id = _classes_by_id(d['classes'])
+    ignore = d.get('ignore_id')
     skipped = [int(i) for i in d.get('ignore_ids', [])]
     outside = [i for i in skipped if i not in by_id]
     if ignore is None and outside: ignore = outside[0]
-    if ignore in by_id: del by_id[ignore]; n = max(by_id) + 1
-    get = lambda k, default: [by_id.get(i, {}).get(k, default(i)) for i in range(n)]
-    return cls(get('name', lambda i: f'unused {i}'), get('color', lambda i: _default_colors(n)[i]), get('thing', lambda i: False),
-               ignore, [i for i in d.get('unscored', skipped) if 0 <= i < n])
+    n = max((i for i in by_id if i != ignore), default=-1) + 1
+    if not n: raise ValueError(f'All classes are ignored (id {ignore}): expected at least one that is not.')
+    if ignore is not None and 0 <= ignore < n: # amid the classes: it keeps a channel, and is left out of scores
+        by_id.setdefault(ignore, dict(name='unlabeled'))
+        skipped, ignore = [*skipped, ignore], None
+    else: by_id.pop(ignore, None)
+    default = _default_colors(n)
+    get = lambda k, other: [by_id.get(i, {}).get(k, other(i)) for i in range(n)]
+    return cls(get('name', lambda i: f'unused {i}'), get('color', lambda i: default[i]), get('thing', lambda i: False),
+               ignore, [i for i in {*d.get('unscored', ()), *skipped} if 0 <= i < n])
 
 # %% ../nbs/book/02_scenes.ipynb #c021
 _CITYSCAPES = [l.split() for l in '''unlabeled 0,0,0 -;ego_vehicle 0,0,0 -;rectification_border 0,0,0 -;out_of_roi 0,0,0 -;static 0,0,0 -;dynamic 111,74,0 -
@@ -111,10 +140,20 @@ def from_pil(picture, # a PIL image of any mode
             ): # (C, H, W) float in [-1, 1]
     "A picture as the float tensor that the networks work on."
     mode = mode or ('RGB' if picture.mode in ('P', 'CMYK', 'YCbCr', 'HSV', '1') else None)
-    array = np.asarray(picture.convert(mode) if mode else picture)
-    top = 255 if array.dtype == np.uint8 else 65535
-    array = np.array(array, dtype=np.float32) / top * 2 - 1
-    return torch.from_numpy(array).reshape(*array.shape[:2], -1).permute(2, 0, 1).contiguous()
+    deep = picture.mode[0] in 'IF' # converting these would cut them at 255
+    array = np.asarray(picture.convert(mode) if mode and not deep else picture)
+    array = np.array(array, dtype=np.float32) / _top(array) * 2 - 1
+    image = torch.from_numpy(array).reshape(*array.shape[:2], -1).permute(2, 0, 1).contiguous()
+    return image.repeat(3, 1, 1) if deep and mode == 'RGB' else image
+
+def _top(array): # the value that stands for white
+    "By the type of a picture's numbers; floats and 32 bits by the smallest usual range that holds them."
+    if array.dtype == np.uint8: return 255
+    if array.dtype == np.uint16: return 65535
+    low, high = array.min(), array.max()
+    if not np.isfinite([low, high]).all(): raise ValueError('holds NaN or infinite values, expected finite ones: mend these pixels or leave the picture out.')
+    if low < 0 or high > 65535: raise ValueError(f'holds values from {low:g} to {high:g}, expected 0 to 1, 0 to 255 or 0 to 65535: export it as an 8- or 16-bit PNG.')
+    return 1 if high <= 1 and array.dtype.kind == 'f' else 255 if high <= 255 else 65535
 
 # %% ../nbs/book/02_scenes.ipynb #c026
 def to_pil(image): # (C, H, W) or (1, C, H, W) float in [-1, 1]; 1, 3 or 4 channels
@@ -177,6 +216,10 @@ class Scene:
             v = getattr(self, k)
             if v is not None and v.shape[-2:] != self.label_map.shape[-2:]:
                 raise ValueError(f"Scene {self.name!r}: its {k.replace('_', ' ')} is {v.shape[-1]}x{v.shape[-2]} but its label map is {self.label_map.shape[-1]}x{self.label_map.shape[-2]} (width x height): they must be of one size.")
+
+    def __repr__(self):
+        objects = '' if self.instance_map is None else f', {len(self.instance_map.unique())} objects'
+        return f'Scene({self.name!r}, {self.size[1]}x{self.size[0]}{objects}, ' + ('no image)' if self.image is None else f'image of {self.image.shape[0]} channels)')
 
     @property
     def size(self): return tuple(self.label_map.shape[-2:])

@@ -253,7 +253,7 @@ FAULTS = dict(
     cut=lambda f: save(f / 'train/inst/scene_0.png', np.full((24, 40), 9, np.uint8)),
     size=lambda f: save(f / 'train/inst/scene_0.png', np.zeros((12, 40), np.uint16)),
     undecodable=lambda f: (f / 'train/image/scene_0.png').write_bytes((f / 'train/image/scene_0.png').read_bytes()[:200]),
-    mode=lambda f: save(f / 'train/label/scene_0.png', np.random.default_rng(0).integers(0, 3, (24, 40, 3), dtype=np.uint8)),
+    colors=lambda f: save(f / 'train/label/scene_0.png', np.random.default_rng(0).integers(0, 3, (24, 40, 3), dtype=np.uint8)),
     pairing=lambda f: (f / 'train/image/scene_0.png').unlink(),
     empty=lambda f: [p.unlink() for p in (f / 'train/label').iterdir()])
 

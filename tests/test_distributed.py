@@ -15,7 +15,7 @@ from pix2pixhd_nb.data.toy import LABEL_SPACE, SyntheticScenes
 from pix2pixhd_nb.synthesis.pipeline import Pix2PixHD
 
 TORCHRUN = ['-m', 'torch.distributed.run', '--standalone', '--nproc_per_node', '2']
-TINY = '--epochs 2 --decay 2 --width 8 --n-downsample 2 --n-blocks 1 --feature-channels 3 --n-scales 2 --discriminator-width 8'.split()
+TINY = '--epochs 2 --decay 2 --width 8 --n-downsample 2 --n-blocks 1 --feature-channels 3 --n-scales 2 --discriminator-width 8 --no-keep-best'.split()
 
 
 @pytest.fixture(scope='module')

@@ -225,7 +225,7 @@ def test_a_saved_recipe_is_opened_and_goes_on(norm, tmp_path):
 @pytest.mark.parametrize('change, message', [
     (lambda d: d | dict(model='0123456789ab'), 'this model has encoder'),
     (lambda d: {k: v for k, v in d.items() if k != 'model'} | dict(looks={i: v + [0.] for i, v in d['looks'].items()}), 'encoder unknown'),
-    (lambda d: d | dict(label_space=d['label_space'] | dict(classes=d['label_space']['classes'] + [dict(id=9, name='boat', color=[1, 2, 3], thing=True)])), 'not the classes of this model'),
+    (lambda d: d | dict(label_space=d['label_space'] | dict(classes=d['label_space']['classes'] + [dict(id=9, name='boat', color=[1, 2, 3], thing=True)])), 'belongs to another model'),
     (lambda d: d | dict(instance_map=d['instance_map'] | dict(size=[3, 3])), 'is no whole edit'),
     (lambda d: {}, 'is no whole edit')])
 def test_a_recipe_of_something_else_is_refused(change, message):
@@ -248,8 +248,7 @@ def test_what_cannot_be_explored_is_refused(monkeypatch):
     model = new_model('batch')
     book, model.style_book = model.style_book, None
     with pytest.raises(ValueError, match='style book of this model is empty'): StyleExplorer(model, scene)
-    model.style_book = new_model('batch', seed=1).style_book
-    with pytest.raises(ValueError, match='belongs to another model'): StyleExplorer(model, scene)
+    with pytest.raises(ValueError, match='belongs to another model'): model.style_book = new_model('batch', seed=1).style_book
     model.style_book = book
     with pytest.raises(ValueError, match='label_map has id 9'): StyleExplorer(model, Scene(torch.full((1, 64, 128), 9)))
     monkeypatch.setattr(planning, 'free_bytes', lambda device: 1e6)

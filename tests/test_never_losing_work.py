@@ -62,7 +62,7 @@ def test_an_image_that_vanishes_ends_in_an_error_message(streets, tmp_path, work
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
 def test_asked_to_stop_it_saves_and_goes_on(streets, tmp_path, number):
     model = tmp_path / 'model'
-    options = '--epochs 40 --decay 0 --width 4 --n-downsample 2 --n-blocks 1 --feature-channels 3 --n-scales 1 --discriminator-width 4'.split()
+    options = '--epochs 40 --decay 0 --width 4 --n-downsample 2 --n-blocks 1 --feature-channels 3 --n-scales 1 --discriminator-width 4 --no-keep-best'.split()
     command = [sys.executable, '-m', 'pix2pixhd_nb.commands.main', 'train', streets, model, *options]
     run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     while not checkpoints_in(model / 'checkpoints'):

@@ -201,14 +201,14 @@ def test_more_channels_go_in_but_only_pictures_come_out():
 
 
 @pytest.mark.parametrize('make, says', [
-    (lambda p, s: p.predict(to_pil(s.image)), 'mode RGB, expected one channel of ids'),
-    (lambda p, s: p.predict(to_pil(s.image).convert('RGBA')), 'mode RGBA, expected one channel of ids'),
+    (lambda p, s: p.predict(to_pil(s.image)), 'colours that the label space does not list'),
+    (lambda p, s: p.predict(to_pil(s.image).convert('CMYK')), 'mode CMYK'),
     (lambda p, s: p.predict(s.label_map.float()), 'expected .H, W. integer ids'),
     (lambda p, s: p.predict(torch.full((1, 4, 4), 99)), r'id 99 \(16 pixels\)'),
     (lambda p, s: p.predict(torch.full((1, 4, 4), 255)), r'id 255 .* pass ignore_id=255'),
     (lambda p, s: p.predict(s.label_map, s.instance_map[..., :9]), 'instance_map is 9x32 but label_map is 64x32'),
     (lambda p, s: p.predict(s.label_map, reference=to_pil(s.image).resize((32, 16))), 'reference is 32x16 but label_map is 64x32'),
-    (lambda p, s: image_pipeline(4, 3).predict(to_pil(s.image)), 'image of 3 channels but the model was built for 4'),
+    (lambda p, s: image_pipeline(4, 3).predict(s.image), 'image of 3 channels but the model was built for 4'),
     (lambda p, s: p.predict('no/such.png'), 'such.png'),
 ])
 def test_wrong_input_is_refused_in_an_error_message(trained, scene, make, says):

@@ -99,7 +99,7 @@ def test_a_model_generates_at_the_size_it_was_trained_at(streets, tmp_path, caps
     model = tmp_path / 'model'
     assert main(['train', str(streets), str(model), '--recipe', 'small', '--steps', '2', '--size', '32x32', *ARGUMENTS]) == 0
     assert main(['synthesize', str(model), str(streets), str(tmp_path / 'own')]) == 0
-    assert 'brought to 32x32; the first one is 64x32. That changes its shape' in capsys.readouterr().out
+    assert 'The scenes are 64x32; by the policy resize, all are brought to 32x32, which changes the proportions of 2 of them' in capsys.readouterr().out
     assert main(['synthesize', str(model), str(streets), str(tmp_path / 'asked'), '--size', '64x32']) == 0
     from PIL import Image
     sizes = [{Image.open(p).size for p in (tmp_path / name).rglob('*.png')} for name in ('own', 'asked')]

@@ -8,11 +8,11 @@ import pytest
 import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]/'benchmarks'))
-import tables
+import paper_tables
 import tables_page
 from rows import CLAIMS, RUNS, SCALES, TABLES
 
-VGG = tables.WEIGHTS/'vgg19_imagenet_to_relu3_4.pth'
+VGG = paper_tables.WEIGHTS/'vgg19_imagenet_to_relu3_4.pth'
 ROWS = list(dict.fromkeys(r for t in TABLES.values() for r in t['rows']))
 
 
@@ -24,11 +24,11 @@ def toy(tmp_path_factory):
     "All tables at toy size, by the command."
     folder = tmp_path_factory.mktemp('tables')
     command = [*map(str, TABLES), '--scale', 'toy', '--results', str(folder/'results'), '--work', str(folder/'work')]
-    assert tables.main(command) == 0
+    assert paper_tables.main(command) == 0
     return folder, command
 
 
-def bench(folder, results='results', work='work', vgg=VGG): return tables.Bench('toy', 'drawn', folder/results, folder/work, vgg)
+def bench(folder, results='results', work='work', vgg=VGG): return paper_tables.Bench('toy', 'drawn', folder/results, folder/work, vgg)
 
 
 def test_every_row_runs(toy):
@@ -50,7 +50,7 @@ def test_finished_rows_are_left_alone_and_missing_ones_filled(toy, capsys):
     old = json.loads(gone.read_text())
     gone.unlink()
     model = {p: p.stat().st_mtime_ns for p in (folder/'work').rglob('*.safetensors')}
-    tables.main(command)
+    paper_tables.main(command)
     assert {p: p.stat().st_mtime_ns for p in before if p != gone} == {p: t for p, t in before.items() if p != gone}
     assert {p: p.stat().st_mtime_ns for p in (folder/'work').rglob('*.safetensors')} == model, 'trained again'
     assert json.loads(gone.read_text())['scores'] == old['scores']
@@ -88,7 +88,7 @@ def test_rows_that_need_weights_say_so(tmp_path):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason='there is a GPU')
 def test_the_full_scale_asks_for_a_gpu(tmp_path, capsys):
-    assert tables.main(['1', '--scale', 'full', '--results', str(tmp_path)]) == 1
+    assert paper_tables.main(['1', '--scale', 'full', '--results', str(tmp_path)]) == 1
     assert 'needs a GPU' in capsys.readouterr().out and not list(tmp_path.iterdir())
 
 
@@ -98,7 +98,7 @@ def test_the_full_scale_on_photos(shared_data, tmp_path, monkeypatch):
     monkeypatch.setitem(SCALES, 'full', SCALES['full'] | tiny)
     command = ['5', '--scale', 'full', '--anyway', '--results', str(tmp_path/'results'), '--work', str(tmp_path/'work')]
     command += ['--data', *(str(shared_data/d) for d in SCALES['full']['data'])]
-    assert tables.main(command) == 0
+    assert paper_tables.main(command) == 0
     measured = {p.name for p in (tmp_path/'results').glob('*.json')}
     rows = TABLES[5]['rows']
     assert measured == {f'full-{d}-{r}-seed0.json' for d in SCALES['full']['data'] for r in rows if not (d == 'camvid_256' and r.endswith('no_boundary'))}
@@ -162,7 +162,7 @@ def test_pooled_by_class_is_by_class():
     from pix2pixhd_nb.models.generators import GlobalGenerator
     seen = []
     torch.manual_seed(0)
-    model = tables.ByClass(GlobalGenerator(6, width=4, n_downsample=2, n_blocks=1), 2, FeatureEncoder(width=4, n_downsample=2))
+    model = paper_tables.ByClass(GlobalGenerator(6, width=4, n_downsample=2, n_blocks=1), 2, FeatureEncoder(width=4, n_downsample=2))
     model.generator.register_forward_pre_hook(lambda _, x: seen.append(x[0][:, 3:]))
     label = (torch.arange(16) > 7).long().expand(1, 1, 16, 16)
     instances = torch.arange(16).expand(1, 1, 16, 16) // 4

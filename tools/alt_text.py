@@ -63,7 +63,9 @@ def titles(code):
 
 def described(heading, sentence, code='', number=0, of=1):
     "Words for a picture from what stands around it."
-    around = '. '.join(part.rstrip('.') for part in (heading, ', '.join(titles(code)), sentence) if part) + '.'
+    shown = titles(code)
+    panels = f'Panels: {"; ".join(shown)}' if len(shown) > 1 else ''.join(shown)
+    around = ' '.join(part if part[-1] in '.?!' else part + '.' for part in (heading, panels, sentence) if part)
     count = f' Picture {number + 1} of {of}.' if of > 1 else ''
     if len(around) > MAX_LENGTH: around = around[:MAX_LENGTH].rsplit(' ', 1)[0].rstrip(',;:.') + ' ...'
     return around + count

@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 import smalldocs.highlight
 import yaml
+from IPython.core.history import HistoryAccessor
 from nbdev.config import get_config
 from nbdev.quarto import refresh_quarto_yml
 from nbdev.serve import proc_nbs
@@ -30,7 +31,7 @@ HERE = Path(__file__).parent
 NUMBERED = re.compile(r'\b\d+[a-z]*_(?=[\w.]+\.ipynb)')
 NAMES_PAGE = 'names.md'
 DOORS = 'Learn', 'Use', 'Play'
-TABLE = re.compile(r'(?:^\|.*\|[ \t]*\n?){3,}', re.M)
+THREE_DOORS = re.compile(''.join(rf'^\*\*{door}\.\*\*\s+(.+(?:\n.+)*)\n*' for door in DOORS), re.M)
 EXPORTED = '#| code-fold: show\n#| code-summary: "Exported source"\n' # what nbdev writes over exported code
 FOLDED = '#| code-fold: true\n#| code-summary: "Source"\n'
 CODE_LINK = re.compile(r'(<a href=")([^"#]*)#([^"]+)("[^>]*>\s*<code>([^<]+)</code>)')
@@ -40,6 +41,7 @@ NOTEBOOK_LINK = re.compile(r'(<a\b[^>]*\bhref=")(?![a-z]+:)([^"#]+)\.ipynb(["#])
 FONT_ELSEWHERE = re.compile(r'@import url\(https?:[^)]*\);?')
 FUSE = re.compile(r'<script src="[^"]*fuse\.min\.js"></script>')
 
+HistoryAccessor.enabled.default_value = False # of the cells that nbdev runs; it would go into your home folder
 smalldocs.highlight.css_class = cache(smalldocs.highlight.css_class) # asked 200,000 times for a few hundred tokens
 
 
@@ -81,15 +83,20 @@ def neighbours_within(groups):
 
 
 def doors(markdown):
-    "A table headed Learn, Use, Play becomes three doors, a column each; other Markdown stays."
-    def row(line): return [cell.strip() for cell in re.split(r'(?<!\\)\|', line.strip().strip('|'))]
-    def cards(m):
-        heads, _, *rows = map(row, m[0].strip().splitlines())
-        if tuple(re.sub(r'[^\w ]', '', h).strip().capitalize() for h in heads) != DOORS: return m[0]
-        columns = zip(heads, *rows)
-        door = lambda head, *cells: f'::: {{.door}}\n### {head.strip("*")}\n\n' + '\n\n'.join(cells) + '\n:::\n'
-        return '\n:::: {.doors}\n' + '\n'.join(door(*column) for column in columns) + '::::\n'
-    return TABLE.sub(cards, markdown)
+    "Three paragraphs that open with **Learn.**, **Use.** and **Play.** become three doors side by side; other Markdown stays."
+    def door(m, k): return f'::: {{.door}}\n### {DOORS[k]} {{.unlisted}}\n\n{m[k + 1].strip()}\n:::\n'
+    return THREE_DOORS.sub(lambda m: '\n:::: {.doors}\n' + '\n'.join(door(m, k) for k in range(3)) + '::::\n\n', markdown)
+
+
+def open_doors(nb):
+    "On the first page the doors come second, after what the first cell of prose says."
+    prose = [cell for cell in nb['cells'] if cell['cell_type'] == 'markdown' and not cell['source'].lstrip().startswith('<!--')]
+    for cell in prose[1:]:
+        made = doors(cell['source'])
+        if made == cell['source']: continue
+        cell['source'] = made
+        nb['cells'].remove(cell)
+        nb['cells'].insert(nb['cells'].index(prose[0]) + 1, cell)
 
 
 def fold_source(nb):
@@ -118,9 +125,7 @@ def prepare(folder, renamed):
             (path.parent/name).parent.mkdir(exist_ok=True)
             (path.parent/name).write_bytes(content)
         alt_text.describe(nb, path.stem, write)
-        if page.as_posix() == 'index.ipynb':
-            for cell in nb['cells']:
-                if cell['cell_type'] == 'markdown': cell['source'] = doors(cell['source'])
+        if page.as_posix() == 'index.ipynb': open_doors(nb)
         first = 1 if nb['cells'] and nb['cells'][0]['cell_type'] == 'raw' else 0
         nb['cells'].insert(first, page_links(renamed[page.as_posix()]))
         path.write_text(json.dumps(nb), encoding='utf-8')
@@ -219,6 +224,8 @@ def build_docs():
     serve_katex_beside(site.out)
     shutil.rmtree(cfg.doc_path, ignore_errors=True)
     shutil.move(site.out, cfg.doc_path)
+    page = HERE.parent/'web/dist' # the studio in a browser alone, where `make web` has built it
+    if page.is_dir(): shutil.copytree(page, cfg.doc_path/'studio')
     print(f'The site is at {(cfg.doc_path/"index.html").relative_to(Path.cwd())}')
     broken = [w for w in site.warnings if 'broken' in w] # the others tell of Quarto's options that this builder has no use for
     broken += links.broken_links(cfg.doc_path)

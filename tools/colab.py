@@ -6,6 +6,8 @@ import ast
 import json
 import posixpath
 import re
+import runpy
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -45,22 +47,41 @@ def requirements(text): return {PACKAGE.match(r)[0].lower(): r for r in REQUIREM
 def module_of(package): return IMPORTED_AS.get(package, package.replace('-', '_'))
 
 
-def imports(nodes):
-    "The full names of the modules that statements import, `from a import b` also as a.b."
+def imports(nodes, package=''):
+    "The full names of what statements import, `from a import b` also as a.b; in a module of `package`, whose relative imports are told from it."
     found = set()
     for node in nodes:
         if isinstance(node, ast.Import): found |= {a.name for a in node.names}
-        if isinstance(node, ast.ImportFrom) and node.module and not node.level: found |= {node.module, *(f'{node.module}.{a.name}' for a in node.names)}
+        if not isinstance(node, ast.ImportFrom): continue
+        above = package.split('.')[:len(package.split('.')) - node.level + 1] if node.level else []
+        module = '.'.join([*above, *filter(None, [node.module])])
+        found |= {module, *(f'{module}.{a.name}' for a in node.names)}
     return found
 
 
+def home(name):
+    "The file of a module of the library; for a name that a package passes on, that of the module which defines it; None for all else."
+    lib = get_config().lib_path
+    if not name.startswith(f'{lib.name}.'): return
+    path = lib.parent/Path(*name.split('.')).with_suffix('.py')
+    if path.is_file(): return path
+    package, _, last = name.rpartition('.')
+    return next((lib.parent/Path(*module.split('.')).with_suffix('.py') for module, names in index().items()
+                 if module.startswith(package + '.') and f'{module}.{last}' in names), None)
+
+
 @cache
-def brought(module):
-    "What importing a module of the library imports in its turn, at once."
-    path = get_config().lib_path.parent/Path(*module.split('.')).with_suffix('.py')
-    if not path.is_file(): return frozenset()
-    found = imports(ast.parse(path.read_text(encoding='utf-8')).body)
-    return frozenset(found.union(*(brought(m) for m in found if m.startswith(get_config().lib_name + '.') and m != module)))
+def index(): return runpy.run_path(str(get_config().lib_path/'_modidx.py'))['d']['syms']
+
+
+@cache
+def brought(name):
+    "What importing a name or a module of the library imports in its turn, at once."
+    path = home(name)
+    if path is None: return frozenset()
+    package = '.'.join(path.relative_to(get_config().lib_path.parent).parent.parts)
+    found = imports(ast.parse(path.read_text(encoding='utf-8')).body, package)
+    return frozenset(found.union(*(brought(m) for m in found if home(m) not in (None, path))))
 
 
 def imported_by(nb):
@@ -129,12 +150,17 @@ def write_copies(folder):
 
 
 def build_wheel(folder):
-    "Builds the library's wheel into `folder`."
+    "Builds the library's wheel into `folder`, from a copy: an older build beside the library would get into it."
+    cfg = get_config()
     with tempfile.TemporaryDirectory() as tmp:
-        subprocess.run([sys.executable, '-m', 'pip', 'wheel', '-q', '--disable-pip-version-check', '--no-deps', '-w', tmp, str(get_config().config_path)], check=True)
+        source = Path(tmp)/'source'
+        shutil.copytree(cfg.lib_path, source/cfg.lib_path.name, ignore=shutil.ignore_patterns('__pycache__'))
+        for path in cfg.config_path.iterdir():
+            if path.is_file() and not path.name.startswith('.'): shutil.copy(path, source)
+        subprocess.run([sys.executable, '-m', 'pip', 'wheel', '-q', '--disable-pip-version-check', '--no-deps', '-w', tmp, str(source)], check=True)
         built = next(Path(tmp).glob('*.whl'))
         if built.name != wheel_name(): sys.exit(f'The wheel is {built.name}, but the pages ask for {wheel_name()}: see settings.ini.')
-        (folder/built.name).write_bytes(built.read_bytes())
+        shutil.copy(built, folder/built.name)
 
 
 def main():

@@ -1,22 +1,24 @@
 """Finds the links within the built site that lead nowhere: python tools/links.py [FOLDER]"""
+import html
+import re
 import sys
-from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 
-class Page(HTMLParser):
+TAG = re.compile(r'<(?!/|span class=)([a-z]\w*)((?:\s+[\w:.-]+(?:\s*=\s*(?:"[^"]*"|\'[^\']*\'|[^\s"\'>]+))?)*)\s*/?>', re.I)
+ATTRIBUTE = re.compile(r'([\w:.-]+)\s*=\s*(?:"([^"]*)"|\'([^\']*)\'|([^\s"\'>]+))')
+
+
+class Page:
     "The ids of a page, what it links to, and its pictures without words."
     def __init__(self, text):
-        super().__init__()
-        self.ids, self.links, self.bare_pictures, self.outside = {''}, [], [], False
-        self.feed(text)
-
-    def handle_starttag(self, name, attrs):
-        attrs = dict(attrs)
-        self.ids |= {attrs[k] for k in ('id', 'name') if attrs.get(k)}
-        self.links += [attrs[k] for k in ('href', 'src') if attrs.get(k)]
-        if name == 'img' and not (attrs.get('alt') or '').strip(): self.bare_pictures.append((attrs.get('src') or '')[:80])
+        self.ids, self.links, self.bare_pictures = {''}, [], []
+        for name, attributes in TAG.findall(text):
+            attrs = {key.lower(): html.unescape(a or b or c) for key, a, b, c in ATTRIBUTE.findall(attributes)}
+            self.ids |= {attrs[k] for k in ('id', 'name') if attrs.get(k)}
+            self.links += [attrs[k] for k in ('href', 'src') if attrs.get(k)]
+            if name.lower() == 'img' and not attrs.get('alt', '').strip(): self.bare_pictures.append(attrs.get('src', '')[:80])
 
 
 def pages(folder):

@@ -1,12 +1,14 @@
 """Pictures of the widgets for the site, taken in a browser from the apps: .venv/bin/python tools/screenshots.py"""
 import io
 import sys
+import threading
 from pathlib import Path
 from PIL import Image
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT/'tests'))
+sys.path[:0] = [str(ROOT/'tests'), str(ROOT/'web')]
 from browser import launched, opened, served
+from serve import server
 
 EDITS = """
 car = max((i for i in studio.editor.objects if i // 1000 == LABEL_SPACE.id('car')), key=lambda i: studio.editor._areas[i])
@@ -36,8 +38,32 @@ def take(browser, voila, name, wait_for, setup, height, scheme='light'):
     return picture.quantize(256, dither=Image.Dither.NONE)
 
 
+def take_page(browser, name, width, height, scheme='light', **options):
+    "A screenshot of the studio in a browser alone, of web/dist, after an object has another style."
+    with server() as site:
+        threading.Thread(target=site.serve_forever, daemon=True).start()
+        context = browser.new_context(viewport=dict(width=width, height=height), color_scheme=scheme, service_workers='block', **options)
+        page = context.new_page()
+        page.goto(f'http://127.0.0.1:{site.server_port}/')
+        page.wait_for_selector('body[data-drawn]', timeout=60_000)
+        page.select_option('#object', '2001')
+        page.wait_for_timeout(3000)
+        page.click('#styles button:nth-child(4)')
+        page.wait_for_timeout(3000)
+        picture = Image.open(io.BytesIO(page.screenshot())).convert('RGB')
+        context.close()
+        site.shutdown()
+    return picture.quantize(256, dither=Image.Dither.NONE)
+
+
+def page_pictures(browser, folder=ROOT/'nbs/images'):
+    take_page(browser, 'desktop', 1200, 840).save(folder/'browser_alone.png', optimize=True)
+    take_page(browser, 'phone', 390, 844, 'dark', has_touch=True).save(folder/'browser_alone_phone.png', optimize=True)
+
+
 def main(folder=ROOT/'nbs/images', schemes=('light',)):
     with launched() as browser, served(threads=1) as voila:
+        if (ROOT/'web/dist').is_dir(): page_pictures(browser, Path(folder)) # built by `make web`
         for scheme in schemes:
             for name, *how in SHOTS:
                 path = Path(folder)/(f'{name}.png' if scheme == 'light' else f'{name}_{scheme}.png')

@@ -123,7 +123,7 @@ def _editor_of(self:StyleExplorer, scene):
     model, book = self.model, self.model.style_book
     if not model.synthesizer.encoder: raise ValueError('This model has no encoder, so its objects have no styles to explore: train one with feature_channels=3.')
     if book is None or not book.centres: raise ValueError('The style book of this model is empty: make one with Pix2PixHD.from_learner or StyleBook.fit.')
-    book.check_model(model.synthesizer)
+    book.check_model(model.synthesizer, model.label_space)
     label, ids = model.prepare(scene.label_map, scene.instance_map)
     check_drawing(model.synthesizer, scene.size)
     looks = model.random_looks(label, ids, 0) if scene.image is None else model.looks_of(to_pil(scene.image), label, ids)

@@ -12,7 +12,7 @@ from pathlib import Path
 import ipywidgets as W
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from fastcore.basics import patch
 from .canvas import LatestOnly, PictureStrip, PixelCanvas, ShareSlider, StatusLine, outline, png
 from .explorer import draw_window, window_around
@@ -158,11 +158,15 @@ def _refresh_tools(self:SceneStudio):
 @patch
 def _listen(self:SceneStudio):
     "What the upload buttons do."
-    opened, reference = self.files
-    opened.observe(lambda e: e['new'] and self._ui(lambda: self._open_file(e['new'][0]))(), 'value')
-    reference.observe(lambda e: e['new'] and self._ui(lambda: self.use_reference(Image.open(io.BytesIO(e['new'][0]['content']))))(), 'value')
+    for button, act in zip(self.files, (self._open_file, self._open_photo)): button.observe(lambda e, button=button, act=act: e['new'] and self._uploaded(button, act), 'value')
     self.cls = next((c for c, thing in enumerate(self.model.label_space.things) if not thing and c), 0)
     self._refresh_tools()
+
+@patch
+def _uploaded(self:SceneStudio, button, act):
+    "Open what was uploaded; the button is free again for another file, or the same."
+    file, button.value = button.value[0], ()
+    self._ui(lambda: act(file))()
 
 # %% ../../nbs/apps/03_studio.ipynb #c020
 @patch
@@ -380,9 +384,9 @@ def _export(self:SceneStudio):
 
 # %% ../../nbs/apps/03_studio.ipynb #c034
 @patch
-def go_on(self:SceneStudio, recipe): # text written by `SceneEditor.to_json`, or the path of its file
+def go_on(self:SceneStudio, recipe): # text written by `SceneEditor.to_json`, or a Path of its file; a str is never taken for a path
     "Go on with a scene that was saved."
-    text = Path(recipe).read_text() if isinstance(recipe, Path) or not str(recipe).lstrip().startswith('{') else recipe
+    text = recipe.read_text() if isinstance(recipe, Path) else recipe
     editor = SceneEditor.from_json(text, self.model.style_book, self.shapes)
     if editor.label_space.names != self.model.label_space.names: raise ValueError('The scene has other classes than the model: open it with the model that it was made with.')
     self._start(editor)
@@ -397,7 +401,14 @@ def use_reference(self:SceneStudio, photo): # PIL image or path: a real image of
 def _open_file(self:SceneStudio, file):
     "Open an uploaded label map or a saved scene."
     data = bytes(file['content'])
-    if file['name'].endswith('.json'): return self.go_on(data.decode())
+    if file['name'].endswith('.json'): return self.go_on(data.decode(errors='replace'))
     try: picture = Image.open(io.BytesIO(data))
     except OSError: raise ValueError(f"{file['name']} is no picture that can be read: expected a PNG of class ids, or a scene saved as JSON.") from None
     self.load(picture)
+
+@patch
+def _open_photo(self:SceneStudio, file):
+    "Take the styles of an uploaded photo: its middle, scaled to the scene."
+    try: photo = Image.open(io.BytesIO(file['content'])).convert('RGB')
+    except OSError: raise ValueError(f"{file['name']} is no photo that can be read: expected a JPEG or PNG.") from None
+    self.use_reference(ImageOps.fit(photo, self.editor.size[::-1]))

@@ -51,7 +51,7 @@ def train_demo(scenes, # ScenesInMemory
     "The global generator at half size, then an enhancer alone, then all together."
     half = tuple(s // 2 for s in recipe['size'])
     load = lambda scenes, **sizes: scene_dataloaders(scenes, scenes[:2], bs=recipe['bs'], seed=0, **sizes)
-    learn = pix2pixhd_learner(load(scenes, size=half, policy='resize'), precision=fastest_precision(default_device().type), channels_last=True,
+    learn = pix2pixhd_learner(load(scenes, size=half, policy='resize'), precision=fastest_precision(default_device().type), channels_last=default_device().type == 'cpu',
                               **recipe['networks'], **recipe['objective'])
     print(f'Training the global generator at {half[1]}x{half[0]}')
     learn.fit_flat_linear(*recipe['coarse'], lr=recipe['lr'])
@@ -217,7 +217,10 @@ def generate_held_out(pipe, # Pix2PixHD with a style book
 def demo(folder='demo', # where the page, the model and the figures go
          quick=False, # a few steps only, to see that everything runs
         ):
-    "Learn to generate streets in a few minutes, grade them, write a page."
+    """Learn to generate streets in a few minutes, grade them, write a page.
+
+    For example, into a folder of its own; nothing is downloaded:
+      pix2pixhd demo --folder my_demo"""
     start, recipe = time.time(), QUICK_DEMO if quick else DEMO
     print('Making synthetic streets')
     load = lambda n, seed: ScenesInMemory(SyntheticScenes(n, size=recipe['size'], seed=seed))

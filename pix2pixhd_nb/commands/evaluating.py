@@ -9,12 +9,14 @@ __all__ = ['reader_for', 'evaluate']
 from pathlib import Path
 from fastai.torch_core import default_device
 from ..data.layouts import open_dataset
+from ..engine.files import check_folder
 from ..data.memory_scenes import ScenesInMemory
 from ..evaluation import report
 from ..evaluation.distances import squeezenet_features
 from ..evaluation.scores import check_classes, train_segmenter
 from ..evaluation.segmenters import load_segmenter, photo_segmenter, save_segmenter
 from ..synthesis.pipeline import Pix2PixHD
+from .generating import scenes_at
 
 # %% ../../nbs/reference/04_evaluating.ipynb #n423183
 def reader_for(folder, # the dataset
@@ -43,10 +45,18 @@ def evaluate(model, # folder of a saved pipeline
              weights=None, # file of SqueezeNet 1.1 weights: for a segmenter of photos, and for the distances
              photos=False, # show the real images in the grid, too
             ):
-    "Grade a model on scenes that it has not seen."
+    """Grade a model on scenes that it has not seen.
+
+    For example, on the validation split, with a table, a sheet and all figures in a folder:
+      pix2pixhd evaluate my_model facades graded
+    With the same segmenter for the next model, figures can be compared:
+      pix2pixhd evaluate other_model facades graded_other --segmenter graded/segmenter.safetensors"""
     if looks not in ('random', 'photo'): raise ValueError(f"looks is {looks!r}, expected 'random' or 'photo'.")
+    if steps < 1: raise ValueError(f'--steps is {steps}, expected 1 or more.')
+    check_folder(out)
     pipe = Pix2PixHD.load(model, default_device())
-    scenes = report.SizedScenes(open_dataset(folder, split, need_images=True), size or pipe.size)
+    scenes = open_dataset(folder, split, need_images=True)
+    scenes = scenes_at(scenes, size or pipe.size or scenes[0].size)
     if pipe.label_space is None: raise ValueError(f'{model} generates images from images: evaluate needs a model that generates them from label maps, since a segmenter scores them against those.')
     check_classes(pipe.label_space.names, scenes.label_space, 'model')
     reader = load_segmenter(segmenter, default_device()) if segmenter else reader_for(folder, split, scenes.size, weights, steps, seed)

@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['POLICIES', 'nearest_index', 'resize', 'plan_sizes', 'Geometry', 'draw_geometry', 'SceneItem', 'scene_item',
-           'SceneItems', 'SceneDL', 'scene_dataloaders']
+           'SceneItems', 'SceneDL', 'Packed', 'default_workers', 'scene_dataloaders']
 
 # %% ../../nbs/engine/04_loaders.ipynb #c003
+import os
 import random
 from dataclasses import dataclass
 import torch
@@ -198,7 +199,8 @@ def create_batch(self:SceneDL, items):
         for part, first, other in zip(('label map', 'instance map', *['styles'] * (len(item) - 3), 'image'), items[0], item):
             if first.shape != other.shape:
                 raise ValueError(f'{part} of scene {items[0].name!r} is {tuple(first.shape)} but that of scene {item.name!r} is {tuple(other.shape)} (channels, height, width), and a batch needs one size: choose a policy that sets the size, such as policy="resize" with size=(height, width), or bs=1.')
-    return tuple(torch.stack(parts) for parts in zip(*items))
+    batch = tuple(torch.stack(parts) for parts in zip(*items))
+    return Packed(batch) if self.device is not None and torch.device(self.device).type == 'cuda' else batch
 
 @patch
 def retain(self:SceneDL, batch, items): return batch
@@ -206,6 +208,61 @@ def retain(self:SceneDL, batch, items): return batch
 @patch
 def to_detach(self:SceneDL, b, cpu=True, gather=True): # fastai would gather from all ranks here, but in validation not all have a batch
     return to_detach(b, cpu, gather=False)
+
+# %% ../../nbs/engine/04_loaders.ipynb #packed02
+class Packed:
+    "A batch on its way to a GPU."
+    def __init__(self, batch): # tensors: ids, floats, images in [-1, 1]
+        self.kinds, self.parts = zip(*(_pack(x) for x in batch))
+
+    def pin_memory(self): # called by the loader's thread
+        self.parts = tuple(x.pin_memory() for x in self.parts)
+        return self
+
+    def send(self, device, stream): # the GPU, and the stream that copies
+        "Begin to copy; Python goes on at once."
+        with torch.cuda.stream(stream): self.parts = tuple(x.to(device, non_blocking=True) for x in self.parts)
+        self.stream = stream
+        return self
+
+    def arrive(self): # tuple of tensors as they were, on the device
+        "What is started from here on runs after the copy."
+        now = torch.cuda.current_stream(self.parts[0].device)
+        now.wait_stream(self.stream)
+        for x in self.parts: x.record_stream(now)
+        return self.unpacked()
+
+    def unpacked(self): return tuple(_unpack(x, kind) for x, kind in zip(self.parts, self.kinds))
+
+def _pack(x): # what becomes of it, and fewer bytes
+    if not x.is_floating_point(): return ('ids', x.int()) if x.dtype == torch.long and x.abs().max() < 2**31 else ('as it is', x)
+    as_bytes = ((x + 1) * 127.5).round().clamp(0, 255).byte()
+    return ('image', as_bytes) if torch.equal(_unpack(as_bytes, 'image'), x) else ('as it is', x)
+
+def _unpack(x, kind):
+    return x.long() if kind == 'ids' else x.float() / 255 * 2 - 1 if kind == 'image' else x
+
+# %% ../../nbs/engine/04_loaders.ipynb #packed04
+@patch
+def __iter__(self:SceneDL):
+    "Batches on the device; on a GPU each is sent one batch ahead of its turn."
+    batches = super(SceneDL, self).__iter__()
+    if self.device is None or torch.device(self.device).type != 'cuda': return (yield from batches)
+    ahead, stream = None, torch.cuda.Stream(self.device)
+    for packed in batches:
+        packed.send(self.device, stream)
+        if ahead: yield ahead.arrive()
+        ahead = packed
+    if ahead: yield ahead.arrive()
+
+@patch
+def _one_pass(self:SceneDL): # fastai would make a batch to count its parts
+    self._n_inp, self._types = len(self.dataset[0]) - 1, None
+
+def default_workers(device): # torch.device
+    "Processes that read scenes: a step on a GPU is over before one of them has read a photo."
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+    return max(0, min(4, cores - 1)) if device.type == 'cuda' else 0
 
 # %% ../../nbs/engine/04_loaders.ipynb #b8571fd1
 @patch
@@ -234,7 +291,7 @@ def scene_dataloaders(train, # a sequence of Scene with images; its `label_space
                       policy='none', # one of `POLICIES`
                       bs=1, # scenes in a batch
                       flip=True, # flip half of the training scenes left to right
-                      workers=0, # processes that read scenes
+                      workers=-1, # processes that read scenes; -1: up to four on a GPU, none on a processor
                       multiple_of=1, # both sides become multiples of this: the generator's `multiple_of`
                       device=None, # where batches go; the GPU if there is one
                       seed=None, # of the order, the crops and the flips; None samples one
@@ -250,4 +307,4 @@ def scene_dataloaders(train, # a sequence of Scene with images; its `label_space
     if len(items[0]) < bs: raise ValueError(f'train has {len(items[0])} scenes, fewer than bs={bs}: an epoch would have no batch; give more scenes or a smaller bs.')
     for part in items: part[0]
     device = torch.device(device) if device is not None else default_device()
-    return DataLoaders.from_dsets(*items, bs=bs, num_workers=workers, device=device, dl_type=SceneDL, pin_memory=device.type == 'cuda')
+    return DataLoaders.from_dsets(*items, bs=bs, num_workers=default_workers(device) if workers < 0 else workers, device=device, dl_type=SceneDL, pin_memory=device.type == 'cuda')

@@ -38,6 +38,12 @@ class Step:
     looks: dict = field(default_factory=dict) # {instance id: (style before, style after)}, None: no style
 
 # %% ../../nbs/book/13_editing.ipynb #c010
+def _whole_ids(ids, what): # (H, W) or (1, H, W) of whole numbers
+    "A map as 64-bit ids; fractions are refused, since they would be cut off."
+    ids = torch.as_tensor(ids)
+    if ids.is_floating_point(): raise ValueError(f'{what} has type {str(ids.dtype).removeprefix("torch.")}, expected whole ids: convert it to integers first.')
+    return ids.cpu().numpy().squeeze().astype(np.int64)
+
 class SceneEditor:
     "The state of a scene under edit, and its history (Sec. 3.4)."
     def __init__(self, label_map, # (H, W) or (1, H, W) int class ids, array or tensor
@@ -48,10 +54,11 @@ class SceneEditor:
                  shapes=None, # ShapeLibrary, for new objects and for their size
                 ):
         if label_space is None: raise ValueError('label_space is missing: the editor needs to know the classes.')
-        label = torch.as_tensor(label_map).numpy().squeeze().astype(np.int64)
+        label = _whole_ids(label_map, 'label_map')
+        if style_book is not None: style_book.check_classes(label_space)
         label_space.check(label, 'label_map')
         ids = connected_components(torch.from_numpy(label)[None], label_space) if instance_map is None else instance_map
-        ids = torch.as_tensor(ids).numpy().squeeze().astype(np.int64)
+        ids = _whole_ids(ids, 'instance_map')
         if ids.shape != label.shape: raise ValueError(f'instance_map is {ids.shape[::-1]} but label_map is {label.shape[::-1]} (width, height): both must be of one size.')
         odd = class_of(ids) != label
         if odd.any(): raise ValueError(f'instance_map has id {ids[odd][0]} on class {label[odd][0]} at {int(odd.sum())} pixels: ids must be class * 1000 + k for things and the class id for stuff; leave instance_map out to have objects numbered.')
@@ -169,9 +176,12 @@ def _replay(self:SceneEditor, step, which, onto):
 @patch
 def _class_id(self:SceneEditor, cls):
     "A class by name or id, as its id."
-    if isinstance(cls, str): return self.label_space.id(cls)
-    if not 0 <= int(cls) < self.label_space.n_classes: raise ValueError(f'There is no class {cls}; the ids run from 0 to {self.label_space.n_classes - 1}.')
-    return int(cls)
+    return self.label_space.id(cls)
+
+@patch
+def __repr__(self:SceneEditor):
+    "In a line."
+    return f'SceneEditor({self.size[1]}x{self.size[0]}, {len(self.objects)} objects, {len(self.looks)} with a style, {len(self.done)} edits)'
 
 @patch
 def _new_id(self:SceneEditor, c):
@@ -470,7 +480,9 @@ def from_json(cls:SceneEditor,
     try:
         d = json.loads(text)
         ids, space = _unruns(d['instance_map']), LabelSpace.from_dict(d['label_space'])
-        editor = cls(class_of(ids), ids, space, {int(i): _look(v) for i, v in d['looks'].items()}, style_book, shapes)
+        editor = cls(class_of(ids), ids, space, {int(i): _look(v) for i, v in d['looks'].items()}, shapes=shapes)
         editor.done, editor.undone = ([step(s) for s in d[k]] for k in ('done', 'undone'))
     except (ValueError, KeyError, TypeError, AttributeError) as e: raise ValueError(f'The text is no whole edit of a scene ({e}): expected what SceneEditor.to_json wrote.') from None
+    if style_book is not None: style_book.check_classes(space)
+    editor.style_book = style_book
     return editor

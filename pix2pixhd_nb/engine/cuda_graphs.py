@@ -18,21 +18,25 @@ class Graphed:
 
     def __call__(self, *tensors): # all on one device; the next call overwrites the result
         if not tensors[0].is_cuda: return self.f(*tensors)
-        key = tuple((t.shape, t.dtype) for t in tensors)
+        key = tuple((t.shape, t.dtype, t.device) for t in tensors)
         if key not in self.recordings:
             if len(self.recordings) == self.most: self.recordings.pop(next(iter(self.recordings)))
-            self.recordings[key] = self.record([t.clone() for t in tensors])
+            with torch.cuda.device(tensors[0].device): self.recordings[key] = self.record(self.places(tensors))
         graph, inputs, result = self.recordings[key]
         for place, t in zip(inputs, tensors): place.copy_(t)
         graph.replay()
         return result
 
+    @torch.inference_mode(False)
+    def places(self, tensors): # ordinary tensors, which calls of every mode may write to
+        return [t.clone() for t in tensors]
+
     def record(self, inputs): # tensors, which the graph will read
-        aside = torch.cuda.Stream()
-        aside.wait_stream(torch.cuda.current_stream())
+        aside, now = torch.cuda.Stream(), torch.cuda.current_stream() # of this device
+        aside.wait_stream(now)
         with torch.cuda.stream(aside):
             for _ in range(self.warm_up): self.f(*inputs)
-        torch.cuda.current_stream().wait_stream(aside)
+        now.wait_stream(aside)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, capture_error_mode='thread_local'): result = self.f(*inputs)
+        with torch.cuda.graph(graph, stream=aside, capture_error_mode='thread_local'): result = self.f(*inputs)
         return graph, inputs, result

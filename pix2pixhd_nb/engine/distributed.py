@@ -23,7 +23,7 @@ def join_ranks():
     local, found = int(os.environ.get('LOCAL_RANK', 0)), torch.cuda.device_count()
     if found and local >= found: raise ValueError(f'This machine was asked for {local + 1} ranks or more but has {found} GPUs: start one process for each GPU.')
     if found: torch.cuda.set_device(local)
-    dist.init_process_group('nccl' if found else 'gloo')
+    dist.init_process_group('cpu:gloo,cuda:nccl' if found else 'gloo') # what is no tensor of a GPU goes from processor to processor
     atexit.register(_part)
 
 def _part():
@@ -57,6 +57,7 @@ class RankLost(RuntimeError):
 def meeting():
     "Where ranks exchange something: an error of the connection becomes one error message."
     try: yield
+    except torch.OutOfMemoryError: raise # not the other's fault
     except RuntimeError as e:
         raise RankLost(f'Rank {rank()} of {world_size()} lost another rank ({str(e).splitlines()[0][:80]}): training ends here; start all ranks again with --resume, and they go on from the newest checkpoint.') from None
 
@@ -71,7 +72,7 @@ def mean_over_ranks(x): # tensor, of the same shape on every rank
 def highest_over_ranks(number): # int
     "The largest of the ranks' numbers: what one of them knows, all know then."
     if world_size() == 1: return number
-    x = torch.tensor(number, device='cuda' if dist.get_backend() == 'nccl' else 'cpu')
+    x = torch.tensor(number)
     with meeting(): dist.all_reduce(x, dist.ReduceOp.MAX)
     return int(x)
 
@@ -86,5 +87,5 @@ def from_first(value): # anything that can be pickled; only that of rank 0 count
     "Rank 0's value, on every rank."
     if world_size() == 1: return value
     box = [value]
-    with meeting(): dist.broadcast_object_list(box)
+    with meeting(): dist.broadcast_object_list(box, device=torch.device('cpu'))
     return box[0]

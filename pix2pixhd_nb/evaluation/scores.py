@@ -71,7 +71,9 @@ def vary(image, # (N, 3, H, W) in [-1, 1]
          rng, # a random.Random
         ): # the same, changed
     "Random brightness, colour, grain and blur."
-    uniform = lambda shape: torch.rand(len(image), *shape, generator=torch.Generator().manual_seed(rng.randrange(2**31)))
+    def uniform(shape): # sampled and used where the image is
+        seeded = torch.Generator(image.device).manual_seed(rng.randrange(2**31))
+        return torch.rand(len(image), *shape, generator=seeded, device=image.device)
     image = image * (0.85 + 0.3 * uniform((3, 1, 1))) + 0.3 * (uniform((3, 1, 1)) - 0.5)
     image = image + 0.3 * uniform((1, 1, 1)) * (uniform(image.shape[1:]) - 0.5) * 12 ** 0.5
     return image if rng.random() < 0.5 else gaussian_blur(image, 3, rng.uniform(0.3, 1))
@@ -100,7 +102,7 @@ def train_segmenter(scenes, # sequence of Scene with images of one size
         flips = [(-1,) if rng.random() < 0.5 else () for _ in batch]
         image = torch.stack([s.image.flip(f) for s, f in zip(batch, flips)])
         label = torch.stack([s.label_map[0].flip(f) for s, f in zip(batch, flips)])
-        loss(model(vary(image, rng).to(device)), _targets(label, space).to(device)).backward()
+        loss(model(vary(image.to(device), rng)), _targets(label, space).to(device)).backward()
         opt.step(); opt.zero_grad(); schedule.step()
     return model.eval()
 

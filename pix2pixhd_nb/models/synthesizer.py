@@ -115,11 +115,11 @@ def pad_to_multiple(x, # (N, C, H, W)
 def keep_in_16_bits(synthesizer, # Synthesizer, on its device; its encoder is shared, not copied
                     precision='bf16', # or 'fp16'
                    ): # Synthesizer for generating under `autocast`
-    "A copy for generating, whose generator's convolutions are in 16 bits already, in the order that suits the device."
+    "A copy for generating, whose generator's convolutions are in 16 bits already, the widest ones in the order that suits a processor."
     kept = deepcopy(synthesizer, {id(synthesizer.encoder): synthesizer.encoder}).requires_grad_(False)
     on_gpu = next(kept.generator.parameters()).is_cuda
     for m in kept.generator.modules():
         if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d)): m.to(PRECISIONS[precision])
         wide = isinstance(m, ResidualBlock) and m.body[1].in_channels >= 512
         if wide and not on_gpu: m.to(memory_format=torch.channels_last)
-    return kept.to(memory_format=torch.channels_last) if on_gpu else kept
+    return kept

@@ -3,6 +3,8 @@ from pix2pixhd_nb._house import lazy
 
 __all__, __getattr__, __dir__ = lazy(__name__, {
     'styles': ['FeatureTable', 'encoder_fingerprint', 'measure_features', 'SceneLooks', 'cluster', 'silhouettes', 'StyleBook', 'interpolate', 'looks_of', 'read_2018_style_book'],
-    'pipeline': ['GENERATORS', 'FORMAT', 'read_map', 'training_of', 'Pix2PixHD', 'read_reference', 'read_description', 'read_weights', 'build_synthesizer', 'street_model'],
+    'pipeline': ['CHANNELS', 'read_map', 'training_of', 'Pix2PixHD', 'several', 'read_reference', 'street_model'],
     'weights_2018': ['load_2018_state', 'why_unreadable', 'which_2018_network', 'expect_2018_network', 'block_layers', 'trunk_layers', 'enhancer_layers', 'number_after', 'shape_of', 'move_weights', 'read_2018_generator', 'read_2018_encoder', 'read_2018_discriminator'],
+    'export': ['OPSET', 'number_objects', 'plain_convolutions', 'ImageGraph', 'edges_of', 'StyleGraph', 'halve_weights'],
+    'hub': ['why_no_hub'],
 })

@@ -115,6 +115,12 @@ def load(cls:FeatureTable,
         with safe_open(path, 'pt') as f: return cls(*(f.get_tensor(c) for c in cls.columns()), f.metadata()['model'])
     except (SafetensorError, TypeError, KeyError) as e: raise ValueError(f'{path} is no whole feature table ({e}): measure the features again.') from None
 
+# %% ../../nbs/book/12_styles.ipynb #clirepr2
+@patch
+def __repr__(self:FeatureTable):
+    "In a line."
+    return f'FeatureTable({len(self)} objects of {len(self.scene.unique())} scenes, {self.vector.shape[-1]} numbers each)'
+
 # %% ../../nbs/book/12_styles.ipynb #n501919
 class SceneLooks:
     "Scenes, each with the vectors that a table has for its objects."
@@ -212,20 +218,23 @@ def fit(cls:StyleBook,
 # %% ../../nbs/book/12_styles.ipynb #c042
 @patch
 def look(self:StyleBook,
-         class_id, # int
+         class_id, # class name or id
          k, # number of the style, from 0
         ): # (F,) float
     "One style of a class."
+    class_id = self.label_space.id(class_id)
     if class_id not in self.centres:
-        name = self.label_space.names[class_id] if 0 <= class_id < self.label_space.n_classes else class_id
+        name = self.label_space.names[class_id]
         raise ValueError(f'The style book has no styles of class {name!r}: none of its objects was seen when the book was made.')
     n = len(self.centres[class_id])
     if not 0 <= k < n: raise ValueError(f'Style {k} of class {self.label_space.names[class_id]!r} was asked for, but the style book has styles 0 to {n - 1}.')
     return self.centres[class_id][k]
 
 @patch
-def nearest(self:StyleBook, class_id, vector): # int; (F,) float
+def nearest(self:StyleBook, class_id, vector): # class name or id; (F,) float
     "The number of the style that is nearest to `vector`."
+    class_id = self.label_space.id(class_id)
+    self.look(class_id, 0) # are there any?
     return int(torch.cdist(vector.view(1, -1).to(self.centres[class_id]), self.centres[class_id]).argmin())
 
 # %% ../../nbs/book/12_styles.ipynb #c043
@@ -246,11 +255,11 @@ def draw(self:StyleBook,
         ): # {instance id: (F,) float}
     "A style for every object of a scene, sampled at random (Sec. 3.4)."
     if per not in ('instance', 'class'): raise ValueError(f"per is {per!r}, expected 'instance' or 'class'.")
-    rng = np.random.default_rng(seed)
+    start = int(np.random.default_rng(seed).integers(2**62))
+    stream = lambda c, i: np.random.default_rng((start, c + 1, i % 2**63)) # of an object alone: whoever comes or goes, it keeps its style
     index, _, ids, _ = instance_index(instance_map.cpu())
     classes = _class_of(label_map.cpu(), index, len(ids), self.label_space.n_classes).tolist()
-    shared = {c: self._any_look(c, rng) for c in sorted(set(classes))} if per == 'class' else {}
-    return {i: shared[c] if shared else self._any_look(c, rng) for i, c in zip(ids.tolist(), classes)}
+    return {i: self._any_look(c, stream(c, 0 if per == 'class' else i)) for i, c in zip(ids.tolist(), classes)}
 
 @patch
 def _any_look(self:StyleBook, c, rng):
@@ -288,8 +297,18 @@ def from_parts(cls:StyleBook,
 
 # %% ../../nbs/book/12_styles.ipynb #c059
 @patch
-def check_model(self:StyleBook, synthesizer): # Synthesizer
-    "Raise an error if this book was made with another encoder."
+def check_classes(self:StyleBook, label_space): # LabelSpace of a model or scene
+    "Raise an error if this book is of other classes."
+    own, names = self.label_space.names, label_space.names
+    if own != names: raise ValueError(f'The style book is of {len(own)} classes ({", ".join(own[:4])}...), expected the {len(names)} of the label space ({", ".join(names[:4])}...): it belongs to another model; make one with StyleBook.fit.')
+
+@patch
+def check_model(self:StyleBook,
+                synthesizer, # Synthesizer
+                label_space=None, # LabelSpace of the model
+               ):
+    "Raise an error if this book was made with another encoder, or of other classes."
+    if label_space is not None: self.check_classes(label_space)
     wanted = synthesizer.feature_channels
     if self.n_features != wanted: raise ValueError(f'The style book has styles of {self.n_features} numbers but the model takes {wanted}: it belongs to another model; make one with StyleBook.fit.')
     found = encoder_fingerprint(synthesizer) if synthesizer.encoder else self.model

@@ -13,9 +13,9 @@ from fastcore.basics import store_attr
 # %% ../../nbs/engine/10_augmentation.ipynb #c008
 class Change:
     "One random change for each pair of a batch; calling it applies the same change to any batch of that size."
-    def __init__(self, colour, # (N, 3): brightness added, factors of saturation and contrast; or None
-                 shift, # (N, 2) int: rows and columns moved; or None
-                 hole, # (N, 2) int: centre of the square cut out; or None
+    def __init__(self, colour, # per picture: brightness added, factors of saturation and contrast; or None
+                 shift, # per picture: rows and columns moved; or None
+                 hole, # per picture: row and column of the centre of the square cut out; or None
                 ): store_attr()
 
     def __call__(self, pair, # (N, C, H, W): condition and image
@@ -30,10 +30,12 @@ class Change:
 
 # %% ../../nbs/engine/10_augmentation.ipynb #c009
 def recolour(image, # (N, C, H, W)
-             colour, # (N, 3): brightness added, factors of saturation and contrast
+             colour, # per picture: brightness added, factors of saturation and contrast
             ): # the same, not limited to [-1, 1]
     "Brightness, saturation and contrast of each picture (Zhao et al. 2020)."
-    brightness, saturation, contrast = colour.to(image)[:, :, None, None, None].unbind(1)
+    return torch.cat([_recoloured(x, *values) for x, values in zip(image.split(1), colour)])
+
+def _recoloured(image, brightness, saturation, contrast): # (1, C, H, W), three numbers
     image = image + brightness
     grey = image.mean(1, keepdim=True)
     image = grey + saturation * (image - grey)
@@ -42,23 +44,20 @@ def recolour(image, # (N, C, H, W)
 
 # %% ../../nbs/engine/10_augmentation.ipynb #c011
 def translate(x, # (N, C, H, W)
-              shift, # (N, 2) int: rows down, columns to the right
+              shift, # per picture: rows down, columns to the right
              ): # the same, zeros where nothing came in
     "Shift each picture by its own whole pixels."
-    n, _, h, w = x.shape
-    rows, columns = (torch.arange(s, device=x.device) - shift[:, i:i + 1].to(x.device) for i, s in enumerate((h, w)))
-    framed = F.pad(x, (1, 1, 1, 1)) # index 0 and the last are zero
-    rows, columns = (rows + 1).clamp(0, h + 1), (columns + 1).clamp(0, w + 1)
-    return framed[torch.arange(n, device=x.device)[:, None, None], :, rows[:, :, None], columns[:, None]].movedim(-1, 1)
+    return torch.cat([F.pad(p, (right, -right, down, -down)) for p, (down, right) in zip(x.split(1), shift)])
 
 def cut_out(x, # (N, C, H, W)
-            centre, # (N, 2) int: row and column
+            centre, # per picture: row and column
            ): # the same, with a hole of half the sides, zero inside
     "Cut a rectangle out of each picture."
-    h, w = x.shape[-2:]
-    inside = [(torch.arange(s, device=x.device) - centre[:, i:i + 1].to(x.device) + s // 4) for i, s in enumerate((h, w))]
-    rows, columns = ((d >= 0) & (d < s // 2) for d, s in zip(inside, (h, w)))
-    return x.masked_fill((rows[:, :, None] & columns[:, None])[:, None], 0)
+    hole = torch.zeros_like(x[:, :1], dtype=torch.bool)
+    for picture, place in zip(hole, centre):
+        rows, columns = (slice(max(0, c - s // 4), max(0, c - s // 4 + s // 2)) for c, s in zip(place, x.shape[-2:]))
+        picture[:, rows, columns].fill_(True)
+    return x.masked_fill(hole, 0)
 
 # %% ../../nbs/engine/10_augmentation.ipynb #c015
 class DifferentiableAugmentation:
@@ -75,4 +74,4 @@ class DifferentiableAugmentation:
         whole = lambda low, high: torch.stack([torch.randint(low(s), high(s) + 1, (n,)) for s in (h, w)], 1)
         colour = torch.rand(n, 3) * torch.tensor([1., 2., 1.]) + torch.tensor([-0.5, 0., 0.5])
         shift, hole = whole(lambda s: -(s // 8), lambda s: s // 8), whole(lambda s: 0, lambda s: s - 1)
-        return Change(*(v if kind in self.policy else None for kind, v in zip(self.kinds, (colour, shift, hole))))
+        return Change(*(v.tolist() if kind in self.policy else None for kind, v in zip(self.kinds, (colour, shift, hole))))

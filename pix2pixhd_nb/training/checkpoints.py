@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['FORMAT', 'random_states', 'set_random_states', 'training_state', 'write_checkpoint', 'read_checkpoint',
-           'checkpoints_in', 'latest_checkpoint', 'Stopped', 'Checkpoint', 'best_checkpoint', 'restore']
+           'checkpoints_in', 'latest_checkpoint', 'Stopped', 'Checkpoint', 'best_checkpoint', 'same_classes', 'restore']
 
 # %% ../../nbs/engine/17_checkpoints.ipynb #c005
 import json
@@ -46,9 +46,9 @@ def training_state(learn, # Learner from `pix2pixhd_learner`, in the midst of a 
     "Everything that the next step depends on."
     training, train = learn.gan_training, learn.dls.train
     names = list(training.history[0]) if training.history else []
-    return dict(format=FORMAT, stage=stage, epoch=epoch, batch=batch, pct_train=float(learn.pct_train), data_epoch=train.dataset.epoch,
+    return dict(format=FORMAT, stage=stage, epoch=epoch, batch=batch, pct_train=float(learn.pct_train), classes=list(learn.dls.label_space.names) if getattr(learn.dls, 'label_space', None) is not None else None, data_epoch=train.dataset.epoch,
                 scenes=batch * train.bs * train.n_ranks, model=learn.model.state_dict(), opt=learn.opt.state_dict(),
-                ranks=gather(dict(random=random_states(), pool=[x.cpu() for x in training.pool.kept])),
+                ranks=gather(dict(random=random_states(), pool=[tuple(x.cpu() for x in entry) for entry in training.pool.kept])),
                 history={k: torch.tensor([h[k] for h in training.history], dtype=torch.float64) for k in names})
 
 # %% ../../nbs/engine/17_checkpoints.ipynb #c011
@@ -209,17 +209,30 @@ def best_checkpoint(folder): # of a training run with a metric
     return path if path.is_file() else None
 
 # %% ../../nbs/engine/17_checkpoints.ipynb #c021
+def _named(classes): # names or None
+    "Classes in words."
+    return 'images' if classes is None else f'{len(classes)} classes ({", ".join(classes[:4])}{"..." if len(classes) > 4 else ""})'
+
+def same_classes(state, # of a checkpoint
+                 label_space, # of the scenes to go on with; None for image to image
+                ):
+    "Raise an error if a checkpoint is of a training on other classes."
+    then, now = state.get('classes'), None if label_space is None else list(label_space.names)
+    if 'classes' in state and then != now: raise ValueError(f'The checkpoint is of a training on {_named(then)}, but these scenes have {_named(now)}: go on with the dataset that it began with, or start anew in another folder.')
+
 def restore(learn, # Learner with networks of the same shape
             state, # from `latest_checkpoint` or `read_checkpoint`
            ):
     "Bring weights, optimisers, scalers, the pool and the losses so far back."
     if not learn.opt: learn.create_opt()
+    same_classes(state, getattr(learn.dls, 'label_space', None))
     shapes = [{k: tuple(v.shape) for k, v in s.items()} for s in (learn.model.state_dict(), state['model'])]
     odd = next((k for k in shapes[0] | shapes[1] if shapes[0].get(k) != shapes[1].get(k)), None)
     if odd: raise ValueError(f"The checkpoint is of another architecture: {odd} has the shape {shapes[1].get(odd, 'of nothing')} there and {shapes[0].get(odd, 'of nothing')} here. Train on with the options that it was made with.")
     learn.model.load_state_dict(state['model'])
     learn.opt.load_state_dict(state['opt'])
     device = next(learn.model.parameters()).device
-    learn.gan_training.pool.kept = [x.to(device) for x in state['ranks'][rank()]['pool']] if rank() < len(state['ranks']) else []
+    pool = state['ranks'][rank()]['pool'] if rank() < len(state['ranks']) else []
+    learn.gan_training.pool.kept = [tuple(x.to(device) for x in entry) for entry in pool if isinstance(entry, tuple)] # the first release kept pairs, which hold no ids: such a pool fills anew
     columns = {k: v.tolist() for k, v in state['history'].items()}
     learn.gan_training.history = [dict(zip(columns, row)) for row in zip(*columns.values())]

@@ -42,6 +42,7 @@ def grow_learner(learn, # trained Learner, from `pix2pixhd_learner`
                  add_discriminator=True, # a new one at the finest scale; the others keep the sizes that they know
                  lr=None, betas=(0.5, 0.999), # Adam's
                  metrics=None, cbs=None, # fastai metrics and callbacks
+                 cuda_graph='auto', # capture the step in a CUDA graph, as in `pix2pixhd_learner`
                  learner=None, # further arguments of Learner
                 ): # Learner; it shares the trained layers, encoder and discriminators
     "A Learner for twice the size: an enhancer on top of what was trained (Sec. 3.2)."
@@ -51,7 +52,7 @@ def grow_learner(learn, # trained Learner, from `pix2pixhd_learner`
     gan = GAN(synthesizer, discriminator, model.precision, model.channels_last, model.average, model.recompute)
     training = GANTraining(training.gan_loss, training.feature_matching, training.perceptual, training.pool.size, training.gan_weight, training.l1_weight, training.augmentation)
     if not training.discriminates: gan.discriminator.requires_grad_(False)
-    grown = _learner(dls, gan, training, learn.lr if lr is None else lr, betas, metrics, cbs, learner or {})
+    grown = _learner(dls, gan, training, learn.lr if lr is None else lr, betas, metrics, cbs, cuda_graph, learner or {})
     grown.options = getattr(learn, 'options', {})
     return grown
 
@@ -69,7 +70,7 @@ def fit_coarse_to_fine(dls_by_size, # DataLoaders of the same scenes, smallest s
     learn = pix2pixhd_learner(first, lr=lr, **options)
     learn.fit_flat_linear(n_flat, n_decay, cbs=cbs)
     for dls in others:
-        learn = grow_learner(learn, dls, metrics=options.get('metrics'), learner=options.get('learner'))
+        learn = grow_learner(learn, dls, metrics=options.get('metrics'), learner=options.get('learner'), cuda_graph=options.get('cuda_graph', 'auto'))
         learn.freeze_coarse()
         learn.fit(n_frozen, cbs=cbs)
         learn.unfreeze_coarse()

@@ -200,7 +200,7 @@ def generator_losses(fake_outputs, # the discriminator's outputs on the fake; No
                      real_outputs, # and on the real image
                      gan_loss, # GANLoss
                      feature_matching=None, # FeatureMatchingLoss or None
-                     perceptual=None, # PerceptualLoss or None
+                     perceptual=None, # PerceptualLoss, or its value where it is known already; or None
                      fake=None, # (N, 3, H, W) in [-1, 1], for the perceptual loss
                      real=None, # the same
                      gan_weight=1., # of the adversarial loss; 0 leaves it out
@@ -209,7 +209,7 @@ def generator_losses(fake_outputs, # the discriminator's outputs on the fake; No
     "What the generator minimises, by name (Eq. 5)."
     losses = dict(gan=gan_weight * gan_loss(fake_outputs, True, generator=True)) if gan_weight else {}
     if feature_matching is not None: losses['feature_matching'] = feature_matching(fake_outputs, real_outputs)
-    if perceptual is not None: losses['perceptual'] = perceptual(fake, real)
+    if perceptual is not None: losses['perceptual'] = perceptual if torch.is_tensor(perceptual) else perceptual(fake, real)
     if l1_weight: losses['l1'] = l1_weight * F.l1_loss(fake, real)
     return losses
 

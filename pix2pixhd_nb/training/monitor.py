@@ -23,6 +23,7 @@ from fastcore.imports import in_notebook
 from PIL import Image, ImageDraw, ImageFont
 from ..core import colorize, to_pil
 from ..data.loaders import SceneItems
+from ..engine.files import clean_parts, write_whole
 
 # %% ../../nbs/your_data/07_watching_a_training.ipynb #c006
 LEVELS = { # per scale: d_real and d_fake of a D that cannot tell, gan against it, gan against a D that is sure
@@ -54,7 +55,7 @@ def smoothed(values, # one number per batch
     return out
 
 # %% ../../nbs/your_data/07_watching_a_training.ipynb #c018
-def _plot_losses(fig, history, smooth, kind, n_scales, held_out=None):
+def _plot_losses(fig, history, smooth, kind, n_scales, held_out=None, other=None):
     "A panel per loss, on a matplotlib figure."
     names = list(history[0])
     for ax, name in zip(fig.subplots(1, len(names), squeeze=False)[0], names):
@@ -65,6 +66,9 @@ def _plot_losses(fig, history, smooth, kind, n_scales, held_out=None):
         curve = {batch: h[name] for batch, h in (held_out or {}).items() if math.isfinite(h.get(name, math.nan))}
         if curve: ax.plot(list(curve), list(curve.values()), 'o-', color='tab:green', markersize=3)
         finite = finite + list(curve.values())
+        if beside := [h[name] for h in other or () if name in h]:
+            ax.plot(smoothed(beside, smooth), color='grey', label='other')
+            finite = finite + [v for v in beside if math.isfinite(v)]
         if name in ('gan', 'd_real', 'd_fake'): ax.axhline(n_scales * LEVELS[kind][name == 'gan'], color='tab:orange', linestyle='--')
         ax.set_title(name, fontsize=10)
         ax.set_xlabel(fill(loss_meaning(name, kind, n_scales), 30), fontsize=8)
@@ -73,17 +77,24 @@ def _plot_losses(fig, history, smooth, kind, n_scales, held_out=None):
     fig.subplots_adjust(left=0.04, right=0.99, bottom=0.38, top=0.88, wspace=0.22)
 
 # %% ../../nbs/your_data/07_watching_a_training.ipynb #c019
-def plot_history(history, # list of {loss name: float}, one per batch: `learn.gan_training.history`
+def plot_history(history, # Learner; or a list of {loss name: float}, one per batch: `learn.gan_training.history`
                  smooth=0.9, # of the running mean; 0 shows the batches as they are
-                 kind='lsgan', # of the GAN loss
-                 n_scales=3, # of the discriminator
+                 kind='lsgan', # of the GAN loss; a Learner knows its own
+                 n_scales=3, # of the discriminator; a Learner knows its own
                  held_out=None, # {batches done: {loss name: float}} on held-out scenes: `learn.gan_monitor.held_out`
+                 other=None, # another run to compare with, grey: a Learner or a list
                 ): # matplotlib figure
     "The named losses of a run, each with what it should do."
     import matplotlib.pyplot as plt
+    if hasattr(history, 'gan_training'):
+        learn, history = history, history.gan_training.history
+        model = getattr(learn.model, 'module', learn.model)
+        kind, n_scales = learn.gan_training.gan_loss.kind, model.discriminator.config['n_scales']
+        if held_out is None and hasattr(learn, 'gan_monitor'): held_out = learn.gan_monitor.held_out
+    if not isinstance(history, (list, tuple)): raise ValueError(f'history is a {type(history).__name__}, expected a Learner of pix2pixhd_learner or its gan_training.history.')
     if not history: raise ValueError('history is empty: train at least one batch first.')
     fig = plt.figure(figsize=(3 * len(history[0]), 2.4))
-    _plot_losses(fig, history, smooth, kind, n_scales, held_out)
+    _plot_losses(fig, history, smooth, kind, n_scales, held_out, other.gan_training.history if hasattr(other, 'gan_training') else other)
     return fig
 
 # %% ../../nbs/your_data/07_watching_a_training.ipynb #c028
@@ -212,9 +223,7 @@ def _losses_picture(history, held_out=None, **terms):
 
 def _write(picture, path):
     "Write beside, then rename."
-    partial = path.with_name(path.name + '.part')
-    picture.save(partial, format='png')
-    partial.replace(path)
+    write_whole(path, lambda part: picture.save(part, format='png'))
 
 # %% ../../nbs/your_data/07_watching_a_training.ipynb #c059
 @dataclass(frozen=True)
@@ -239,13 +248,14 @@ class GANMonitor(Callback):
         self.scenes, self.every, self.window, self.again = scenes, every, window, again
         self.folder = None if folder is None else Path(folder)
         self.live = in_notebook() if live is None else live
+        self.failed = False # were pictures not written?
         self.alarms, self.previews, self.epochs_seen, self.batches_seen = [], {}, 0, 0
         self.held_out, self._validation = {}, [] # {batches done: mean losses on the validation scenes}; those of its batches so far
 
     def before_validate(self): self._validation = []
 
     def after_batch(self):
-        if not self.training and self.yb: self._validation.append(self.gan_training.g_losses | self.gan_training.d_losses)
+        if not self.training and self.yb: self._validation.append(self.gan_training.read)
         if not self.training: return
         self.batches_seen += 1
         self.check_losses()
@@ -269,7 +279,8 @@ def before_fit(self:GANMonitor):
     if self.scenes is not None: items = SceneItems(self.scenes, train=False, policy='none', multiple_of=self.network.synthesizer.multiple_of)
     self.items = [items[i] for i in range(min(len(items), 3 if self.scenes is None else len(items)))]
     self.next_picture, self.display = perf_counter() + 2, None
-    if self.folder: self.folder.mkdir(parents=True, exist_ok=True)
+    if self.folder: self.unless_disk_is_full(lambda: self.folder.mkdir(parents=True, exist_ok=True))
+    if self.folder: clean_parts(self.folder)
 
 # %% ../../nbs/your_data/07_watching_a_training.ipynb #c063
 @patch(as_prop=True)
@@ -300,7 +311,7 @@ def raise_alarm(self:GANMonitor, cause, # name of the rule
 def keep_held_out(self:GANMonitor):
     "The losses on the validation scenes, beside those of the epoch; the rule about them."
     if not self._validation or not self.losses: return
-    self.held_out[len(self.losses)] = {k: float(sum(h[k].detach().float() for h in self._validation)) / len(self._validation) for k in self._validation[0]}
+    self.held_out[len(self.losses)] = {k: sum(h[k] for h in self._validation) / len(self._validation) for k in self._validation[0]}
     self.raise_alarm('over_fitting', over_fitting(self.losses, self.held_out, **self.terms))
 
 @patch
@@ -317,12 +328,17 @@ def preview(self:GANMonitor):
     network, was_training = self.network, self.network.training
     network.eval()
     device = next(network.parameters()).device
-    with torch.no_grad(): drawn = [network.drawer(*(x[None].to(device) for x in item))[0].float().cpu() for item in self.items]
+    with torch.no_grad(): drawn = [_preview_of(network, [x[None].to(device) for x in item])[0].cpu() for item in self.items]
     network.train(was_training)
     self.previews[self.epochs_seen] = drawn
     real = [image for *_, image in self.items]
     for rule in (bright_spots, look_alike): self.raise_alarm(rule.__name__, rule(drawn, real))
-    if self.folder: self.write_pictures()
+    if self.folder: self.unless_disk_is_full(self.write_pictures)
+
+def _preview_of(network, batch):
+    "The image of a batch of one, in the training's precision; with the styles that came with it, or with those of its real image."
+    label_map, instance_map, *features, image = batch
+    return network(label_map, instance_map, image, *features)
 
 # %% ../../nbs/your_data/07_watching_a_training.ipynb #c069
 @patch
@@ -357,6 +373,14 @@ def refresh(self:GANMonitor):
     if self.display is None: self.display = display(image, display_id=True)
     else: self.display.update(image)
     self.next_picture = perf_counter() + max(3, 10 * (perf_counter() - start))
+
+@patch
+def unless_disk_is_full(self:GANMonitor, write): # a function without arguments
+    "Write pictures; where that fails it is said once, and the training goes on."
+    try: write()
+    except (OSError, ValueError) as e:
+        if not self.failed: print(f'No pictures were written to {self.folder} ({getattr(e, "strerror", None) or e}): the training goes on without them.')
+        self.failed = True
 
 @patch
 def write_pictures(self:GANMonitor):

@@ -1,4 +1,4 @@
-"""Runs the rows of the paper's tables, each once, and writes a JSON for each: .venv/bin/python benchmarks/tables.py 1 2 --scale quick
+"""Runs the rows of the paper's tables, each once, and writes a JSON for each: .venv/bin/python benchmarks/paper_tables.py 1 2 --scale quick
 
 Rows that are there already, with the same configuration, are left alone; so the same command goes on after a stop, and fills what is missing.
 A row may take several sittings (--minutes): its training goes on from its newest checkpoint. benchmarks/rows.py says what is run."""

@@ -1,0 +1,305 @@
+"Other programs' formats, each from a fixture written by its specification."
+import base64
+import io
+import json
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from pix2pixhd_nb.commands.main import main
+from pix2pixhd_nb.data.converters import CONVERTERS, _unpacked, convert_dataset, polygon_mask, run_lengths
+from pix2pixhd_nb.data.layouts import open_dataset
+
+H, W = 24, 40
+SQUARE = [4, 2, 14, 2, 14, 12, 4, 12] # 10 x 10
+POINTS = [[4, 2], [14, 2], [14, 12], [4, 12]]
+
+
+def photo(path, size=(W, H), color=(90, 120, 30)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new('RGB', size, color).save(path)
+
+
+def png(path, array):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(array).save(path)
+
+
+def packed(counts):
+    "COCO's string of counts, by the reference code's rule (maskApi.c, rleToString)."
+    text = ''
+    for i, x in enumerate(counts):
+        if i > 2: x -= counts[i - 2]
+        while True:
+            bits, x = x & 31, x >> 5
+            more = x != -1 if bits & 16 else x != 0
+            text += chr((bits | 32 * more) + 48)
+            if not more: break
+    return text
+
+
+def coco_file(folder, annotations):
+    photo(folder/'a.png')
+    d = dict(images=[dict(id=5, file_name='a.png', height=H, width=W)], categories=[dict(id=3, name='car'), dict(id=18, name='dog')],
+             annotations=[dict(id=n, image_id=5, **a) for n, a in enumerate(annotations)])
+    (folder/'c.json').write_text(json.dumps(d))
+    return folder/'c.json'
+
+
+def column_counts(mask):
+    flat = np.concatenate([[0], mask.ravel('F'), [0]]).astype(int)
+    edges = np.flatnonzero(np.diff(flat))
+    return np.diff(np.concatenate([[0], edges, [mask.size]])).tolist()
+
+
+def test_coco_instances(tmp_path):
+    dog = np.zeros((H, W), bool); dog[14:20, 20:30] = True
+    crowd = np.zeros((H, W), bool); crowd[0:2] = True
+    source = coco_file(tmp_path, [
+        dict(category_id=3, segmentation=[SQUARE], area=100, iscrowd=0), dict(category_id=3, segmentation=[[x + 10 * (i % 2 == 0) for i, x in enumerate(SQUARE)]], area=100, iscrowd=0),
+        dict(category_id=18, segmentation=dict(size=[H, W], counts=packed(column_counts(dog))), area=60, iscrowd=0),
+        dict(category_id=3, segmentation=dict(size=[H, W], counts=column_counts(crowd)), area=80, iscrowd=1)])
+    scene = open_dataset(convert_dataset('coco', source, tmp_path/'out'))[0]
+    assert scene.instance_map.unique().tolist() == [0, 1, 1000, 1001, 2000] # cars that touch are two; a crowd is none
+    assert [(scene.instance_map == i).sum().item() for i in (1, 1000, 1001, 2000)] == [80, 100, 100, 60]
+    assert (scene.label_map[0].numpy() == 2).tolist() == dog.tolist() and scene.image.shape == (3, H, W)
+
+
+def test_run_lengths_and_polygons_against_pycocotools():
+    mask = pytest.importorskip('pycocotools.mask')
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        found = rng.random((37, 53)) < rng.random()
+        theirs = mask.encode(np.asfortranarray(found.astype(np.uint8)))
+        assert (run_lengths(theirs['counts'].decode(), (37, 53)) == found).all()
+        assert packed(_unpacked(theirs['counts'].decode(), '')) == theirs['counts'].decode()
+        angle = np.sort(rng.random(9)) * 2 * np.pi
+        points = (np.stack([26 + 20 * np.cos(angle), 18 + 15 * np.sin(angle)], 1)).ravel().tolist()
+        a, b = polygon_mask(points, (37, 53)), mask.decode(mask.merge(mask.frPyObjects([points], 37, 53))).astype(bool)
+        assert (a & b).sum() / max(1, (a | b).sum()) > .93, ((a & b).sum(), (a | b).sum())
+
+
+def test_coco_panoptic_there_and_back(tmp_path):
+    numbers = np.full((H, W), 7, np.int64)
+    numbers[:8] = 0; numbers[10:16, :10] = 300; numbers[10:16, 10:20] = 70000
+    png(tmp_path/'pan'/'a.png', np.stack([numbers % 256, numbers // 256 % 256, numbers // 65536], -1).astype(np.uint8))
+    photo(tmp_path/'a.jpg')
+    segments = [dict(id=7, category_id=100), dict(id=300, category_id=3), dict(id=70000, category_id=3)]
+    (tmp_path/'pan.json').write_text(json.dumps(dict(images=[dict(id=1, file_name='a.jpg', height=H, width=W)],
+        annotations=[dict(image_id=1, file_name='a.png', segments_info=[s | dict(iscrowd=0) for s in segments])],
+        categories=[dict(id=3, name='car', isthing=1, color=[0, 0, 142]), dict(id=100, name='road', isthing=0, color=[128, 64, 128])])))
+    there = convert_dataset('coco-panoptic', tmp_path/'pan.json', tmp_path/'out')
+    scenes = open_dataset(there)
+    assert scenes.label_space.names == ('road', 'car') and scenes.label_space.colors[1] == (0, 0, 142)
+    assert scenes[0].instance_map.unique().tolist() == [0, 255, 1000, 1001] and (scenes[0].label_map == 255).sum() == 8 * W
+    back = convert_dataset('coco-panoptic', convert_dataset('to-coco-panoptic', there, tmp_path/'coco')/'panoptic.json', tmp_path/'again')
+    again = open_dataset(back)[0]
+    assert torch.equal(again.label_map, scenes[0].label_map) and torch.equal(again.instance_map, scenes[0].instance_map)
+    convert_dataset('to-labelme', there, tmp_path/'lm')
+    shapes = open_dataset(convert_dataset('labelme', tmp_path/'lm', tmp_path/'lm2'))[0]
+    assert (shapes.instance_map >= 1000).any() and (shapes.label_map != 0).sum() == (scenes[0].label_map != 255).sum()
+
+
+def brush(mask):
+    "Label Studio's packing of an RGBA picture: runs of 8-bit words, lengths of 16 bits."
+    bits = []
+    def put(value, n): bits.extend(value >> (n - 1 - i) & 1 for i in range(n))
+    flat = np.repeat(mask.astype(np.uint8).ravel() * 255, 4)
+    put(len(flat), 32); put(7, 5)
+    for n in (3, 7, 11, 15): put(n, 4)
+    at = 0
+    while at < len(flat):
+        n = next((k for k in range(at, min(len(flat), at + 65536)) if flat[k] != flat[at]), min(len(flat), at + 65536)) - at
+        if n == 4: put(0, 1); put(0, 2); put(n - 1, 4); [put(255 & int(v), 8) for v in flat[at:at + n]]
+        else: put(1, 1); put(3, 2); put(n - 1, 16); put(int(flat[at]), 8)
+        at += n
+    bits += [0] * (-len(bits) % 8)
+    return np.packbits(bits).tolist()
+
+
+def test_label_studio(tmp_path):
+    photo(tmp_path/'0a1b-a.png')
+    mask = np.zeros((H, W), bool); mask[16:22, 30:38] = True; mask[23, 0] = True
+    percent = [[x / W * 100, y / H * 100] for x, y in POINTS]
+    results = [dict(type='polygonlabels', original_width=W, original_height=H, value=dict(points=percent, polygonlabels=['car'])),
+               dict(type='rectanglelabels', value=dict(x=50, y=0, width=25, height=25, rotation=0, rectanglelabels=['sign'])),
+               dict(type='brushlabels', value=dict(format='rle', rle=brush(mask), brushlabels=['car'])), dict(type='choices', value=dict(choices=['day']))]
+    (tmp_path/'ls.json').write_text(json.dumps([dict(id=1, data=dict(image='/data/upload/1/0a1b-a.png'), annotations=[dict(result=results)])]))
+    scene = open_dataset(convert_dataset('label-studio', tmp_path/'ls.json', tmp_path/'out'))[0]
+    assert scene.instance_map.unique().tolist() == [0, 1000, 1001, 2000]
+    assert [(scene.instance_map == i).sum().item() for i in (1000, 1001, 2000)] == [100, mask.sum(), 60]
+
+
+CVAT = f'''<?xml version="1.0" encoding="utf-8"?>
+<annotations><version>1.1</version><meta><task><labels><label><name>car</name><color>#0000ff</color></label><label><name>sky</name><color>#00ff00</color></label></labels></task></meta>
+<image id="0" name="a.png" width="{W}" height="{H}">
+<polygon label="car" source="manual" occluded="0" points="4.00,2.00;14.00,2.00;14.00,12.00;4.00,12.00" z_order="1"></polygon>
+<box label="sky" occluded="0" xtl="0.00" ytl="0.00" xbr="40.00" ybr="6.00" z_order="0"></box>
+<mask label="car" occluded="0" rle="1, 2, 3, 1, 1" left="20" top="10" width="4" height="2" z_order="2"></mask>
+</image></annotations>'''
+
+
+def test_cvat(tmp_path):
+    photo(tmp_path/'images'/'a.png')
+    (tmp_path/'annotations.xml').write_text(CVAT)
+    scenes = open_dataset(convert_dataset('cvat', tmp_path/'annotations.xml', tmp_path/'out'))
+    assert scenes.label_space.names == ('background', 'car', 'sky') and scenes.label_space.colors[1:] == ((0, 0, 255), (0, 255, 0))
+    ids = scenes[0].instance_map[0]
+    assert [(ids == i).sum().item() for i in (1000, 1001, 2000)] == [100, 3, 6 * W - 40]
+    assert ids[10:12, 20:24].tolist() == [[0, 1001, 1001, 0], [0, 0, 1001, 0]] # z_order: the sky lies below
+    (tmp_path/'bad.xml').write_text('<!DOCTYPE a [<!ENTITY b "c">]>' + CVAT[39:])
+    with pytest.raises(ValueError, match='declares entities'): convert_dataset('cvat', tmp_path/'bad.xml', tmp_path/'no')
+
+
+def test_labelme(tmp_path):
+    photo(tmp_path/'lm'/'a.png')
+    m = io.BytesIO(); Image.fromarray(np.ones((3, 5), bool)).save(m, 'PNG')
+    shape = lambda label, points, kind='polygon', group=None, **k: dict(label=label, points=points, group_id=group, shape_type=kind, flags={}, **k)
+    shapes = [shape('car', POINTS, group=1), shape('car', [[20, 2], [30, 8]], 'rectangle', 1), shape('ball', [[30, 16], [33, 16]], 'circle'),
+              shape('car', [[2, 18], [6, 20]], 'mask', mask=base64.b64encode(m.getvalue()).decode())]
+    (tmp_path/'lm'/'a.json').write_text(json.dumps(dict(version='5.5.0', flags={}, shapes=shapes, imagePath='a.png', imageData=None, imageHeight=H, imageWidth=W)))
+    ids = open_dataset(convert_dataset('labelme', tmp_path/'lm', tmp_path/'out'))[0].instance_map
+    assert [(ids == i).sum().item() for i in (2000, 2001)] == [160, 15] # one car of two parts, another
+    assert abs((ids == 1000).sum().item() - np.pi * 9) < 5
+
+
+def test_pascal_voc(tmp_path):
+    voc = tmp_path/'VOC2012'
+    label, objects = np.zeros((H, W), np.uint8), np.zeros((H, W), np.uint8)
+    label[2:12, 4:14] = label[2:12, 15:25] = 7; objects[2:12, 4:14] = 1; objects[2:12, 15:25] = 2
+    label[2:12, 14] = objects[2:12, 14] = 255
+    for kind, array in (('SegmentationClass', label), ('SegmentationObject', objects)):
+        (voc/kind).mkdir(parents=True)
+        p = Image.fromarray(array); p.putpalette([(i * 37) % 256 for i in range(768)]); p.save(voc/kind/'a.png')
+    photo(voc/'JPEGImages'/'a.jpg')
+    (voc/'ImageSets'/'Segmentation').mkdir(parents=True); (voc/'ImageSets'/'Segmentation'/'val.txt').write_text('a\n')
+    scenes = open_dataset(convert_dataset('voc', voc, tmp_path/'out'), 'val')
+    assert scenes.label_space.colors[7] == (128, 128, 128) and scenes.label_space.colors[15] == (192, 128, 128)
+    assert scenes[0].instance_map.unique().tolist() == [0, 255, 7000, 7001]
+
+
+def test_cityscapes_train_ids(tmp_path):
+    base = tmp_path/'gtFine'/'train'/'ulm'
+    train, ids = np.full((H, W), 255, np.uint8), np.full((H, W), 3, np.int32)
+    train[10:] = 0; ids[10:] = 7; train[12:16, 4:12] = 13; ids[12:16, 4:8] = 26000; ids[12:16, 8:12] = 26001
+    png(base/'ulm_0_0_gtFine_labelTrainIds.png', train)
+    png(base/'ulm_0_0_gtFine_instanceIds.png', ids.astype(np.uint16))
+    photo(tmp_path/'leftImg8bit'/'train'/'ulm'/'ulm_0_0_leftImg8bit.png')
+    scenes = open_dataset(convert_dataset('cityscapes-train-ids', tmp_path, tmp_path/'out'))
+    assert scenes.label_space.n_classes == 19 and scenes.label_space.names[13] == 'car' and scenes.label_space.names[18] == 'bicycle'
+    assert scenes[0].instance_map.unique().tolist() == [0, 255, 13000, 13001]
+
+
+def test_color_masks_propose_a_table_and_go_back(tmp_path):
+    mask = np.zeros((H, W, 4), np.uint8); mask[..., 3] = 255; mask[:8] = 10, 20, 30, 128
+    png(tmp_path/'c'/'train'/'masks'/'a.png', mask)
+    photo(tmp_path/'c'/'train'/'images'/'a.png')
+    out = convert_dataset('colors', tmp_path/'c', tmp_path/'out')
+    scenes = open_dataset(out)
+    assert scenes.label_space.colors == ((0, 0, 0), (10, 20, 30)) and (scenes[0].label_map == 1).sum() == 8 * W
+    back = convert_dataset('colors', convert_dataset('to-colors', out, tmp_path/'back'), tmp_path/'again')
+    assert torch.equal(open_dataset(back)[0].label_map, scenes[0].label_map)
+    mask[0, 0] = 11, 20, 30, 255
+    png(tmp_path/'back'/'masks'/'a.png', mask[..., :3])
+    with pytest.raises(ValueError, match=r'\(11, 20, 30\) \(1 pixels, nearest color 0a141e\)'): convert_dataset('colors', tmp_path/'back', tmp_path/'no')
+    assert not list(tmp_path.glob('*no*'))
+
+
+def test_pairs(tmp_path):
+    ab = np.zeros((H, 2 * W, 3), np.uint8); ab[:, W:] = 200
+    png(tmp_path/'ab'/'train'/'1.png', ab); png(tmp_path/'ab'/'val'/'2.png', ab)
+    scenes = open_dataset(convert_dataset('side-by-side', tmp_path/'ab', tmp_path/'out'), 'val')
+    assert scenes[0].label_map.shape == (3, H, W) and scenes[0].label_map.max() < 0 < scenes[0].image.min()
+    for a in ('A/train', 'B/train', '../cyc/trainA', '../cyc/trainB'): photo(tmp_path/'f'/a/'x.png')
+    (tmp_path/'f').mkdir(exist_ok=True)
+    for folder in ('f', 'cyc'): assert len(open_dataset(convert_dataset('two-folders', tmp_path/folder, tmp_path/f'{folder}_out'))) == 1
+    photo(tmp_path/'cyc'/'trainA'/'y.png')
+    with pytest.raises(ValueError, match='do not pair by name: y'): convert_dataset('two-folders', tmp_path/'cyc', tmp_path/'no')
+
+
+@pytest.mark.parametrize('change, said', [
+    (dict(segmentation=dict(size=[H, W], counts=[10**12])), 'run lengths'), (dict(segmentation=dict(size=[H, W], counts=[-5, 5])), 'run lengths'),
+    (dict(segmentation=dict(size=[10**6, 10**6], counts=[1])), 'mask of size'), (dict(segmentation=[[1, 2, float('nan'), 4, 5, 6]]), 'polygon'),
+    (dict(segmentation=[[1, 2]]), 'polygon of 1 points'), (dict(segmentation=dict(size=[H, W], counts='~~')), 'letter'),
+    (dict(segmentation=None), 'no segmentation'), (dict(category_id=99), 'category 99'), (dict(image_id=6), 'image 6')])
+def test_a_malformed_file_is_one_message_and_leaves_nothing(change, said, tmp_path, capsys):
+    source = coco_file(tmp_path, [dict(category_id=3, segmentation=[SQUARE], area=1)])
+    d = json.loads(source.read_text()); d['annotations'][0].update(change); source.write_text(json.dumps(d))
+    assert main(['convert', 'coco', str(source), str(tmp_path/'out')]) == 2
+    message = capsys.readouterr().err
+    assert said in message and 'c.json' in message and len(message.strip().splitlines()) == 1
+    assert {p.name for p in tmp_path.iterdir()} == {'a.png', 'c.json'}
+
+
+@pytest.mark.parametrize('form', [f for f in CONVERTERS if not f.startswith('to-')])
+@pytest.mark.parametrize('text', ['', '[]', '{}', '{"images": 3, "annotations": [], "categories": []}', '{"images": [{}], "annotations": [{}], "categories": [{}]}', '[{"annotations": [{"result": [{"type": "brushlabels", "value": {"brushlabels": ["a"], "rle": [1]}}]}]}]'])
+def test_any_nonsense_is_one_message(form, text, tmp_path):
+    (tmp_path/'x.json').write_text(text)
+    assert main(['convert', form, str(tmp_path/'x.json'), str(tmp_path/'out')]) == 2
+    assert {p.name for p in tmp_path.iterdir()} == {'x.json'}
+
+
+def test_names_lead_nowhere_and_sizes_are_bounded(tmp_path):
+    source = coco_file(tmp_path, [])
+    for change, said in ((dict(file_name='../../etc/passwd'), 'below'), (dict(height=10**7, width=10**7), 'pixels')):
+        d = json.loads(source.read_text()); d['images'][0].update(change)
+        (tmp_path/'d.json').write_text(json.dumps(d))
+        with pytest.raises(ValueError, match=said): convert_dataset('coco', tmp_path/'d.json', tmp_path/'out')
+
+
+TABLE = dict(classes=[dict(id=0, name='road', color=[128, 64, 128]), dict(id=1, name='car', color=[0, 0, 142], thing=True)])
+
+
+def colored(folder, kind):
+    "A plain folder whose label map is a colour mask; the ids that it should give."
+    ids = np.zeros((H, W), np.uint8); ids[4:9, 3:20] = 1
+    colors = np.array([c['color'] for c in TABLE['classes']], np.uint8)
+    picture = dict(rgb=lambda: Image.fromarray(colors[ids]), rgba=lambda: Image.fromarray(np.dstack([colors[ids], ids * 100])))
+    def palette():
+        p = Image.fromarray(1 - ids); p.putpalette(colors[::-1].ravel().tolist()); return p # numbers that are not the classes'
+    (folder/'train'/'label').mkdir(parents=True)
+    picture.get(kind, palette)().save(folder/'train'/'label'/'a.png')
+    photo(folder/'train'/'image'/'a.png')
+    (folder/'meta.json').write_text(json.dumps(TABLE))
+    return ids, folder/'train'/'label'/'a.png'
+
+
+@pytest.mark.parametrize('kind', ['rgb', 'rgba', 'palette'])
+def test_color_masks_are_read_through_meta_json(kind, tmp_path, capsys):
+    from pix2pixhd_nb.core import LabelSpace
+    from pix2pixhd_nb.synthesis.pipeline import read_map
+    ids, path = colored(tmp_path, kind)
+    scenes = open_dataset(tmp_path)
+    assert (scenes[0].label_map[0].numpy() == ids).all() and (scenes[0].instance_map == 1000).sum() == ids.sum()
+    assert main(['doctor', str(tmp_path)]) == 1 and 'has one scene' in capsys.readouterr().out.split('Problems (1)')[1] # nothing else is wrong
+    space = LabelSpace.from_dict(TABLE)
+    for source in (path, Image.open(path)): assert (read_map(source, 'label_map', space)[0, 0].numpy() == ids).all() # what `predict` and the studio call
+
+
+def test_masks_of_0_and_255_are_two_classes(tmp_path):
+    png(tmp_path/'train'/'label'/'a.png', np.repeat([[0, 255]], H, 0).astype(np.uint8)); photo(tmp_path/'train'/'image'/'a.png', (2, H))
+    (tmp_path/'meta.json').write_text(json.dumps(dict(classes=[dict(id=0, name='no', color=[0, 0, 0]), dict(id=1, name='yes', color=[255, 255, 255])])))
+    assert open_dataset(tmp_path)[0].label_map.unique().tolist() == [0, 1]
+
+
+def test_unlisted_colors_are_named_by_reader_and_doctor(tmp_path, capsys):
+    _, path = colored(tmp_path, 'rgb')
+    p = Image.open(path); p.load(); p.putpixel((0, 0), (0, 0, 140)); p.save(path)
+    said = r'(0, 0, 140) (1 pixels, nearest car)'
+    with pytest.raises(ValueError) as e: open_dataset(tmp_path)[0]
+    assert said in str(e.value)
+    assert main(['doctor', str(tmp_path)]) == 1 and said in capsys.readouterr().out
+
+
+def test_an_object_keeps_its_style_when_others_leave():
+    from pix2pixhd_nb.core import LabelSpace
+    from pix2pixhd_nb.synthesis.styles import StyleBook
+    book = StyleBook({c: torch.arange(40.).view(20, 2) for c in range(2)}, {c: torch.ones(20, dtype=torch.long) for c in range(2)}, LabelSpace(['road', 'car'], things=[False, True]))
+    instances = torch.zeros(1, 1, 8, 40, dtype=torch.long)
+    for k in range(20): instances[..., :4, 2 * k:2 * k + 2] = 1000 + k
+    first = book.draw(instances // 1000, instances, seed=3)
+    gone = instances.clone(); gone[instances == 1004] = 0
+    after = book.draw(gone // 1000, gone, seed=3)
+    assert set(first) - set(after) == {1004} and all(torch.equal(first[i], after[i]) for i in after)
+    assert len({tuple(v.tolist()) for v in first.values()}) > 5 # and yet they differ
+    assert any(not torch.equal(first[i], v) for i, v in book.draw(instances // 1000, instances, seed=4).items())

@@ -1,0 +1,268 @@
+"""Files as people have them: read as viewers show them, or refused with one error message."""
+import json
+import subprocess
+import sys
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors import SafetensorError
+from pix2pixhd_nb.commands import training
+from pix2pixhd_nb.commands.main import main
+from pix2pixhd_nb.core import LabelSpace
+from pix2pixhd_nb.data.doctor import examine
+from pix2pixhd_nb.data.layouts import open_dataset, save_scenes
+from pix2pixhd_nb.data.pictures import DatasetError, read_ids, read_image
+from pix2pixhd_nb.data.toy import LABEL_SPACE, SyntheticScenes
+from pix2pixhd_nb.editing.editor import SceneEditor
+from pix2pixhd_nb.engine.files import locked
+from pix2pixhd_nb.models.generators import GlobalGenerator
+from pix2pixhd_nb.models.synthesizer import Synthesizer
+from pix2pixhd_nb.synthesis import pipeline
+from pix2pixhd_nb.synthesis.pipeline import Pix2PixHD
+from pix2pixhd_nb.synthesis.styles import StyleBook
+from pix2pixhd_nb.training import monitor
+
+IDS = np.zeros((32, 64), np.uint8)
+IDS[:12] = 1
+COLOURS = np.array([[90, 90, 60], [120, 180, 240]], np.uint8)
+
+def folder(d, photos=3, meta=True, split='train', save=lambda path, i: Image.fromarray(COLOURS[IDS]).save(path.with_suffix('.png'))):
+    for kind in ('label', 'image'): (d / split / kind).mkdir(parents=True)
+    for i in range(photos):
+        Image.fromarray(IDS).save(d / split / f'label/{i}.png')
+        save(d / split / f'image/{i}', i)
+    if meta: (d / 'meta.json').write_text(json.dumps(dict(classes=[dict(id=0, name='ground'), dict(id=1, name='sky')])))
+    return d
+
+@pytest.mark.parametrize('tag,turn', [(3, lambda p: p[::-1, ::-1]), (6, lambda p: np.rot90(p, 1)), (2, lambda p: p[:, ::-1])])
+@pytest.mark.parametrize('end', ['jpg', 'png', 'webp', 'tif'])
+def test_orientation(tmp_path, tag, turn, end):
+    exif = Image.Exif()
+    exif[0x0112] = tag
+    save = lambda path, i: Image.fromarray(np.ascontiguousarray(turn(COLOURS[IDS]))).save(path.with_suffix(f'.{end}'), exif=exif)
+    d = folder(tmp_path / 'd', save=save)
+    image = read_image(d / f'train/image/0.{end}')
+    assert image.shape == (3, 32, 64)
+    assert abs((image[2, :8].mean() + 1) * 127.5 - 240) < 12
+    assert examine(d).verdict.startswith('Fit to train on')
+
+@pytest.mark.parametrize('top,dtype', [(1, np.float32), (255, np.float32), (65535, np.float32), (255, np.int32), (65535, np.int32)])
+def test_deep_photos(tmp_path, top, dtype):
+    ramp = np.linspace(0, 1, 256).reshape(8, 32)
+    Image.fromarray((ramp * top).astype(dtype)).save(tmp_path / 'a.tif')
+    assert np.abs(read_image(tmp_path / 'a.tif').numpy() - (ramp * 2 - 1)).max() < 0.02
+
+@pytest.mark.parametrize('value', [np.nan, np.inf, -5, 1e6])
+def test_values_that_cannot_be_read(tmp_path, value):
+    def save(path, i):
+        grey = np.full((32, 64), 9, np.float32)
+        if i == 1: grey[0, 0] = value
+        Image.fromarray(grey).save(path.with_suffix('.tif'))
+    d = folder(tmp_path / 'd', save=save)
+    with pytest.raises(DatasetError, match='1.tif holds'): read_image(d / 'train/image/1.tif')
+    assert 'Not fit' in examine(d).verdict and '1.tif holds' in examine(d).verdict
+
+def test_lossy_or_cut_ids(tmp_path):
+    Image.fromarray(IDS).convert('RGB').save(tmp_path / 'a.webp', quality=50)
+    Image.fromarray(IDS).save(tmp_path / 'b.tif', compression='jpeg')
+    for name in ('a.webp', 'b.tif'):
+        with pytest.raises(DatasetError, match='changes the ids'): read_ids(tmp_path / name)
+    Image.fromarray(IDS).convert('RGB').save(tmp_path / 'c.webp', lossless=True)
+    assert (read_ids(tmp_path / 'c.webp') == IDS).all()
+
+@pytest.mark.parametrize('fault', [dict(photos=1), dict(meta=False), dict(split='val')])
+def test_what_train_refuses_is_not_fit(tmp_path, fault):
+    assert 'Not fit' in examine(folder(tmp_path / 'd', **fault)).verdict
+
+def test_a_worker_hands_over_the_message():
+    assert str(DatasetError('Caught DatasetError in DataLoader worker process 0.\nTraceback\npix2pixhd_nb.data.pictures.DatasetError: a.png is bad')) == 'a.png is bad'
+
+@pytest.mark.parametrize('c', [[dict(id=0), dict(id=0)], [dict(id=0, thing='no')], [dict(id=0, color=[1, 2])], [dict(id=10**9)], [dict(id='0')], [dict(id=-1)]])
+def test_label_spaces_are_checked(c):
+    with pytest.raises(ValueError, match='expected|give each'): LabelSpace.from_dict(dict(classes=c))
+
+def test_a_label_space_of_many_ids_is_linear():
+    assert LabelSpace.from_dict(dict(classes=[dict(id=20_000, name='far')])).n_classes == 20_001
+
+# classes that are told apart, books and models of other classes
+
+def other_space(): return LabelSpace(['sea', *LABEL_SPACE.names[1:]], LABEL_SPACE.colors, LABEL_SPACE.things)
+
+def other_book():
+    return StyleBook({0: torch.zeros(2, 3)}, {0: torch.ones(2, dtype=torch.long)}, other_space())
+
+def tiny_pipeline():
+    n = LABEL_SPACE.n_classes
+    return Pix2PixHD(Synthesizer(GlobalGenerator(n + 1 + 3, width=4, n_downsample=2, n_blocks=1), n, feature_channels=3), LABEL_SPACE)
+
+def test_class_names_are_told_apart():
+    with pytest.raises(ValueError, match="Two classes have the name 'car'"): LabelSpace.from_dict(dict(classes=[dict(id=0, name='car'), dict(id=1, name='car')]))
+
+def test_a_style_book_of_other_classes_is_refused():
+    pipe = tiny_pipeline()
+    with pytest.raises(ValueError, match='belongs to another model'): pipe.style_book = other_book()
+    with pytest.raises(ValueError, match='expected a StyleBook'): pipe.style_book = any
+    with pytest.raises(ValueError, match='belongs to another model'): Pix2PixHD(pipe.synthesizer, LABEL_SPACE, other_book())
+    with pytest.raises(ValueError, match='belongs to another model'): SceneEditor(np.zeros((8, 8), int), label_space=LABEL_SPACE, style_book=other_book())
+    pipe.style_book = None
+
+def test_the_scene_editor_refuses_fractions():
+    with pytest.raises(ValueError, match='expected whole ids'): SceneEditor(np.full((8, 8), 1.7), label_space=LABEL_SPACE)
+    with pytest.raises(ValueError, match='expected whole ids'): SceneEditor(np.zeros((8, 8), int), np.full((8, 8), 0.5), LABEL_SPACE)
+
+def test_a_model_is_not_asked_for_other_classes(tmp_path, capsys):
+    other = SyntheticScenes(2, size=(32, 64))
+    save_scenes(other, tmp_path / 'other', other_space(), 'test')
+    save_scenes(other, tmp_path / 'same', LABEL_SPACE, 'test')
+    pipe = tiny_pipeline()
+    pipe.style_book = StyleBook({0: torch.zeros(2, 3)}, {0: torch.ones(2, dtype=torch.long)}, LABEL_SPACE)
+    pipe.save(tmp_path / 'm')
+    assert main(['synthesize', str(tmp_path / 'm'), str(tmp_path / 'other'), str(tmp_path / 'out')]) == 2
+    assert "id 0 is 'sea' there" in capsys.readouterr().err and not (tmp_path / 'out').exists()
+    assert main(['synthesize', str(tmp_path / 'm'), str(tmp_path / 'same'), str(tmp_path / 'out')]) == 0
+
+TINY = '--batch 2 --width 4 --n-downsample 2 --n-blocks 1 --feature-channels 0 --n-scales 1 --discriminator-width 4 --no-keep-best'.split()
+
+def streets(d, space=LABEL_SPACE, n=3):
+    save_scenes(SyntheticScenes(n, size=(32, 64)), d, space, 'train')
+    return str(d)
+
+def test_a_training_goes_on_with_its_own_classes(tmp_path, capsys):
+    train = lambda d, *more: main(['train', d, str(tmp_path / 'm'), *TINY, '--epochs', '1', '--decay', '0', *more])
+    assert train(streets(tmp_path / 'd')) == 0
+    assert train(streets(tmp_path / 'other', other_space()), '--resume') == 2
+    assert 'go on with the dataset that it began with' in capsys.readouterr().err
+
+def test_twelve_bits_in_sixteen_are_mentioned(tmp_path):
+    save = lambda top: lambda path, i: Image.fromarray(np.linspace(0, top, 32 * 64).reshape(32, 64).astype(np.uint16)).save(path.with_suffix('.png'))
+    dark, full = examine(folder(tmp_path / 'a', save=save(4095))), examine(folder(tmp_path / 'b', save=save(65535)))
+    assert any('up to 4095 only, which 12 bits hold' in n for n in dark.notes), dark.notes
+    assert not any('bits hold' in n for n in full.notes)
+
+# nothing of others is written over
+
+def test_a_training_spares_saved_models_and_files_of_yours(tmp_path, capsys):
+    d, m = streets(tmp_path / 'd'), tmp_path / 'm'
+    train = lambda *more: main(['train', d, str(m), *TINY, '--epochs', '1', '--decay', '0', *more])
+    tiny_pipeline().save(m)
+    (m / 'weights-vgg19.safetensors').write_bytes(b'mine')
+    before = sorted(p.name for p in m.iterdir())
+    assert train() == 2 and 'holds a saved model' in capsys.readouterr().err
+    assert sorted(p.name for p in m.iterdir()) == before
+    assert train('--overwrite') == 0
+    assert (m / 'weights-vgg19.safetensors').read_bytes() == b'mine' and len([*m.glob('weights-*')]) == 2
+    assert Pix2PixHD.load(m).synthesizer.feature_channels == 0
+    assert train() == 2 and 'has checkpoints of an earlier run' in capsys.readouterr().err
+    (other := tmp_path / 'other').mkdir()
+    (other / 'thesis.txt').write_text('mine')
+    assert main(['train', d, str(other), *TINY]) == 2 and 'thesis.txt' in capsys.readouterr().err
+    assert main(['train', d, str(other / 'thesis.txt'), *TINY]) == 2 and 'is a file' in capsys.readouterr().err
+    assert [p.name for p in other.iterdir()] == ['thesis.txt']
+
+def test_two_trainings_do_not_share_a_folder(tmp_path, capsys):
+    with locked(tmp_path / 'm'):
+        assert main(['train', streets(tmp_path / 'd'), str(tmp_path / 'm'), *TINY, '--epochs', '1']) == 2
+    assert 'Another training' in capsys.readouterr().err and not [*(tmp_path / 'm').iterdir()]
+
+def test_a_full_disk_at_the_end_and_under_previews(tmp_path, monkeypatch, capsys):
+    full, real, left = OSError(28, 'No space left on device'), pipeline.save_file, [2]
+    def save(*a):
+        if left[0]: left[0] -= 1; raise SafetensorError('no space')
+        return real(*a)
+    def no_pictures(*a): raise full
+    monkeypatch.setattr(pipeline, 'save_file', save)
+    monkeypatch.setattr(monitor, '_write', no_pictures)
+    monkeypatch.setattr(training, 'WAITS', (0, 0, 0))
+    assert main(['train', streets(tmp_path / 'd'), str(tmp_path / 'm'), *TINY, '--epochs', '3', '--decay', '0']) == 0
+    said = capsys.readouterr().out
+    assert said.count('No pictures were written') == 1 and 'was not written' in said and '2 older checkpoints were removed' in said and 'after 3 attempts' in said
+    assert Pix2PixHD.load(tmp_path / 'm') and not [*(tmp_path / 'm').glob('.*.part')]
+
+def test_parts_of_killed_programs_go(tmp_path):
+    dead = subprocess.run([sys.executable, '-c', 'import os; print(os.getpid())'], capture_output=True, text=True).stdout.strip()
+    (tmp_path / f'.weights.{dead}.part').touch()
+    (tmp_path / '.mine.part').touch()
+    tiny_pipeline().save(tmp_path)
+    assert [p.name for p in tmp_path.glob('.*.part')] == ['.mine.part']
+
+# settings, and what nobody foresaw
+
+WRONG = [('--epochs', '0', '--decay', '0'), ('--epochs', '-1'), ('--decay', '-2'), ('--enhancers', '-1'), ('--enhancers', '1', '--frozen', '0'), ('--lr', '-0.001'), ('--lr', 'nan'), ('--lr', '0'),
+         ('--batch', '-1'), ('--width', '0'), ('--width', '1000000000'), ('--enhancers', '3', '--width', '4'), ('--n-downsample', '-1'), ('--n-blocks', '-1'), ('--n-scales', '0'), ('--discriminator-width', '0'),
+         ('--workers', '-2'), ('--seed', '-1'), ('--seed', '4294967296'), ('--keep', '0'), ('--average', '1'), ('--gan-weight', 'inf'), ('--save-every', '-1'), ('--steps', '-5')]
+
+@pytest.mark.parametrize('options', WRONG)
+def test_numbers_are_checked_before_anything_is_made(tmp_path, capsys, options):
+    d = tmp_path / 'd'
+    if not d.is_dir(): streets(d)
+    assert main(['train', str(d), str(tmp_path / 'm'), *TINY, *options]) == 2
+    said = capsys.readouterr().err
+    assert said.count('\n') == 1 and (options[0] in said or options[-2] in said), said
+    assert 'expected' in said and not (tmp_path / 'm').exists()
+
+@pytest.mark.parametrize('options', [(), ('--n-downsample', '0', '--n-blocks', '0'), ('--n-layers', '1', '--feature-channels', '2', '--encoder-width', '1', '--width', '1')])
+def test_what_the_limits_allow_trains(tmp_path, options):
+    assert main(['train', streets(tmp_path / 'd'), str(tmp_path / 'm'), *TINY, *options, '--steps', '2']) == 0
+
+@pytest.mark.parametrize('line', ['plan --batch 0', 'plan --classes 0', 'plan --width -3', 'evaluate m d out --steps 0', 'styles m out.png --scenes 0', 'synthesize m d out --seed -1'])
+def test_numbers_of_other_commands(line, capsys):
+    assert main(line.split()) == 2 and 'expected' in capsys.readouterr().err
+
+def test_options_of_an_earlier_run_are_checked(tmp_path, capsys):
+    for text, said in ((dict(width='wide'), '--width is'), (dict(breadth=3), "no option 'breadth'")):
+        (tmp_path / 'train.json').write_text(json.dumps(text))
+        assert main(['train', streets(tmp_path / 'd'), str(tmp_path / 'm'), '--config', str(tmp_path / 'train.json')]) == 2
+        assert said in capsys.readouterr().err and not (tmp_path / 'm').exists()
+
+def test_a_folder_that_cannot_be_made_is_told_first(tmp_path, capsys):
+    (tmp_path / 'file').write_text('')
+    for line in (['train', streets(tmp_path / 'd'), 'OUT'], ['synthesize', 'm', 'd', 'OUT'], ['evaluate', 'm', 'd', 'OUT'], ['styles', 'm', 'OUT/s.png']):
+        assert main([a.replace('OUT', str(tmp_path / 'file')) for a in line]) == 2
+        assert 'is a file, expected a folder' in capsys.readouterr().err
+
+@pytest.mark.parametrize('error,status,said', [(KeyError('never mind'), 3, 'holds the details'), (RuntimeError('[enforce fail] DefaultCPUAllocator: not enough memory: you tried'), 2, 'pix2pixhd plan'),
+                                               (ValueError(), 2, 'ValueError'), (PermissionError(13, 'Permission denied', 'a.png'), 2, 'a.png')])
+def test_an_error_that_was_not_foreseen_is_kept_in_a_file(monkeypatch, capsys, error, status, said):
+    def fail(*a, **k): raise error
+    monkeypatch.setattr(training, 'examine', fail)
+    assert main(['doctor', 'somewhere']) == status
+    err = capsys.readouterr().err
+    assert said in err and err.count('\n') == 1
+    if status == 3: assert 'KeyError' in open(err.split('): ')[1].split(' holds')[0]).read()
+
+# masks, unknown pixels, plain object numbers
+
+def test_masks_of_two_values(tmp_path, capsys):
+    d = folder(tmp_path / 'd', meta=False)
+    for p in (d / 'train/label').iterdir(): Image.fromarray(IDS * 255).save(p)
+    assert main(['doctor', str(d)]) == 1 and 'masks of two classes' in capsys.readouterr().out
+    assert main(['doctor', str(d), '--write-meta']) == 0 and 'Fit to train on' in capsys.readouterr().out
+    scene = open_dataset(d)[0]
+    assert (scene.label_map[0].numpy() == IDS).all()
+    assert main(['doctor', str(d), '--write-meta']) == 2 and 'is there already' in capsys.readouterr().err
+    assert main(['train', str(d), str(tmp_path / 'm'), *TINY, '--steps', '2']) == 0
+
+def test_write_meta_of_ids(tmp_path):
+    d = folder(tmp_path / 'd', meta=False)
+    assert main(['doctor', str(d), '--write-meta']) == 0 and open_dataset(d).label_space.n_classes == 2
+
+@pytest.mark.parametrize('meta', [dict(ignore_ids=[0]), dict(ignore_id=0)])
+def test_unknown_pixels_may_be_zero(tmp_path, meta):
+    d = folder(tmp_path / 'd', meta=False)
+    (d / 'meta.json').write_text(json.dumps(meta | dict(classes=[dict(id=1, name='sky'), dict(id=2, name='sea')])))
+    space = open_dataset(d).label_space
+    assert space.names == ('unlabeled', 'sky', 'sea') and space.unscored == (0,) and LabelSpace.from_dict(space.to_dict()) == space
+    assert examine(d).verdict.startswith('Fit to train on')
+
+def test_plain_object_numbers(tmp_path):
+    d = folder(tmp_path / 'd')
+    (d / 'train/inst').mkdir()
+    for i in range(3): Image.fromarray(IDS * 7 + 3).save(d / f'train/inst/{i}.png')
+    assert 'write "instance_ids": "any" into meta.json' in examine(d).verdict
+    described = json.loads((d / 'meta.json').read_text())
+    (d / 'meta.json').write_text(json.dumps(described | dict(instance_ids='any')))
+    assert examine(d).verdict.startswith('Fit to train on')
+    assert main(['train', str(d), str(tmp_path / 'm'), *TINY, '--steps', '2']) == 0
+    (d / 'meta.json').write_text(json.dumps(described | dict(instance_ids='some')))
+    assert 'expected coded, any or components' in examine(d).verdict

@@ -1,0 +1,269 @@
+// A scene under edit and its history: the same operations, numbers and JSON as SceneEditor of the Python package.
+import { random } from './random.js'
+import { blend, StyleBook } from './styles.js'
+import { boxMask, fillFromNearest, region, runs, scaled, strokeMask, unruns } from './raster.js'
+
+export const FORMAT = 'pix2pixhd_nb edit 1'
+export const classOf = id => id >= 1000 ? Math.floor(id / 1000) : id
+
+export class Scene {
+  constructor (world, ids, width, height, looks = new Map()) { // ids: Int32Array of width * height
+    Object.assign(this, { world, ids, width, height, looks, done: [], undone: [], cache: null })
+    this.classes = world.label_space.classes
+    const odd = ids.find(id => !this.classes[classOf(id)])
+    if (odd !== undefined) throw new Error(`The scene has an object ${odd} of class ${classOf(odd)}, but this world has classes 0 to ${this.classes.length - 1}: choose the world that it was made in.`)
+  }
+
+  static fromRuns (world, d, looks = {}) {
+    const { w, h, values } = unruns(d)
+    return new Scene(world, values, w, h, new Map(Object.entries(looks).map(([i, v]) => [+i, v])))
+  }
+
+  get objects () { // Map of id to {x, y, w, h, area}
+    if (this.cache) return this.cache
+    const found = new Map()
+    let last = -1, o = null
+    for (let y = 0, p = 0; y < this.height; y++) {
+      for (let x = 0; x < this.width; x++, p++) {
+        const id = this.ids[p]
+        if (id !== last) { last = id; o = found.get(id); if (!o) found.set(id, o = { x0: x, x1: x, y0: y, y1: y, area: 0 }) }
+        o.area++; o.y1 = y
+        if (x < o.x0) o.x0 = x; if (x > o.x1) o.x1 = x
+      }
+    }
+    return (this.cache = new Map([...found].sort((a, b) => a[0] - b[0]).map(([id, b]) => [id, { x: b.x0, y: b.y0, w: b.x1 - b.x0 + 1, h: b.y1 - b.y0 + 1, area: b.area }])))
+  }
+
+  get labels () { return this.ids.map(classOf) }
+  isThing (cls) { return this.classes[cls].thing }
+  at (x, y) { return this.ids[y * this.width + x] }
+  ofClass (cls) { return [...this.objects.keys()].filter(id => classOf(id) === cls) }
+
+  name (id) { // 'car 2', in the order of the scene; 'sky' for stuff
+    const cls = classOf(id), all = this.ofClass(cls)
+    return id < 1000 || all.length < 2 ? this.classes[cls].name : `${this.classes[cls].name} ${all.indexOf(id) + 1}`
+  }
+
+  maskOf (id) {
+    const o = this.objects.get(id)
+    if (!o) throw new Error('This object is no longer in the scene.')
+    const ids = this.cut(o)
+    return { ...o, on: Uint8Array.from(ids, v => v === id ? 1 : 0) }
+  }
+
+  cut ({ x, y, w, h }) {
+    const out = new Int32Array(w * h)
+    for (let j = 0; j < h; j++) out.set(this.ids.subarray((y + j) * this.width + x, (y + j) * this.width + x + w), j * w)
+    return out
+  }
+
+  put ({ x, y, w, h }, values) {
+    for (let j = 0; j < h; j++) this.ids.set(values.subarray(j * w, (j + 1) * w), (y + j) * this.width + x)
+    this.cache = null
+  }
+
+  // ---- steps
+
+  write (step, box, after) {
+    const before = this.cut(box)
+    if (after.every((v, p) => v === before[p])) return
+    this.put(box, after)
+    step.changes.push({ x: box.x, y: box.y, w: box.w, h: box.h, before, after })
+  }
+
+  give (step, mask, id) { this.write(step, mask, this.cut(mask).map((v, p) => mask.on[p] ? id : v)) }
+
+  setLook (step, id, look) {
+    step.looks.set(id, [step.looks.get(id)?.[0] ?? this.looks.get(id) ?? null, look])
+    if (look) this.looks.set(id, look); else this.looks.delete(id)
+  }
+
+  commit (step) { // enters a step into the history; false if it changed nothing
+    for (const c of step.changes) for (const id of new Set(c.before)) if (!this.objects.has(id) && this.looks.has(id)) this.setLook(step, id, null)
+    if (!step.changes.length && !step.looks.size) return false
+    this.done.push(step)
+    this.undone = []
+    return true
+  }
+
+  undo () {
+    const step = this.done.pop()
+    if (!step) return null
+    for (const c of [...step.changes].reverse()) this.put(c, c.before)
+    return this.replay(step, 0, this.undone)
+  }
+
+  redo () {
+    const step = this.undone.pop()
+    if (!step) return null
+    for (const c of step.changes) this.put(c, c.after)
+    return this.replay(step, 1, this.done)
+  }
+
+  replay (step, which, onto) {
+    for (const [id, pair] of step.looks) if (pair[which]) this.looks.set(id, pair[which]); else this.looks.delete(id)
+    onto.push(step)
+    return step
+  }
+
+  newId (cls) {
+    if (!this.isThing(cls)) return cls
+    for (let k = 0; k < 1000; k++) if (!this.objects.has(1000 * cls + k)) return 1000 * cls + k
+    throw new Error(`There are a thousand objects of class ${this.classes[cls].name} already: remove some first.`)
+  }
+
+  newLook (step, id, look = null) {
+    if (!look && !this.looks.has(id)) look = this.world.book.any(classOf(id), random(this.done.length))
+    if (look) this.setLook(step, id, look)
+  }
+
+  // ---- operations; each returns whether anything changed, or the id of what it made
+
+  drawMask (name, mask, cls, goOn = null) {
+    const id = goOn !== null && classOf(goOn) === cls && this.objects.has(goOn) ? goOn : this.newId(cls), step = { name, changes: [], looks: new Map() }
+    this.give(step, mask, id)
+    if (step.changes.length) this.newLook(step, id)
+    return this.commit(step) ? id : null
+  }
+
+  paint (points, cls, brush, goOn = null) { return this.drawMask('paint', strokeMask(points, brush, this.width, this.height), cls, goOn) }
+  box (a, b, cls, round = false) { return this.drawMask('paint', boxMask(a, b, this.width, this.height, round), cls) }
+  fill (x, y, cls) { return this.drawMask('fill', region(this.ids, this.width, this.height, x, y), cls) }
+
+  setClass (id, cls) {
+    if (classOf(id) === cls) return null
+    return this.drawMask('set_class', this.maskOf(id), cls)
+  }
+
+  behind (id) { // a window around an object, and its content with the background in the object's place
+    const own = this.objects.get(id)
+    for (let margin = 4; ; margin *= 4) {
+      const x = Math.max(0, own.x - margin), y = Math.max(0, own.y - margin)
+      const box = { x, y, w: Math.min(this.width, own.x + own.w + margin) - x, h: Math.min(this.height, own.y + own.h + margin) - y }
+      const ids = this.cut(box)
+      const fits = new Set([...new Set(ids)].filter(i => i !== id && (i < 1000 || (classOf(i) !== classOf(id) && this.objects.get(i).area > own.area))))
+      if (fits.size) return { box, content: fillFromNearest(ids, box.w, box.h, Uint8Array.from(ids, v => fits.has(v)), Uint8Array.from(ids, v => v === id)) }
+      if (box.w === this.width && box.h === this.height) throw new Error(`${this.name(id)} cannot be removed: there is no background around it; paint over it instead.`)
+    }
+  }
+
+  remove (id) {
+    const step = { name: 'remove', changes: [], looks: new Map() }, { box, content } = this.behind(id)
+    this.write(step, box, content)
+    return this.commit(step)
+  }
+
+  nearer (box, foot) { // which pixels belong to things that reach below row `foot` in their column
+    const ids = this.cut(box), hidden = new Uint8Array(ids.length)
+    for (const id of new Set(ids)) {
+      const o = this.objects.get(id)
+      if (id < 1000 || o.y + o.h - 1 <= foot) continue
+      for (let i = 0; i < box.w; i++) {
+        let below = false
+        for (let y = Math.max(o.y, foot + 1); y < o.y + o.h && !below; y++) below = this.at(box.x + i, y) === id
+        if (below) for (let j = 0; j < box.h; j++) if (ids[j * box.w + i] === id) hidden[j * box.w + i] = 1
+      }
+    }
+    return hidden
+  }
+
+  heightAt (shape, foot) { // as a share of the picture's height
+    const own = shape.h / shape.picture_height, line = this.world.lines[shape.label]
+    if (!line) return own
+    const at = y => Math.max(line[0] * y + line[1], line[2] / 2)
+    return own * at(foot) / at(shape.foot)
+  }
+
+  footprint (shape, x, y) { // the mask of a shape whose foot's middle stands at a point
+    const tall = this.heightAt(shape, (y + 1) / this.height) * this.height, h = Math.max(1, Math.round(tall)), w = Math.max(1, Math.round(shape.w * tall / shape.h))
+    const top = y + 1 - h, left = x - Math.floor(w / 2), whole = scaled(shape.mask, shape.w, shape.h, w, h)
+    const box = { x: Math.max(0, left), y: Math.max(0, top) }
+    box.w = Math.min(this.width, left + w) - box.x
+    box.h = Math.min(this.height, top + h) - box.y
+    if (box.w <= 0 || box.h <= 0) throw new Error('The object would be outside the picture.')
+    const hidden = this.nearer(box, y), on = new Uint8Array(box.w * box.h)
+    for (let j = 0; j < box.h; j++) for (let i = 0; i < box.w; i++) on[j * box.w + i] = whole[(j + box.y - top) * w + i + box.x - left] && !hidden[j * box.w + i]
+    return { ...box, on }
+  }
+
+  stamp (step, id, shape, x, y) {
+    const mask = this.footprint(shape, x, y)
+    if (!mask.on.some(Boolean)) throw new Error('The object would be hidden there by what stands in front: choose a place nearer to the viewer.')
+    this.give(step, mask, id)
+  }
+
+  add (shape, x, y, look = null) { // id of the new object
+    const step = { name: 'add', changes: [], looks: new Map() }, id = this.newId(shape.label)
+    this.stamp(step, id, shape, x, y)
+    this.newLook(step, id, look)
+    this.commit(step)
+    return id
+  }
+
+  shapeOf (id) { // an object as a shape, and where it stands
+    if (id < 1000) throw new Error(`${this.name(id)} is background: only objects can be moved or duplicated.`)
+    const m = this.maskOf(id)
+    return { shape: { label: classOf(id), mask: m.on, w: m.w, h: m.h, foot: (m.y + m.h) / this.height, picture_height: this.height }, x: m.x + Math.floor(m.w / 2), y: m.y + m.h - 1 }
+  }
+
+  copy (id, x, y) { return this.add(this.shapeOf(id).shape, x, y, this.looks.get(id)) }
+
+  move (id, dx, dy) {
+    const { shape, x, y } = this.shapeOf(id), step = { name: 'move', changes: [], looks: new Map() }, { box, content } = this.behind(id)
+    this.write(step, box, content)
+    try { this.stamp(step, id, shape, x + dx, y + dy) } catch (e) {
+      for (const c of [...step.changes].reverse()) this.put(c, c.before)
+      throw e
+    }
+    return this.commit(step)
+  }
+
+  restyle (looks, t = 1) { // Map of id to style; t 0 keeps the present one, 1 takes the new one whole
+    const step = { name: 'restyle', changes: [], looks: new Map() }
+    for (const [id, look] of looks) {
+      const now = this.looks.get(id)
+      this.setLook(step, id, now ? blend(now, look, t) : look)
+    }
+    return this.commit(step)
+  }
+
+  complete () { // gives a style to every object that has none yet; no step
+    const next = random(0)
+    for (const id of this.objects.keys()) if (!this.looks.has(id)) this.looks.set(id, this.world.book.any(classOf(id), next))
+  }
+
+  // ---- JSON
+
+  toJSON (steps = Infinity) { // `steps`: the most of the history that is kept
+    const change = c => ({ at: [c.y, c.x], before: runs(c.before, c.w, c.h), after: runs(c.after, c.w, c.h) })
+    const step = s => ({ name: s.name, changes: s.changes.map(change), looks: Object.fromEntries(s.looks) })
+    return {
+      format: FORMAT, label_space: this.world.label_space, instance_map: runs(this.ids, this.width, this.height), looks: Object.fromEntries(this.looks),
+      done: (steps === Infinity ? this.done : this.done.slice(-steps)).map(step), undone: (steps === Infinity ? this.undone : []).map(step)
+    }
+  }
+
+  static fromJSON (world, d) {
+    if (d?.format !== FORMAT) throw new Error(`The file is no scene of the studio: its format is ${JSON.stringify(d?.format)}, expected ${JSON.stringify(FORMAT)}.`)
+    const names = s => (s?.classes ?? []).map(c => c.name).join(', ')
+    if (names(d.label_space) !== names(world.label_space)) throw new Error(`The scene has other classes than this world (${names(d.label_space)}): choose the world that it was made in.`)
+    const change = c => { const b = unruns(c.before), a = unruns(c.after); return { y: c.at[0], x: c.at[1], w: b.w, h: b.h, before: b.values, after: a.values } }
+    const step = s => ({ name: s.name, changes: s.changes.map(change), looks: new Map(Object.entries(s.looks).map(([i, pair]) => [+i, pair])) })
+    try {
+      const scene = Scene.fromRuns(world, d.instance_map, d.looks)
+      scene.done = d.done.map(step)
+      scene.undone = d.undone.map(step)
+      return scene
+    } catch (e) { throw new Error(`The file is no whole scene (${e.message}): save it again.`) }
+  }
+}
+
+function openCheck (d) { // a small scene and its picture by PyTorch
+  const { w, h, values } = unruns(d.instance_map)
+  return { ids: values, width: w, height: h, looks: new Map(Object.entries(d.looks).map(([i, v]) => [+i, v])), rgb: Uint8Array.from(atob(d.picture), c => c.charCodeAt(0)) }
+}
+
+export function openWorld (d) { // what world.json holds, ready for scenes
+  const shapes = d.shapes.map(s => { const { w, h, values } = unruns(s.mask); return { ...s, w, h, mask: Uint8Array.from(values) } })
+  return { ...d, shapes, book: new StyleBook(d.styles), check: d.check && openCheck(d.check) }
+}

@@ -1,0 +1,71 @@
+"The worlds that the page offers: for each a model, scenes to begin with, and shapes to stamp."
+import base64
+import hashlib
+import json
+from pathlib import Path
+import numpy as np
+import pix2pixhd_nb
+from pix2pixhd_nb.data.toy import SyntheticScenes
+from pix2pixhd_nb.editing.editor import _runs as runs # a map of ids as `SceneEditor.to_json` writes it
+from pix2pixhd_nb.editing.shapes import ShapeLibrary
+from pix2pixhd_nb.synthesis.pipeline import street_model
+from export import export_networks
+
+HERE = Path(__file__).parent
+LARGEST = 10_000_000 # bytes of a model
+
+
+def street():
+    "The shipped street model, scenes to begin with, and shapes to stamp."
+    square, wide = SyntheticScenes(40, size=(256, 256), seed=7), SyntheticScenes(20, size=(256, 512), seed=8)
+    scenes = [square[i] for i in (0, 1, 2, 3, 4, 5)] + [wide[i] for i in (0, 1)]
+    return dict(title='Street', pipeline=street_model(), scenes=scenes, shapes=[wide[i] for i in range(12)], brush='road')
+
+
+WORLDS = {'street': street} # a further world is one more entry: a function that gives these five things
+
+
+def silhouettes(scenes, label_space):
+    "Shapes to stamp, at most eight of a class, and the line of heights of each class."
+    library = ShapeLibrary.from_scenes(scenes, label_space)
+    kept = [s for c in range(label_space.n_classes) for s in [s for s in library.shapes if s.label == c][:8]]
+    return dict(shapes=[dict(label=s.label, foot=s.foot, picture_height=s.picture_height, mask=runs(s.mask.astype(int))) for s in kept],
+                lines={c: [*map(float, line), float(least)] for c, (line, least) in library.lines.items()})
+
+
+def check_picture(pipeline, size=(64, 96)):
+    "A small scene with its picture by PyTorch: what WebGPU must reproduce before it is used."
+    scene = SyntheticScenes(1, size=size, seed=9)[0]
+    ids = scene.instance_map[0].numpy()
+    looks = pipeline.random_looks(scene.label_map, scene.instance_map, 0)
+    picture = np.asarray(pipeline.predict(scene.label_map, scene.instance_map, looks=looks))
+    return dict(instance_map=runs(ids), looks={i: v.tolist() for i, v in looks.items()}, picture=base64.b64encode(picture.tobytes()).decode())
+
+
+def write_world(name, folder):
+    "All that the page loads of one world: two graphs, world.json, a thumbnail for each scene."
+    world = WORLDS[name]()
+    pipeline, book, space = world['pipeline'], world['pipeline'].style_book, world['pipeline'].label_space
+    scenes = []
+    for i, scene in enumerate(world['scenes']):
+        looks = pipeline.random_looks(scene.label_map, scene.instance_map, i)
+        folder.mkdir(parents=True, exist_ok=True)
+        picture = pipeline.predict(scene.label_map, scene.instance_map, looks=looks)
+        if i == 0: picture.save(folder / 'first.webp', lossless=True) # seen while the model loads
+        picture.resize((picture.width * 96 // picture.height, 96)).save(folder / f'scene{i}.webp', quality=80)
+        scenes.append(dict(title=f'Scene {i + 1}', thumbnail=f'scene{i}.webp', instance_map=runs(scene.instance_map[0].numpy()), looks={k: v.tolist() for k, v in looks.items()}))
+    described = dict(name=name, title=world['title'], label_space=space.to_dict(), multiple_of=pipeline.synthesizer.multiple_of, brush=space.id(world['brush']),
+                     styles={c: dict(centres=v.tolist(), counts=book.counts[c].tolist()) for c, v in book.centres.items()},
+                     scenes=scenes, check=check_picture(pipeline), **silhouettes(world['shapes'], space))
+    described['networks'] = export_networks(pipeline, folder)
+    for file in filter(None, described['networks'].values()):
+        size = (folder / file).stat().st_size
+        if size > LARGEST: raise SystemExit(f'{file} of world {name} has {size:,} bytes, the most is {LARGEST:,}: train a narrower model.')
+    (folder / 'world.json').write_text(json.dumps(described, separators=(',', ':')))
+
+
+def fingerprint(name):
+    "Changes when a world's folder is to be written again."
+    package = Path(pix2pixhd_nb.__file__).parent
+    files = [HERE / 'export.py', HERE / 'worlds.py', *sorted((package / 'pretrained' / name).glob('*'))]
+    return hashlib.sha256(b''.join(f.read_bytes() for f in files)).hexdigest()[:16]
