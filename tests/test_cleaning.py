@@ -18,3 +18,12 @@ def test_cleaning(tmp_path):
     assert 'widgets' not in text
     path.write_text(text)
     assert cleaned(path) == text
+
+
+def test_what_a_run_leaves_behind(tmp_path):
+    bar = v4.new_output('display_data', {'text/html': '<progress value="3" max="4"></progress>', 'text/plain': '<HTML>'})
+    said = v4.new_output('stream', name='stdout', text='wrote /tmp/tmp0a1b2c3d/model/a.png\nkept /home/me/a.png\n')
+    nb = v4.new_notebook(cells=[v4.new_markdown_cell('# Title'), v4.new_code_cell('run()', outputs=[bar, said])])
+    nbformat.write(nb, path := tmp_path/'a.ipynb')
+    outputs = nbformat.reads(cleaned(path), as_version=4).cells[1].outputs
+    assert [o.text for o in outputs] == ['wrote model/a.png\nkept /home/me/a.png\n']
