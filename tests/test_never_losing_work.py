@@ -59,17 +59,17 @@ def test_an_image_that_vanishes_ends_in_an_error_message(streets, tmp_path, work
     assert any(str(p) in str(error.value).splitlines()[-1] for p in images)
     assert (state := latest_checkpoint(tmp_path / 'run'))['epoch'] * 6 + state['batch'] >= 4
 
-@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
-def test_asked_to_stop_it_saves_and_goes_on(streets, tmp_path, number):
+@pytest.mark.parametrize('number, keep_best', [(signal.SIGTERM, True), (signal.SIGINT, False)])
+def test_asked_to_stop_it_saves_and_goes_on(streets, tmp_path, number, keep_best):
     model = tmp_path / 'model'
-    options = '--epochs 40 --decay 0 --width 4 --n-downsample 2 --n-blocks 1 --feature-channels 3 --n-scales 1 --discriminator-width 4 --no-keep-best'.split()
+    options = '--epochs 40 --decay 0 --width 4 --n-downsample 2 --n-blocks 1 --feature-channels 3 --n-scales 1 --discriminator-width 4'.split() + ['--keep-best' if keep_best else '--no-keep-best']
     command = [sys.executable, '-m', 'pix2pixhd_nb.commands.main', 'train', streets, model, *options]
     run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     while not checkpoints_in(model / 'checkpoints'):
         assert run.poll() is None, run.stderr.read()
         time.sleep(0.01)
     run.send_signal(number)
-    _, said = run.communicate(timeout=60)
+    _, said = run.communicate(timeout=240)
     assert run.returncode == 128 + number and said.splitlines()[-1].startswith(f'pix2pixhd: Training was asked to stop ({number.name}) and did')
     state = latest_checkpoint(model / 'checkpoints')
     assert 0 < state['epoch'] < 40
