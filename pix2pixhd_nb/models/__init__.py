@@ -13,5 +13,5 @@ __all__, __getattr__, __dir__ = lazy(__name__, {
     'synthesizer': ['Synthesizer', 'pad_to_multiple', 'keep_in_16_bits'],
     'baselines': ['unet_down', 'unet_up', 'UNet', 'RefinementModule', 'CascadedRefinementNetwork'],
     'perceptual_network': ['WIDTHS', 'SHIPPED', 'perceptual_slice', 'PerceptualNetwork', 'small_perceptual_network'],
-    'saved': ['GENERATORS', 'FORMAT', 'read_description', 'read_weights', 'build_synthesizer', 'street_folder', 'condition_layers', 'take_over', 'class_names', 'start_networks', 'kept_text'],
+    'saved': ['GENERATORS', 'FORMAT', 'read_description', 'read_weights', 'build_synthesizer', 'shipped_folder', 'street_folder', 'condition_layers', 'take_over', 'class_names', 'start_networks', 'kept_text'],
 })
