@@ -7,6 +7,7 @@ import argparse
 import json
 import os
 import platform
+import random
 import sys
 import time
 from pathlib import Path
@@ -14,20 +15,56 @@ from pathlib import Path
 import torch
 from fastai.callback.core import Callback
 from PIL import Image
+from torch import nn
 
 from pix2pixhd_nb import __version__
 from pix2pixhd_nb.training.checkpoints import Checkpoint, checkpoints_in, latest_checkpoint
 from pix2pixhd_nb.core import colorize, to_pil
 from pix2pixhd_nb.data.layouts import open_dataset
 from pix2pixhd_nb.data.loaders import resize, scene_dataloaders
+from pix2pixhd_nb.models.saved import read_description, read_weights
 from pix2pixhd_nb.synthesis.pipeline import Pix2PixHD
 from pix2pixhd_nb.training.learner import fastest_precision, pix2pixhd_learner
+from pix2pixhd_nb.training.losses import PerceptualLoss
 
-NETWORKS = dict(width=32, n_downsample=3, n_blocks=5, feature_channels=3, encoder_width=16, discriminator_width=48, n_scales=2, norm='batch', upsampling='resize')
-OBJECTIVE = dict(perceptual='small', gan_weight=2., average=0.999)
-WORLDS = dict(facades=dict(folders=('facades_256', 'facades_ext_256'), size=(256, 256), load_size=(286, 286), steps=40000),
-              streets=dict(folders=('cityscapes_256',), size=(128, 256), load_size=(144, 288), steps=60000))
-BATCH, LR = 2, 2e-4
+NETWORKS = dict(width=24, n_downsample=3, n_blocks=6, feature_channels=3, encoder_width=16, discriminator_width=32, n_scales=2, upsampling='resize')
+# Coarse to fine in time: most steps are taken where they are cheap; what comes next starts from what was learned so far. Instance norm takes one scene
+# a step and learns shapes soonest, batch norm takes two and keeps the colours that the styles ask for; at the full size its statistics stand still.
+# `plain` is the number of steps without styles: the generator learns what the classes look like before the encoder speaks.
+WORLDS = dict(
+    facades=dict(folders=('facades_256', 'facades_ext_256'), stages=(
+        dict(size=(128, 128), norm='instance', batch=1, steps=2658, plain=1000, perceptual_weight=30.),
+        dict(size=(128, 128), norm='batch', batch=2, steps=1800, plain=0, perceptual_weight=20.),
+        dict(size=(256, 256), norm='batch', batch=1, steps=30000, plain=0, perceptual_weight=15.))),
+    streets=dict(folders=('cityscapes_256',), stages=(
+        dict(size=(64, 128), norm='instance', batch=1, steps=4000, plain=2000, perceptual_weight=30.),
+        dict(size=(64, 128), norm='batch', batch=2, steps=6000, plain=0, perceptual_weight=20.),
+        dict(size=(128, 256), norm='batch', batch=1, steps=50000, plain=0, perceptual_weight=15.))))
+LR = 2e-4
+
+
+class OnCrops(nn.Module):
+    "A perceptual loss of one random quarter of the images: as good on the mean of many steps, at a quarter of its cost."
+    def __init__(self, loss):
+        super().__init__()
+        self.loss = loss
+
+    def forward(self, fake, real):
+        (h, w), top, left = fake.shape[2:], random.random(), random.random()
+        rows, columns = (slice(at, at + n // 2) for n, at in ((h, int(top * (h - h // 2 + 1))), (w, int(left * (w - w // 2 + 1)))))
+        return self.loss(fake[..., rows, columns], real[..., rows, columns])
+
+
+class Plain(Callback):
+    "Zeros for styles in the first steps."
+    order = -8
+    def __init__(self, steps): self.steps = steps
+
+    def before_batch(self):
+        if not self.training or len(self.learn.gan_training.history) >= self.steps: return
+        label_map = self.xb[0]
+        n, _, h, w = label_map.shape
+        self.learn.xb = (*self.xb[:2], torch.zeros(n, NETWORKS['feature_channels'], h, w, device=label_map.device))
 
 
 class Scenes(list):
@@ -57,12 +94,20 @@ class Record(Callback):
         self.learn.model.train()
 
 
+class FixedNorm(Callback):
+    "Batch norm with the statistics that it has: one scene says too little about them."
+    order = 5
+    def before_batch(self):
+        for m in self.model.modules():
+            if isinstance(m, nn.BatchNorm2d): m.eval()
+
+
 def write(learn, folder, held_out, size, line):
     "The pipeline, what is known of it, and a sheet of held-out scenes."
     pipe = Pix2PixHD.from_learner(learn)
     pipe.save(folder / 'model', half=True)
-    how = line | dict(networks=NETWORKS, objective=OBJECTIVE, batch=BATCH, lr=LR, size=size, precision=learn.model.precision,
-                      machine=f'{platform.machine()}, {os.cpu_count()} cores', torch=torch.__version__, pix2pixhd_nb=__version__)
+    how = line | dict(networks=NETWORKS, lr=LR, size=size, precision=learn.model.precision,
+                      machine=f'{platform.machine()}, {torch.get_num_threads()} of {os.cpu_count()} cores', torch=torch.__version__, pix2pixhd_nb=__version__)
     (folder / 'model/how.json').write_text(json.dumps(how, indent=1))
     sheet(pipe, held_out, size).save(folder / f'sheet_{line["steps"]:06d}.png')
 
@@ -81,29 +126,53 @@ def sheet(pipe, scenes, size, n=6):
     return out
 
 
+def carry_over(folder, gan): # of the stage before; GAN
+    "What the stage before learned; another norm begins anew."
+    d = read_description(folder)
+    for part, tensors in ((gan.synthesizer, read_weights(folder, d)), (gan.averaged, read_weights(folder, d)), (gan.discriminator, read_weights(folder, d, 'discriminator'))):
+        known = part.state_dict().keys() & tensors.keys()
+        part.load_state_dict({k: tensors[k].float() for k in known}, strict=False)
+
+
+def train_stage(stage, train, held_out, folder, start, weights, every):
+    "One size of images: from the beginning, from a checkpoint, or from the stage before."
+    size = stage['size']
+    watched = Scenes([held_out])
+    del watched[2:] # of a validation in each epoch nothing is used but that it runs
+    dls = scene_dataloaders(train, watched, bs=stage['batch'], size=size, load_size=tuple(n * 9 // 8 for n in size), policy='resize_and_crop', seed=0)
+    perceptual = OnCrops(PerceptualLoss(weights, stage['perceptual_weight']))
+    networks = NETWORKS | dict(norm=stage['norm'])
+    learn = pix2pixhd_learner(dls, precision=fastest_precision('cuda' if torch.cuda.is_available() else 'cpu'), lr=LR, average=0.999, perceptual=perceptual, **networks)
+    if start: carry_over(start, learn.model)
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / 'log.jsonl'
+    seconds = 60 * json.loads(log.read_text().splitlines()[-1])['minutes'] if log.exists() else 0.
+    resume = latest_checkpoint(folder) if checkpoints_in(folder) else None
+    record = Record(folder, held_out, size, every, seconds)
+    epochs = max(1, round(stage['steps'] / len(dls.train)))
+    with learn.no_bar(): learn.fit(epochs, LR, cbs=[Checkpoint(folder, every=100, keep=2, resume=resume), record, Plain(stage['plain']), *[FixedNorm()] * (stage['norm'] == 'batch' and stage['batch'] == 1)])
+    Pix2PixHD.from_learner(learn, with_discriminators=True).save(folder / 'model')
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('world', choices=list(WORLDS))
     parser.add_argument('data', type=Path, help='folder of the datasets')
     parser.add_argument('folder', type=Path, help='where checkpoints, sheets and the model go')
-    parser.add_argument('--steps', type=int, help="of the whole training; the world's own by default")
+    parser.add_argument('--vgg', default='vgg19', help="VGG19's weights, a path; torchvision's by default")
     parser.add_argument('--every', type=int, default=500, help='steps between sheets')
     args = parser.parse_args()
     world = WORLDS[args.world]
     torch.manual_seed(0)
     train = Scenes([open_dataset(args.data / name, 'train', need_images=True) for name in world['folders']])
     held_out = open_dataset(args.data / world['folders'][0], 'val', need_images=True)
-    watched = Scenes([held_out])
-    del watched[2:] # of a validation in each epoch nothing is used but that it runs
-    dls = scene_dataloaders(train, watched, bs=BATCH, size=world['size'], load_size=world['load_size'], policy='resize_and_crop', seed=0)
-    learn = pix2pixhd_learner(dls, precision=fastest_precision('cuda' if torch.cuda.is_available() else 'cpu'), lr=LR, **NETWORKS, **OBJECTIVE)
-    args.folder.mkdir(parents=True, exist_ok=True)
-    log = args.folder / 'log.jsonl'
-    seconds = 60 * json.loads(log.read_text().splitlines()[-1])['minutes'] if log.exists() else 0.
-    resume = latest_checkpoint(args.folder) if checkpoints_in(args.folder) else None
-    epochs = round((args.steps or world['steps']) / len(dls.train))
-    flat = round(0.7 * epochs)
-    with learn.no_bar(): learn.fit_flat_linear(flat, epochs - flat, cbs=[Checkpoint(args.folder, every=100, keep=2, resume=resume), Record(args.folder, held_out, world['size'], args.every, seconds)])
+    start = None
+    for k, stage in enumerate(world['stages'], 1):
+        folder = args.folder / f'stage_{k}'
+        if not (folder / 'done').exists():
+            train_stage(stage, train, held_out, folder, start, args.vgg, args.every)
+            (folder / 'done').touch()
+        start = folder / 'model'
     return 0
 
 
