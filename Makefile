@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.installed
-# Two test processes on one thread each are faster than one process on two threads; those with a browser measure time, so they run alone.
+# Two test processes on one thread each are faster than one process on two threads; tests that measure time run alone.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 .PHONY: demo test test-latest docs readme lab app web bench tables street-model perceptual-network photo-models run clean export
@@ -12,8 +12,8 @@ demo: $(READY)
 	$(BIN)/pix2pixhd demo
 
 test: $(READY)
-	$(PYTEST) -n 2 --dist worksteal --durations 0 --durations-min 1 -m 'not browser'
-	$(BIN)/python -m pytest --durations 0 --durations-min 1 -m browser
+	$(PYTEST) -n 2 --dist loadscope --no-loadscope-reorder --durations 0 --durations-min 1 -m 'not alone'
+	$(BIN)/python -m pytest --durations 0 --durations-min 1 -m alone
 
 test-latest:
 	$(PYTHON) tests/latest.py
@@ -63,8 +63,9 @@ export: $(READY)
 	$(BIN)/nbdev_export
 	$(BIN)/python tools/packages.py
 
+# Without --no-compile pip compiles 17,000 files, a minute of it for what nobody imports.
 $(READY): settings.ini setup.py
 	@echo 'Setting up .venv: a few minutes and about 6 GB, most of it PyTorch.'
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install -q --disable-pip-version-check -e '.[dev]'
+	$(BIN)/pip install -q --no-compile --disable-pip-version-check -e '.[dev]'
 	touch $@

@@ -44,11 +44,11 @@ setup(
         'Typing :: Typed',
     ],
     packages=find_packages(include=[cfg['lib_path'], cfg['lib_path'] + '.*']),
-    package_data={cfg['lib_path']: ['py.typed', 'pretrained/*/*', 'apps/web/*']}, # models that ship; what runs in the browser
+    package_data={cfg['lib_path']: ['py.typed', 'pretrained/*/*', 'apps/static/*', 'apps/web/*']}, # models that ship; what runs in the browser
     python_requires='>=' + cfg['min_python'],
     install_requires=cfg['requirements'].split(),
-    extras_require={'widgets': cfg['widgets_requirements'].split(), **{name: cfg[f'{name}_requirements'].split() for name in ('distributed', 'onnx', 'hub', 'trackers')},
-                    'dev': [p for name in ('dev', 'widgets', 'onnx', 'hub') for p in cfg[f'{name}_requirements'].split()]},
+    extras_require={'widgets': cfg['widgets_requirements'].split(), **{name: cfg[f'{name}_requirements'].split() for name in ('distributed', 'onnx', 'hub', 'serve', 'tiff', 'trackers')},
+                    'dev': [p for name in ('dev', 'widgets', 'onnx', 'hub', 'serve', 'tiff') for p in cfg[f'{name}_requirements'].split()]},
     entry_points={
         'console_scripts': cfg['console_scripts'].split(),
         'nbdev': [f"{cfg['lib_path']}={cfg['lib_path']}._modidx:d"],

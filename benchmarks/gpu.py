@@ -45,8 +45,8 @@ def exact(f):
 
 class Step(selftest.Step):
     "The step that `pix2pixhd selftest` times, of networks for 35 classes."
-    def __init__(self, precision='bf16', channels_last=False, graph=True, compiled=False, perceptual=False, recompute=False, **shape):
-        gan = GAN(*pix2pixhd_networks(N, feature_channels=3, **shape), precision, channels_last, recompute=recompute).to(DEVICE)
+    def __init__(self, precision='bf16', channels_last=False, graph=True, compiled=False, perceptual=False, activation_checkpointing=False, **shape):
+        gan = GAN(*pix2pixhd_networks(N, feature_channels=3, **shape), precision, channels_last, activation_checkpointing=activation_checkpointing).to(DEVICE)
         if compiled: gan.synthesizer.generator.compile(dynamic=False)
         loss = _vgg().to(DEVICE) if perceptual else None
         for p in loss.parameters() if loss else (): p.data.normal_(0, 0.02)
@@ -143,12 +143,12 @@ def generating_of(size, precision=None, compiled=False, graph=True, **shape):
     "A function that generates, with a pipeline of random weights, from tensors on the device."
     pipe = Pix2PixHD(pix2pixhd_networks(N, feature_channels=3, **shape)[0].to(DEVICE))
     if precision: pipe.fast(precision)
-    if precision and not graph: pipe.drawing = pipe.draw
+    if precision and not graph: pipe.generating = pipe.generate
     if compiled: pipe.drawer.generator.compile(dynamic=False)
     label, inst, _ = scene(*size)
     features = torch.rand(1, 3, *size, device=DEVICE)
     @torch.inference_mode()
-    def generate(): return pipe.drawing(label, inst, features)
+    def generate(): return pipe.generating(label, inst, features)
     return generate
 
 def generating(rounds):
@@ -164,9 +164,9 @@ FIRST = '''
 import time, sys; start = time.perf_counter()
 import torch
 from pix2pixhd_nb.synthesis.pipeline import Pix2PixHD
-from pix2pixhd_nb.data.toy import draw_scene
+from pix2pixhd_nb.data.toy import synthetic_scene
 imported = time.perf_counter()
-street = draw_scene(0, (int(sys.argv[2]), 2 * int(sys.argv[2])))
+street = synthetic_scene(0, (int(sys.argv[2]), 2 * int(sys.argv[2])))
 made = time.perf_counter()
 pipe = Pix2PixHD.load(sys.argv[1], 'cuda' if torch.cuda.is_available() else 'cpu')
 pipe = pipe.fast() if sys.argv[3] == 'fast' else pipe
@@ -209,7 +209,7 @@ def one_memory(precision, again, rounds):
         free, total = torch.cuda.mem_get_info()
         driver = total - free - torch.cuda.memory_reserved() # what the process takes beside PyTorch's own
     batch = scene(*LARGE)
-    s = Step(precision, graph=False, recompute=again, perceptual=True, **ENHANCED)
+    s = Step(precision, graph=False, activation_checkpointing=again, perceptual=True, **ENHANCED)
     for _ in range(2): s.step(*batch)
     times = sorted(seconds(lambda: s.step(*batch)) for _ in range(rounds))
     out = dict(median=times[len(times) // 2], least=times[0], most=times[-1])

@@ -70,7 +70,7 @@ def main():
         found[name] = dict(grid=worst, peaks=peaks)
         if network:
             r = realism(generated, targets, network)
-            found[name] |= {k: r[k] for k in ('network', 'n_drawn', 'kernel', 'kernel_noise')}
+            found[name] |= {k: r[k] for k in ('network', 'n_generated', 'kernel', 'kernel_noise')}
     print(json.dumps(found, indent=1))
     if args.out: args.out.write_text(json.dumps(found, indent=1))
 

@@ -58,7 +58,7 @@ def studio(app, n):
     "Strokes on the label map."
     app.kernel('0', "app = studio; app.take('paint', 'pavement')")
     canvas = Canvas(app, '.p2p-picture')
-    return milliseconds(app, 1, 'app._drawer', [lambda k=k: canvas.drag([(40 + 18 * k, 190), (90 + 16 * k, 235)], steps=3) for k in range(n)])
+    return milliseconds(app, 1, 'app._painter', [lambda k=k: canvas.drag([(40 + 18 * k, 190), (90 + 16 * k, 235)], steps=3) for k in range(n)])
 
 
 def main():

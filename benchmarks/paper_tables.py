@@ -37,7 +37,7 @@ from pix2pixhd_nb.evaluation.distances import segmenter_features, squeezenet_fea
 from pix2pixhd_nb.evaluation.report import described, jsonable
 from pix2pixhd_nb.evaluation.segmenters import load_segmenter, photo_segmenter, save_segmenter
 from pix2pixhd_nb.evaluation.diversity import colour_faithfulness, diversity
-from pix2pixhd_nb.synthesis.styles import StyleBook, looks_of, measure_features
+from pix2pixhd_nb.synthesis.styles import StyleBook, styles_of, measure_features
 from pix2pixhd_nb.training.learner import fastest_precision, pix2pixhd_learner
 from pix2pixhd_nb.training.coarse_to_fine import grow_learner
 from rows import RUNS, SCALES, TABLES
@@ -49,8 +49,8 @@ WEIGHTS = DATA/'weights'
 
 class ByClass(Synthesizer):
     "Styles pooled over each class of a picture, not over each object."
-    def draw(self, condition, instance_map=None, image=None, features=None):
-        return super().draw(condition, condition[:, :self.n_classes].argmax(1, keepdim=True), image, features)
+    def generate(self, condition, instance_map=None, image=None, features=None):
+        return super().generate(condition, condition[:, :self.n_classes].argmax(1, keepdim=True), image, features)
 
 
 class Sitting(Callback):
@@ -70,7 +70,7 @@ class Bench:
         self.vgg, self.squeezenet, self.folder = vgg, squeezenet, folder
 
     def scenes(self, split, n, seed):
-        if self.data == 'drawn': return ScenesInMemory(SyntheticScenes(n, size=self.settings['size'], seed=seed))
+        if self.data == 'synthetic': return ScenesInMemory(SyntheticScenes(n, size=self.settings['size'], seed=seed))
         photos = open_dataset(self.folder, 'val' if split == 'test' and (Path(self.folder)/'val').is_dir() else split)
         shrunk = lambda x, by=self.settings.get('shrink', 1): x if x is None or by == 1 else resize(x, (x.shape[-2] // by, x.shape[-1] // by))
         return ScenesInMemory([type(s)(*map(shrunk, (s.label_map, s.instance_map, s.image)), s.name) for s in (photos[i] for i in range(len(photos))[:n])], photos.label_space)
@@ -92,13 +92,13 @@ class Bench:
         return load_segmenter(path, default_device())
 
     def new_segmenter(self, scenes):
-        real = self.data != 'drawn'
+        real = self.data != 'synthetic'
         network = photo_segmenter(scenes.label_space.n_classes, self.squeezenet) if real else None
         return train_segmenter(scenes, self.settings['segmenter_steps'], network=network, lr=1e-3 if real else 5e-3, balance=self.settings.get('balance', 0.))
 
     @cached_property
     def network(self): # by which generated images are compared
-        return segmenter_features(self.segmenter) if self.data == 'drawn' or not self.squeezenet else squeezenet_features(self.squeezenet).to(default_device())
+        return segmenter_features(self.segmenter) if self.data == 'synthetic' or not self.squeezenet else squeezenet_features(self.squeezenet).to(default_device())
 
     @cached_property
     def precision(self):
@@ -178,16 +178,16 @@ def pipeline(self:Bench, run, seed, until=float('inf')):
     return Pix2PixHD.load(model, default_device()), minutes
 
 
-def generate(pipe, scenes, run, looks='photo', seed=0):
+def generate(pipe, scenes, run, styles='target', seed=0):
     "An image of every scene, with the styles of its target or sampled ones, pooled as the run was."
     pictures, model = [], pipe.synthesizer
     for i, s in enumerate(scenes):
         chosen = None
         if RUNS[run].get('pool') == 'class':
             label, instances = pipe.prepare(s.label_map, s.instance_map)
-            by_class = looks_of(model, s.image[None].to(pipe.device), label.to(pipe.device))
-            chosen = {o: by_class[int(label[instances == o][0])].cpu() for o in instances.unique().tolist()} if looks == 'photo' else pipe.style_book.draw(label, instances, seed + i, 'class')
-        reference = to_pil(s.image) if looks == 'photo' and model.encoder and chosen is None else None
+            by_class = styles_of(model, s.image[None].to(pipe.device), label.to(pipe.device))
+            chosen = {o: by_class[int(label[instances == o][0])].cpu() for o in instances.unique().tolist()} if styles == 'target' else pipe.style_book.sample(label, instances, seed + i, 'class')
+        reference = to_pil(s.image) if styles == 'target' and model.encoder and chosen is None else None
         pictures.append(pipe.predict(s.label_map, s.instance_map, reference, seed + i, chosen))
     return pictures
 
@@ -197,11 +197,11 @@ def scores(self:Bench, run, pipe):
     "What the tables show of a run, and its pictures of the first scenes."
     pictures = generate(pipe, self.test, run)
     graded = compare_to_oracle(self.segmenter, self.test, pictures)
-    found = dict(accuracy=graded['drawn']['accuracy'], mean_iou=graded['drawn']['mean_iou'], share=graded['share']['mean_iou'],
-                 iou=graded['drawn']['iou'], l1=sum((from_pil(p) - s.image).abs().mean().item() for p, s in zip(pictures, self.test)) / len(pictures))
+    found = dict(accuracy=graded['generated']['accuracy'], mean_iou=graded['generated']['mean_iou'], share=graded['share']['mean_iou'],
+                 iou=graded['generated']['iou'], l1=sum((from_pil(p) - s.image).abs().mean().item() for p, s in zip(pictures, self.test)) / len(pictures))
     if self.data != 'camvid_256': # whose objects are connected regions, so none of one class touch
         edges = compare_edges(pictures, self.test)
-        found |= dict(edges=edges['drawn']['accuracy'], edges_share=edges['share'], edges_chance=edges['chance'], edges_by_class=edges['drawn']['classes'], crossings=edges['real']['crossings'])
+        found |= dict(edges=edges['generated']['accuracy'], edges_share=edges['share'], edges_chance=edges['chance'], edges_by_class=edges['generated']['classes'], crossings=edges['real']['crossings'])
     found |= dict(colours=colour_faithfulness(pictures, self.test)['explained'], diversity=0.)
     if pipe.synthesizer.feature_channels:
         few = self.test[:20]
@@ -328,7 +328,7 @@ def main(argv=None):
         print('The full scale needs a GPU and there is none: its rows stay "not run (no GPU)"; --anyway runs them on the processor, for days.')
         return 1
     data = SCALES[a.scale]['data']
-    places = {'drawn': None} if data == 'drawn' else {Path(f).name: f for f in a.data or [DATA/d for d in data]}
+    places = {'synthetic': None} if data == 'synthetic' else {Path(f).name: f for f in a.data or [DATA/d for d in data]}
     squeezenet = a.squeezenet if Path(a.squeezenet).is_file() else None
     for data, folder in places.items():
         bench = Bench(a.scale, data, a.results, a.work, a.vgg, squeezenet, folder)

@@ -2,15 +2,15 @@
 
 SCALES = {
     'toy': dict( # seconds: to see that everything runs; no figure of it says anything
-        data='drawn', size=(32, 64), n_train=6, n_test=3, n_small=4, steps=(2, 4), lr=(1e-3, 2e-4), segmenter_steps=4,
+        data='synthetic', size=(32, 64), n_train=6, n_test=3, n_small=4, steps=(2, 4), lr=(1e-3, 2e-4), segmenter_steps=4,
         ours=dict(width=8, n_downsample=2, n_blocks=1, discriminator_width=4), encoder_width=4,
         unet=dict(width=4, n_downsample=5, dropout=0.5), crn=dict(widths=(16, 8, 8, 8))),
     'quick': dict( # minutes: synthetic scenes, one core
-        data='drawn', size=(64, 128), n_train=200, n_test=60, n_small=20, steps=(300, 700), lr=(1e-3, 2e-4), segmenter_steps=400,
+        data='synthetic', size=(64, 128), n_train=200, n_test=60, n_small=20, steps=(300, 700), lr=(1e-3, 2e-4), segmenter_steps=400,
         ours=dict(width=32, n_downsample=2, n_blocks=3, discriminator_width=24), encoder_width=8,
         unet=dict(width=32, n_downsample=6, dropout=0.5), crn=dict(widths=(128, 128, 128, 64, 64, 32))),
     'long': dict( # the same for four times as long: a quarter of an hour a row
-        data='drawn', size=(64, 128), n_train=200, n_test=60, n_small=20, steps=(1200, 2800), lr=(1e-3, 2e-4), segmenter_steps=400,
+        data='synthetic', size=(64, 128), n_train=200, n_test=60, n_small=20, steps=(1200, 2800), lr=(1e-3, 2e-4), segmenter_steps=400,
         ours=dict(width=32, n_downsample=2, n_blocks=3, discriminator_width=24), encoder_width=8,
         unet=dict(width=32, n_downsample=6, dropout=0.5), crn=dict(widths=(128, 128, 128, 64, 64, 32))),
     'photos': dict( # real photos at half their size, small networks: some minutes a row on one core
@@ -28,9 +28,9 @@ RUNS = {
     'pix2pix_slow': dict(name='pix2pix, its own learning rate', method='pix2pix', lr=(2e-4, 2e-4)),
     'crn': dict(name='cascaded refinement (CRN)', method='crn', perceptual=True),
     'ours': dict(name='this method', perceptual=True),
-    'looks': dict(name='this method, styles of the target, no perceptual loss', feature_channels=3),
+    'styles': dict(name='this method, styles of the target, no perceptual loss', feature_channels=3),
     'ours_resize': dict(name='this method, resize-convolution', perceptual=True, upsampling='resize'),
-    'looks_set': dict(name='the same, EMA, styles of the target', perceptual=True, upsampling='resize', average=0.99, feature_channels=3),
+    'styles_set': dict(name='the same, EMA, styles of the target', perceptual=True, upsampling='resize', ema=0.99, feature_channels=3),
     'gan_fm': dict(name='GAN + feature matching'),
     'gan': dict(name='GAN alone', feature_weight=0),
     'perceptual': dict(name='perceptual alone', gan_weight=0, feature_weight=0, perceptual=True),
@@ -42,22 +42,22 @@ RUNS = {
     'no_boundary': dict(name='without the boundary map', boundary=False),
     'resize_no_boundary': dict(name='resize-convolution, perceptual, without the boundary map', perceptual=True, upsampling='resize', boundary=False),
     'resize_one_scale': dict(name='resize-convolution, perceptual, one discriminator', perceptual=True, upsampling='resize', n_scales=1),
-    'looks_by_class': dict(name='features pooled by class', feature_channels=3, pool='class'),
+    'styles_by_class': dict(name='features pooled by class', feature_channels=3, pool='class'),
     'small': dict(name="the paper's choices", small=True),
     'small_hinge': dict(name='hinge loss', small=True, gan='hinge'),
     'small_spectral': dict(name='spectral normalisation', small=True, spectral=True),
     'small_augmentation': dict(name='differentiable augmentation', small=True, augmentation='colour,translation,cutout'),
     'small_translation': dict(name='augmentation, translation alone', small=True, augmentation='translation'),
-    'small_average': dict(name='EMA', small=True, average=0.995),
+    'small_average': dict(name='EMA', small=True, ema=0.995),
     'small_resize': dict(name='resize-convolution', small=True, upsampling='resize'),
-    'small_set': dict(name='EMA, resize-convolution, translation', small=True, average=0.995, upsampling='resize', augmentation='translation'),
-    'small_four': dict(name='hinge loss, resize-convolution, EMA, differentiable augmentation', small=True, gan='hinge', average=0.995, upsampling='resize', augmentation='colour,translation,cutout'),
-    'small_perceptual': dict(name='perceptual loss, resize-convolution, EMA', small=True, perceptual=True, average=0.995, upsampling='resize')}
+    'small_set': dict(name='EMA, resize-convolution, translation', small=True, ema=0.995, upsampling='resize', augmentation='translation'),
+    'small_four': dict(name='hinge loss, resize-convolution, EMA, differentiable augmentation', small=True, gan='hinge', ema=0.995, upsampling='resize', augmentation='colour,translation,cutout'),
+    'small_perceptual': dict(name='perceptual loss, resize-convolution, EMA', small=True, perceptual=True, ema=0.995, upsampling='resize')}
 
 # The rows of each table: a run, or 'oracle' (the real images), or 'read:RUN' (a segmenter trained on the generated images of a run; 'read:oracle' on the real ones).
 READ = ['accuracy', 'mean_iou', 'share']
 TABLES = {
-    1: dict(title='Methods', rows=['pix2pix', 'pix2pix_slow', 'crn', 'ours', 'looks', 'ours_resize', 'looks_set', 'oracle'], columns=READ,
+    1: dict(title='Methods', rows=['pix2pix', 'pix2pix_slow', 'crn', 'ours', 'styles', 'ours_resize', 'styles_set', 'oracle'], columns=READ,
             asks='A segmenter trained on real images labels the images generated from held-out label maps. How near does each method come to its scores on the real images?',
             paper={'pix2pix': (0.7834, 0.3948), 'crn': (0.7055, 0.3483), 'ours': (0.8378, 0.6389), 'oracle': (0.8429, 0.6857)}),
     2: dict(title='Generators under one objective', rows=['unet', 'crn_objective', 'gan_fm', 'enhancer'], columns=READ,
@@ -70,10 +70,10 @@ TABLES = {
             asks='What does each term of the objective bring? (The paper asked people, not a segmenter.)', paper={}),
     5: dict(title='The boundary map', rows=['no_boundary', 'gan_fm', 'resize_no_boundary', 'ours_resize'], columns=['edges', 'edges_share', 'edges_chance', 'mean_iou'], names={'gan_fm': 'with the boundary map', 'ours_resize': 'resize-convolution, perceptual, with the boundary map'},
             asks='Where two objects of one class touch, is there an edge in the generated image? (The paper asked people.)', paper={}),
-    6: dict(title='Instance features', rows=['gan_fm', 'looks', 'looks_by_class'], columns=['diversity', 'colours', 'l1', 'mean_iou'],
-            names={'gan_fm': 'without features', 'looks': 'features pooled by instance'},
+    6: dict(title='Instance features', rows=['gan_fm', 'styles', 'styles_by_class'], columns=['diversity', 'colours', 'l1', 'mean_iou'],
+            names={'gan_fm': 'without features', 'styles': 'features pooled by instance'},
             asks='Images of one label map in sampled styles: how different? In the styles of its target: how near to the target? (The paper shows pictures.)', paper={}),
-    7: dict(title='Trained on generated images, tested on real ones', rows=['read:pix2pix', 'read:crn', 'read:ours', 'read:looks', 'read:oracle'], columns=['accuracy', 'mean_iou', 'share'],
+    7: dict(title='Trained on generated images, tested on real ones', rows=['read:pix2pix', 'read:crn', 'read:ours', 'read:styles', 'read:oracle'], columns=['accuracy', 'mean_iou', 'share'],
             asks="A segmenter that has seen only images generated from the training label maps: how well does it label held-out real images? (The paper names this use, without a figure.)", paper={}),
     8: dict(title='Beyond the paper, with small data', rows=['small', 'small_resize', 'small_average', 'small_translation', 'small_set', 'small_augmentation', 'small_spectral', 'small_hinge', 'small_four', 'small_perceptual'], columns=READ,
             asks='Few scenes: which switch helps? All but the last row have GAN and feature matching alone.', paper={})}
@@ -84,5 +84,5 @@ CLAIMS = [
     (1, 'ours_resize', 'ours', 'mean_iou', 'not in the paper'), (1, 'ours_resize', 'crn', 'mean_iou', 'not in the paper'), (1, 'ours_resize', 'pix2pix', 'mean_iou', 'not in the paper'),
     (2, 'gan_fm', 'unet', 'mean_iou', 'Table 2'), (2, 'gan_fm', 'crn_objective', 'mean_iou', 'Table 2'), (2, 'crn_objective', 'unet', 'mean_iou', 'Table 2'),
     (3, 'gan_fm', 'one_scale', 'mean_iou', 'Table 3'), (4, 'gan_fm', 'gan', 'mean_iou', 'people preferred it'), (4, 'ours', 'gan_fm', 'mean_iou', 'people preferred it'),
-    (5, 'gan_fm', 'no_boundary', 'edges', 'people preferred it'), (3, 'ours_resize', 'resize_one_scale', 'mean_iou', 'Table 3, with resize-convolution'), (5, 'ours_resize', 'resize_no_boundary', 'edges', 'people preferred it, with resize-convolution'), (6, 'looks', 'gan_fm', 'diversity', 'Sec. 3.4'), (6, 'looks', 'looks_by_class', 'colours', 'Sec. 3.4'),
+    (5, 'gan_fm', 'no_boundary', 'edges', 'people preferred it'), (3, 'ours_resize', 'resize_one_scale', 'mean_iou', 'Table 3, with resize-convolution'), (5, 'ours_resize', 'resize_no_boundary', 'edges', 'people preferred it, with resize-convolution'), (6, 'styles', 'gan_fm', 'diversity', 'Sec. 3.4'), (6, 'styles', 'styles_by_class', 'colours', 'Sec. 3.4'),
     (8, 'small_hinge', 'small', 'mean_iou', 'not in the paper'), (8, 'small_perceptual', 'small', 'mean_iou', 'not in the paper')]

@@ -26,7 +26,7 @@ from fastprogress import fastprogress
 from pix2pixhd_nb.models.boundaries import instance_boundaries
 from pix2pixhd_nb.core import one_hot
 from pix2pixhd_nb.data.loaders import scene_dataloaders
-from pix2pixhd_nb.data.toy import LABEL_SPACE, SyntheticScenes, draw_scene
+from pix2pixhd_nb.data.toy import LABEL_SPACE, SyntheticScenes, synthetic_scene
 from pix2pixhd_nb.models.pooling import instance_mean
 from pix2pixhd_nb.training.cost import bytes_needed, rehearse
 from pix2pixhd_nb.training.distributed import distribute
@@ -76,13 +76,13 @@ def turns(rounds, **variants):
 
 def scene(h, w, seed=0, n=1):
     "A batch of synthetic streets: label map, instance map, image."
-    scenes = [draw_scene(seed + i, (h, w)) for i in range(n)]
+    scenes = [synthetic_scene(seed + i, (h, w)) for i in range(n)]
     return tuple(torch.stack([getattr(s, k) for s in scenes]).to(DEVICE) for k in ('label_map', 'instance_map', 'image'))
 
 class Ours:
     "This library's training step, as its callback runs it, without the Learner; `without` takes single means away."
-    def __init__(self, precision='fp32', channels_last=False, recompute=False, without=(), **shape):
-        self.gan = GAN(*pix2pixhd_networks(N, feature_channels=3, **shape), precision, channels_last, recompute=recompute).to(DEVICE)
+    def __init__(self, precision='fp32', channels_last=False, activation_checkpointing=False, without=(), **shape):
+        self.gan = GAN(*pix2pixhd_networks(N, feature_channels=3, **shape), precision, channels_last, activation_checkpointing=activation_checkpointing).to(DEVICE)
         self.training = GANTraining(feature_matching=FeatureMatchingLoss())
         self.without, self.model, self.opt = without, self.gan, GANOptimizer(self.gan.parts(), precision=precision)
         if 'the interpreter' in without: self.gan.synthesizer.generator.compile(dynamic=False)
@@ -142,7 +142,7 @@ class Ours:
         self.opt.zero_grad()
         return values
 
-MEANS = { # name: (precision, channels_last, recompute, means taken away); every one in a process of its own
+MEANS = { # name: (precision, channels_last, activation_checkpointing, means taken away); every one in a process of its own
     'recipe': None,
     'ours, fp32': ('fp32', False, False, ()),
     'without the shared discriminator pass': ('fp32', False, False, ('shared pass',)),
@@ -167,9 +167,9 @@ def step_of(name, batch):
         old = recipe.Recipe(N, **FULL)
         for net in (old.G, old.E, old.D): net.to(DEVICE)
         return lambda note: old.step(*batch, note)
-    precision, channels_last, recompute, without = MEANS[name]
+    precision, channels_last, activation_checkpointing, without = MEANS[name]
     if DEVICE == 'cpu' and 'kept memory' not in without: keep_freed_memory()
-    ours = Ours(precision, channels_last, recompute, without, **FULL)
+    ours = Ours(precision, channels_last, activation_checkpointing, without, **FULL)
     return lambda note: ours.step(*batch, note)
 
 def generating_of(name, batch):
@@ -183,7 +183,7 @@ def generating_of(name, batch):
     if DEVICE == 'cpu' and 'kept memory' not in without: keep_freed_memory()
     if name == 'ours, bf16, kept in 16 bits': # what the pipeline's `fast` does
         pipe = Pix2PixHD(pix2pixhd_networks(N, feature_channels=3, **FULL)[0].to(DEVICE)).fast()
-        return lambda note: pipe.drawing(*batch[:2], features)
+        return lambda note: pipe.generating(*batch[:2], features)
     gan = GAN(*pix2pixhd_networks(N, feature_channels=3, **FULL), precision, channels_last).to(DEVICE).eval()
     if 'the interpreter' in without: gan.synthesizer.generator.compile(dynamic=False)
     def generate(note):
@@ -192,7 +192,7 @@ def generating_of(name, batch):
 
 def style_book_of(name, batch):
     "A style book of twenty scenes."
-    scenes = [draw_scene(i, (256, 512)) for i in range(20)]
+    scenes = [synthetic_scene(i, (256, 512)) for i in range(20)]
     fastprogress.NO_BAR = True # standard output is for the answers
     if MEANS[name] is None:
         old = recipe.generator(3, 16, 4, 0, 3).to(DEVICE)
@@ -302,7 +302,7 @@ def pooling(rounds):
 
 def boundaries(rounds):
     "The boundary channel at 1024x512."
-    inst = draw_scene(0, (512, 1024)).instance_map[None]
+    inst = synthetic_scene(0, (512, 1024)).instance_map[None]
     assert torch.equal(recipe.boundaries(inst), instance_boundaries(inst))
     return turns(5 * rounds, recipe=lambda: recipe.boundaries(inst), ours=lambda: instance_boundaries(inst))
 
@@ -359,7 +359,7 @@ def rank_worker():
     "One rank of a training of eight steps on 256x128; the first rank says the seconds of a step, the first two left out."
     join_ranks()
     class Streets(list): label_space = LABEL_SPACE
-    scenes, times = Streets(draw_scene(i, (128, 256)) for i in range(8 * world_size())), []
+    scenes, times = Streets(synthetic_scene(i, (128, 256)) for i in range(8 * world_size())), []
     dls = scene_dataloaders(scenes, scenes[:1], bs=1, seed=0, device='cpu')
     learn = distribute(pix2pixhd_learner(dls, feature_channels=3, **SMALL))
     class Clock(Callback):
@@ -382,10 +382,10 @@ def memory(rounds):
 
 def plan_worker(name):
     "What the plan says of one way to train, then the highest memory of three steps."
-    precision, channels_last, recompute = PLANS[name]
-    said = bytes_needed(rehearse((256, 512), n_classes=N, precision=precision, recompute=recompute, feature_channels=3, **FULL), DEVICE)
+    precision, channels_last, activation_checkpointing = PLANS[name]
+    said = bytes_needed(rehearse((256, 512), n_classes=N, precision=precision, activation_checkpointing=activation_checkpointing, feature_channels=3, **FULL), DEVICE)
     if DEVICE == 'cpu': keep_freed_memory()
-    ours, batch = Ours(precision, channels_last, recompute, **FULL), scene(256, 512)
+    ours, batch = Ours(precision, channels_last, activation_checkpointing, **FULL), scene(256, 512)
     for _ in range(3): ours.step(*batch)
     print(said, torch.cuda.max_memory_reserved() if DEVICE == 'cuda' else highest_memory())
 

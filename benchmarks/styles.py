@@ -24,7 +24,7 @@ MIN_SHARE = 0.001 # objects that cover less of the picture are left out
 
 def true_styles(table, scenes):
     "The true style of every row of a feature table."
-    return np.array([scenes[s].styles[i] for s, i in zip(table.scene.tolist(), table.instance.tolist())])
+    return np.array([scenes[s].true_styles[i] for s, i in zip(table.scene.tolist(), table.instance.tolist())])
 
 
 def mean_colours(table, scenes):
@@ -48,18 +48,18 @@ def learn_meanings(book, table, styles, colours):
     return known
 
 
-def restyle(model, scene, looks, base, c, known, rng):
+def restyle(model, scene, styles, base, c, known, rng):
     "Restyle one random object of a class: was it right, change inside, change outside; None if the scene has no such object."
     ids = scene.instance_map[0]
-    large = [i for i in looks if (i // 1000 or i) == c and (ids == i).float().mean() >= MIN_SHARE]
+    large = [i for i in styles if (i // 1000 or i) == c and (ids == i).float().mean() >= MIN_SHARE]
     if not large: return None
     i, k = large[rng.integers(len(large))], int(rng.integers(len(model.style_book.centres[c])))
     mask, colours = ids == i, known[c]['colour']
-    restyled = from_pil(model.predict(scene.label_map, scene.instance_map, looks=looks | {i: model.style_book.look(c, k)}))
+    restyled = from_pil(model.predict(scene.label_map, scene.instance_map, styles=styles | {i: model.style_book.style(c, k)}))
     change, mean = (restyled - base).abs().mean(0), restyled[:, mask].mean(1)
     nearest = min(colours, key=lambda s: (colours[s] - mean).norm())
     far = ~torch.from_numpy(binary_dilation(mask.numpy(), iterations=max(2, len(ids) // 32)))
-    inside, outside = (change[mask].mean().item(), change[far].mean().item()) if known[c]['meaning'][k] != scene.styles[i] else (0., 0.)
+    inside, outside = (change[mask].mean().item(), change[far].mean().item()) if known[c]['meaning'][k] != scene.true_styles[i] else (0., 0.)
     return nearest == known[c]['meaning'][k], inside, outside
 
 
@@ -72,9 +72,9 @@ def measure(model, size, n_train, n_held_out):
     known = learn_meanings(model.style_book, table, true_styles(table, scenes), mean_colours(table, scenes))
     restyles = {c: [] for c in known}
     for scene in SyntheticScenes(n_held_out, size, seed=101):
-        looks = model.looks_of(to_pil(scene.image), scene.label_map, scene.instance_map)
-        base = from_pil(model.predict(scene.label_map, scene.instance_map, looks=looks))
-        for c in known: restyles[c].append(restyle(model, scene, looks, base, c, known, rng))
+        styles = model.styles_of(to_pil(scene.image), scene.label_map, scene.instance_map)
+        base = from_pil(model.predict(scene.label_map, scene.instance_map, styles=styles))
+        for c in known: restyles[c].append(restyle(model, scene, styles, base, c, known, rng))
     figures = {}
     for c, tried in restyles.items():
         right, inside, outside = np.array([r for r in tried if r is not None], float).T

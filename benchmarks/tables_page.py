@@ -70,7 +70,7 @@ def side_by_side(pictures):
 
 def scene_strips(scale, data):
     "Label maps and pictures of the first held-out scenes, where they are synthetic; photos are not ours to show."
-    if data != 'drawn': return []
+    if data != 'synthetic': return []
     scenes = SyntheticScenes(4, size=SCALES[scale]['size'], seed=1)
     return [('label map', side_by_side([to_pil(colorize(s.label_map, scenes.label_space)) for s in scenes])), ('target', side_by_side([to_pil(s.image) for s in scenes]))]
 
@@ -104,7 +104,7 @@ def about(results, scale, data):
     lines = [f"{len(rows)} rows; {rows[0]['setup']['n_scenes']} held-out scenes at {rows[0]['setup']['size'][1]}x{rows[0]['setup']['size'][0]}; {sum(s['steps'])} steps of one scene each, the same for every row, "
              f"the first {s['steps'][0]} at the full rate; median {statistics.median(r['minutes'] for r in trained):.1f} minutes of training a row ({min(r['minutes'] for r in trained):.1f} to {max(r['minutes'] for r in trained):.1f}) on {' and '.join(machines)}; "
              f"{', '.join(sorted({r['precision'] for r in rows}))}; PyTorch {', '.join(sorted({r['setup']['versions']['torch'] for r in rows}))}."]
-    if data != 'drawn': lines.append(f"The segmenter has a backbone that had seen ImageNet, and {s['segmenter_steps']:,} batches of the training photos.")
+    if data != 'synthetic': lines.append(f"The segmenter has a backbone that had seen ImageNet, and {s['segmenter_steps']:,} batches of the training photos.")
     if slices: lines.append(f"The perceptual loss has {len(slices)} of the paper's five slices ({slices[0]} to {slices[-1]}): the weights at hand stop there.")
     return ' '.join(lines)
 
@@ -150,7 +150,7 @@ def nothing_run(results, scale, data):
 
 def section(results, scale, data, account):
     "All tables of one data set at one scale."
-    lines = [f"## {scale}, {'synthetic scenes' if data == 'drawn' else data}", '', about(results, scale, data), '']
+    lines = [f"## {scale}, {'synthetic scenes' if data == 'synthetic' else data}", '', about(results, scale, data), '']
     runs = {n: [r for r in t['rows'] if known(results, scale, data, r)] for n, t in TABLES.items()}
     any_run, skipped = any(set(rows) - {'oracle'} for rows in runs.values()), [str(n) for n in TABLES if scale in ('long', 'photos') and len(runs[n]) < 2] # a row alone compares nothing
     if scale == 'full' and not any_run: return lines + nothing_run(results, scale, data)
@@ -170,8 +170,8 @@ def page(results):
     account = json.loads(note.read_text()) if note.is_file() else {}
     lines = ['# The tables of the paper, made again', '', "`make tables` runs what is missing and writes this page. The paper's figures are of Cityscapes at 2048x1024, labelled by a segmenter trained on it; "
              'ours are of other data, smaller and shorter, so compare orders and ratios, not levels. `± ` is the standard deviation over seeds of training; a row of one seed has none.', '']
-    if account.get('summary'): lines += ['## What agreed, and what did not', '', *(x for text in account['summary'] for x in (filled(text, results, 'quick', 'drawn'), ''))]
-    for scale in ('quick', 'long'): lines += section(results, scale, 'drawn', account.get(scale, {}))
+    if account.get('summary'): lines += ['## What agreed, and what did not', '', *(x for text in account['summary'] for x in (filled(text, results, 'quick', 'synthetic'), ''))]
+    for scale in ('quick', 'long'): lines += section(results, scale, 'synthetic', account.get(scale, {}))
     for scale in ('photos', 'full'):
         for data in SCALES[scale]['data']: lines += section(results, scale, data, account.get(f'{scale}-{data}', {}))
     return '\n'.join(lines).rstrip() + '\n'

@@ -11,17 +11,17 @@ from importlib import import_module
 
 # %% ../nbs/engine/00_the_house.ipynb #n4069b96
 FLOORS = [ # from the ground up; on a floor, a module imports only from those before it
-    ['core', 'engine.files', 'engine.precision', 'engine.cuda_graphs', 'engine.memory', 'engine.distributed'],
-    ['data.toy', 'data.facades', 'data.pictures', 'data.layouts', 'data.converters', 'data.loaders', 'data.memory_scenes', 'data.doctor'],
+    ['engine.untrusted', 'core', 'engine.files', 'engine.precision', 'engine.cuda_graphs', 'engine.memory', 'engine.distributed'],
+    ['data.toy', 'data.facades', 'data.arrays', 'data.pictures', 'data.layouts', 'data.converters', 'data.loaders', 'data.memory_scenes', 'data.doctor'],
     ['models.boundaries', 'models.pooling', 'models.condition_conv', 'models.activation_checkpointing', 'models.blocks',
      'models.generators', 'models.discriminators', 'models.encoder', 'models.synthesizer', 'models.baselines', 'models.perceptual_network', 'models.saved'],
-    ['training.recipes', 'training.losses', 'training.augmentation', 'training.step', 'training.cuda_graphs', 'training.learner',
+    ['training.recipes', 'training.losses', 'training.augmentation', 'training.step', 'training.networks', 'training.cuda_graphs', 'training.learner',
      'training.coarse_to_fine', 'training.baselines', 'training.distributed', 'training.checkpoints', 'training.monitor', 'training.cost'],
     ['synthesis.styles', 'synthesis.pipeline', 'synthesis.weights_2018', 'synthesis.export', 'synthesis.hub'],
     ['editing.editor', 'editing.shapes', 'evaluation.scores', 'evaluation.segmenters', 'evaluation.distances', 'evaluation.diversity',
-     'evaluation.touching', 'evaluation.preference', 'evaluation.report', 'evaluation.validation'],
-    ['apps.canvas', 'apps.explorer', 'apps.studio', 'apps.preference_study', 'commands.training', 'commands.converting', 'commands.generating',
-     'commands.evaluating', 'commands.demo', 'commands.editing', 'commands.exporting', 'commands.selftest', 'commands.main'],
+     'evaluation.touching', 'evaluation.preference', 'evaluation.report', 'evaluation.pairs', 'evaluation.validation'],
+    ['apps.canvas', 'apps.windows', 'apps.base', 'apps.visitors', 'apps.explorer', 'apps.studio', 'apps.preference_study', 'commands.training', 'commands.converting', 'commands.generating',
+     'commands.evaluating', 'commands.demo', 'commands.editing', 'commands.exporting', 'commands.serving', 'commands.selftest', 'commands.main'],
 ]
 
 # %% ../nbs/engine/00_the_house.ipynb #n376eef8

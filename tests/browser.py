@@ -108,14 +108,15 @@ class Voila:
 
 
 @contextmanager
-def served(folder=APPS, threads=None):
-    "Voila on a folder of notebooks, on a free port of this machine; `threads` limits those of its kernels."
+def served(folder=APPS, threads=None, warm=False):
+    "Voila on a folder of notebooks, on a free port of this machine; `threads` limits those of its kernels, `warm` keeps one of each app ready."
     with tempfile.TemporaryDirectory(prefix='pix2pixhd_nb-voila-') as tmp:
         url, log = f'http://127.0.0.1:{free_port()}', Path(tmp)/'log'
         env = os.environ | {'JUPYTER_PATH': str(APPS), 'PYTHONPATH': str(ROOT)}
         if threads: env['OMP_NUM_THREADS'] = str(threads)
         command = [sys.executable, '-m', 'voila', str(folder), '--no-browser', '--Voila.ip=127.0.0.1',
-                   f'--port={urlsplit(url).port}', '--Voila.port_retries=0', f'--Voila.connection_dir_root={tmp}', '--show_tracebacks=True']
+                   f'--port={urlsplit(url).port}', '--Voila.port_retries=0', f'--Voila.connection_dir_root={tmp}', '--show_tracebacks=True',
+                   f'--preheat_kernel={warm}']
         with log.open('w') as out:
             process = subprocess.Popen(command, cwd=APPS, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
         try:

@@ -3,6 +3,7 @@ import pytest
 from browser import opened
 
 STUDY = '.p2p-study'
+pytestmark = pytest.mark.alone
 
 
 @pytest.fixture(scope='module')
@@ -17,6 +18,7 @@ def start(app, times):
     app.page.locator('.p2p-go').first.click()
 
 
+def count(app): return app.page.locator('.p2p-count').first.inner_text()
 def state(app): return app.page.locator(STUDY).first.get_attribute('data-state')
 
 
@@ -40,3 +42,22 @@ def test_no_answer_counts_before_the_pair_was_in_view(page):
     page.page.keyboard.press('1')
     page.page.locator('.p2p-side').first.dispatch_event('click')
     assert page.until(lambda: state(page) == 'covered') and page.kernel('len(study.rows)') == 0
+
+
+def test_a_page_that_is_loaded_again_goes_on_with_the_answers(page):
+    again = "study = PreferenceStudy(pairs[:6], check_every=0, seed=5, keep='test'); place.children = [study]"
+    page.kernel('0', again)
+    page.page.wait_for_selector(f'{STUDY}[data-state=ready]')
+    page.page.locator('.p2p-go').first.click()
+    for k, key in enumerate('1221'):
+        assert page.until(lambda: count(page) == f'{k} of 6' and state(page) == 'free')
+        page.page.keyboard.press(key)
+        assert page.until(lambda: page.kernel('len(study.rows)') == k + 1)
+    assert page.until(lambda: count(page) == '4 of 6')
+    before = page.kernel('study.rows')
+    page.kernel('0', again) # a new study in Python, a new view of it: as after a reload
+    assert page.until(lambda: page.kernel('len(study.rows)') == 4) and page.kernel('study.rows') == before
+    assert page.until(lambda: count(page) == '4 of 6' and state(page) == 'free')
+    page.kernel('0', again.replace('seed=5', 'seed=6')) # another plan knows nothing of it
+    page.page.wait_for_selector(f'{STUDY}[data-state=ready]')
+    assert page.kernel('len(study.rows)') == 0 and not page.errors

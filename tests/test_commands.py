@@ -116,10 +116,10 @@ def test_one_pair_is_trained_in_the_shell(tmp_path, capsys):
 def test_the_best_epoch_is_saved_and_not_the_last(streets, tmp_path, monkeypatch, capsys):
     from pix2pixhd_nb.commands import training
     scores = iter([0.2, 0.7, 0.4, 0.3])
-    class Scripted(training.DrawnScore):
+    class Scripted(training.GeneratedScore):
         value = property(lambda self: next(self.script) if torch.is_tensor(self.confusion) else None)
         script = scores
-    monkeypatch.setattr(training, 'DrawnScore', Scripted)
+    monkeypatch.setattr(training, 'GeneratedScore', Scripted)
     assert trained(streets, tmp_path / 'm', '--keep', '9', steps='8') == 0
     assert 'Epoch 2 is saved, the best one: mean IoU 0.700' in capsys.readouterr().out
     from pix2pixhd_nb.training.checkpoints import checkpoints_in, read_checkpoint
@@ -199,12 +199,12 @@ def test_an_edit_file_is_applied(model, streets, tmp_path, capsys):
     pipe = Pix2PixHD.load(model)
     scene = open_dataset(streets, 'test')[0]
     editor = SceneEditor(scene.label_map, label_space=pipe.label_space, style_book=pipe.style_book)
-    before = np.asarray(editor.draw(pipe))
+    before = np.asarray(editor.generate(pipe))
     editor.paint([(5, 20), (60, 20)], 'pavement', 10)
     (tmp_path / 'edits.json').write_text(editor.to_json())
     assert main(['edit', str(model), str(tmp_path / 'edits.json'), str(tmp_path / 'edited.png')]) == 0
     edited = np.asarray(Image.open(tmp_path / 'edited.png'))
-    assert np.abs(edited.astype(int) - np.asarray(editor.draw(pipe))).max() <= 1
+    assert np.abs(edited.astype(int) - np.asarray(editor.generate(pipe))).max() <= 1
     assert main(['edit', str(model), str(tmp_path / 'edits.json'), str(tmp_path / 'states')]) == 0
     assert sorted(p.name for p in (tmp_path / 'states').iterdir()) == ['00_before.png', '00_before_label.png', '01_paint.png', '01_paint_label.png']
     assert (np.asarray(Image.open(tmp_path / 'states/00_before.png')) != edited).any() and before.shape == edited.shape
@@ -241,10 +241,10 @@ def test_a_scene_is_enough_and_several_are_a_batch(pipe, streets):
     scenes = open_dataset(streets, 'test')
     from pix2pixhd_nb.core import to_pil
     one = [np.asarray(pipe.predict(s.label_map, s.instance_map, seed=7 + i)).astype(int) for i, s in enumerate(scenes)]
-    calls, drawing = [], pipe.drawing
-    pipe.drawing = lambda *x: (calls.append(len(x[0])), drawing(*x))[1]
+    calls, drawing = [], pipe.generating
+    pipe.generating = lambda *x: (calls.append(len(x[0])), drawing(*x))[1]
     try: many = pipe.predict([scenes[0], scenes[1]], seed=7)
-    finally: pipe.drawing = drawing
+    finally: pipe.generating = drawing
     assert calls == [2] and len(many) == 2
     for a, b in zip(one, many): assert abs(a - np.asarray(b)).max() <= 1
     s = scenes[0]
@@ -257,8 +257,8 @@ def test_a_scene_is_enough_and_several_are_a_batch(pipe, streets):
 def test_names_of_classes_stand_for_ids(pipe):
     book, space = pipe.style_book, pipe.label_space
     c = next(iter(book.centres)); name = space.names[c]
-    assert torch.equal(book.look(name, 0), book.look(c, 0)) and book.nearest(name, book.look(c, 0)) == book.nearest(c, book.look(c, 0))
-    with pytest.raises(ValueError, match="There is no class 'spaceship'"): book.nearest('spaceship', book.look(c, 0))
+    assert torch.equal(book.style(name, 0), book.style(c, 0)) and book.nearest(name, book.style(c, 0)) == book.nearest(c, book.style(c, 0))
+    with pytest.raises(ValueError, match="There is no class 'spaceship'"): book.nearest('spaceship', book.style(c, 0))
     assert space.id(c) == c and LabelSpace(['a', 'b'], unscored=['b']).unscored == (1,)
     with pytest.raises(ValueError, match='There is no class 99'): space.id(99)
 

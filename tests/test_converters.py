@@ -297,9 +297,9 @@ def test_an_object_keeps_its_style_when_others_leave():
     book = StyleBook({c: torch.arange(40.).view(20, 2) for c in range(2)}, {c: torch.ones(20, dtype=torch.long) for c in range(2)}, LabelSpace(['road', 'car'], things=[False, True]))
     instances = torch.zeros(1, 1, 8, 40, dtype=torch.long)
     for k in range(20): instances[..., :4, 2 * k:2 * k + 2] = 1000 + k
-    first = book.draw(instances // 1000, instances, seed=3)
+    first = book.sample(instances // 1000, instances, seed=3)
     gone = instances.clone(); gone[instances == 1004] = 0
-    after = book.draw(gone // 1000, gone, seed=3)
+    after = book.sample(gone // 1000, gone, seed=3)
     assert set(first) - set(after) == {1004} and all(torch.equal(first[i], after[i]) for i in after)
     assert len({tuple(v.tolist()) for v in first.values()}) > 5 # and yet they differ
-    assert any(not torch.equal(first[i], v) for i, v in book.draw(instances // 1000, instances, seed=4).items())
+    assert any(not torch.equal(first[i], v) for i, v in book.sample(instances // 1000, instances, seed=4).items())

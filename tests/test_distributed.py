@@ -84,7 +84,7 @@ def test_one_rank_is_asked_to_stop_and_one_process_goes_on(data, reference, tmp_
     assert code == 0, said
     assert close(history(tmp_path/'two'), reference)
 
-def test_a_killed_rank_ends_all_with_a_sentence_and_two_go_on(data, reference, tmp_path):
+def test_a_killed_rank_ends_all_with_a_message_and_two_go_on(data, reference, tmp_path):
     process = command(TORCHRUN, data, tmp_path/'two', '--save-every', '1')
     wait_for_checkpoint(tmp_path/'two')
     ranks_of(process)[1].kill()
@@ -148,7 +148,7 @@ from pix2pixhd_nb.training.distributed import distribute
 from pix2pixhd_nb.evaluation.scores import Segmenter
 from pix2pixhd_nb.engine.distributed import gather, join_ranks, leave_ranks, rank
 from pix2pixhd_nb.training.learner import pix2pixhd_learner
-from pix2pixhd_nb.evaluation.validation import DrawnScore, PhotoDistance
+from pix2pixhd_nb.evaluation.validation import GeneratedScore, TargetDistance
 
 class Scenes(list): label_space = LABEL_SPACE
 
@@ -158,7 +158,7 @@ for n in (1, 3):   # with one scene, one of two ranks has none
     torch.manual_seed(0)
     segmenter = Segmenter(LABEL_SPACE.n_classes).eval()
     dls = scene_dataloaders(Scenes(SyntheticScenes(4, size=(32, 64))), Scenes(SyntheticScenes(n, size=(32, 64), seed=1)), bs=1, device='cpu')
-    learn = distribute(pix2pixhd_learner(dls, width=4, n_downsample=2, n_blocks=1, discriminator_width=4, metrics=[DrawnScore(segmenter), DrawnScore(segmenter, 'accuracy'), PhotoDistance()]))
+    learn = distribute(pix2pixhd_learner(dls, width=4, n_downsample=2, n_blocks=1, discriminator_width=4, metrics=[GeneratedScore(segmenter), GeneratedScore(segmenter, 'accuracy'), TargetDistance()]))
     with learn.no_bar(): learn.validate()
     found[n] = gather([m.value for m in learn.recorder.metrics[-3:]])
 if not rank():

@@ -26,11 +26,11 @@ OPERATIONS = st.one_of(
 
 def new_editor(seed=0):
     scene = SCENES[seed]
-    looks = {i: torch.full((2,), float(i)) for i in scene.instance_map.unique().tolist()}
-    return SceneEditor(scene.label_map, scene.instance_map, LABEL_SPACE, looks, BOOK, SHAPES)
+    styles = {i: torch.full((2,), float(i)) for i in scene.instance_map.unique().tolist()}
+    return SceneEditor(scene.label_map, scene.instance_map, LABEL_SPACE, styles, BOOK, SHAPES)
 
 
-def state(editor): return editor.instance_map.copy(), {i: v.tolist() for i, v in editor.looks.items()}
+def state(editor): return editor.instance_map.copy(), {i: v.tolist() for i, v in editor.styles.items()}
 
 
 def same(a, b): return (a[0] == b[0]).all() and a[1] == b[1]
@@ -56,7 +56,7 @@ def check_valid(editor):
     found, counts = np.unique(ids, return_counts=True)
     assert editor._areas == dict(zip(found.tolist(), counts.tolist()))
     for i in found.tolist(): assert editor.mask_of(i)[2].sum() == editor._areas[i]
-    assert editor.looks.keys() <= set(found.tolist())
+    assert editor.styles.keys() <= set(found.tolist())
 
 
 @settings(deadline=None, derandomize=True, database=None, max_examples=120)

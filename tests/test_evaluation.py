@@ -71,12 +71,12 @@ def test_a_perfect_predictor_scores_the_oracle_and_shuffled_pictures_score_chanc
     scenes = painted(6, space)
     targets = [s.image for s in scenes]
     perfect, shuffled = (compare_to_oracle(SegmenterOfColours(space), scenes, p) for p in (targets, targets[1:] + targets[:1]))
-    assert perfect['drawn'] == perfect['real'] and perfect['share'] == dict(accuracy=1., mean_iou=1., iou=dict.fromkeys('abcd', 1.))
+    assert perfect['generated'] == perfect['real'] and perfect['share'] == dict(accuracy=1., mean_iou=1., iou=dict.fromkeys('abcd', 1.))
     share = torch.stack([s.label_map for s in scenes]).flatten().bincount() / (6 * 40 * 80)
     chance = share.square().sum().item() # both maps have these shares and know nothing of each other
-    assert abs(shuffled['drawn']['accuracy'] - chance) < 0.01
+    assert abs(shuffled['generated']['accuracy'] - chance) < 0.01
     expected = [(p * p / (2 * p - p * p)).item() for p in share]
-    assert np.allclose(list(shuffled['drawn']['iou'].values()), expected, atol=0.01)
+    assert np.allclose(list(shuffled['generated']['iou'].values()), expected, atol=0.01)
 
 
 @pytest.mark.parametrize('ignore', [255, -1])
@@ -125,7 +125,7 @@ def test_empty_and_unfound_classes_get_a_message_each_and_no_share():
 def test_edges_that_no_target_shows_have_no_share(streets):
     flat = Scenes(Scene(s.label_map, s.instance_map, torch.zeros_like(s.image), s.name) for s in streets)
     found = compare_edges([s.image for s in streets], flat)
-    assert found['drawn']['accuracy'] > 0 == found['real']['accuracy'] and np.isnan(found['share'])
+    assert found['generated']['accuracy'] > 0 == found['real']['accuracy'] and np.isnan(found['share'])
 
 
 def test_pairs_needed_is_the_number_from_which_on_the_power_stays():
@@ -182,7 +182,7 @@ def test_colours_of_the_class_explain_nothing_and_those_of_other_scenes_less(str
 def test_a_model_without_styles_or_instance_maps_is_graded_too(streets, model):
     torch.manual_seed(0)
     bare = Scenes(Scene(s.label_map, None, s.image, s.name) for s in streets)
-    result = evaluate(model, bare, Segmenter(9).eval(), looks='photo')
+    result = evaluate(model, bare, Segmenter(9).eval(), styles='target')
     assert {'edges', 'colours', 'diversity'}.isdisjoint(result.figures)
     assert len(result.pictures) == 6 and result.grid(2).width > 300
     json.dumps(jsonable(result.figures), allow_nan=False)
@@ -254,7 +254,7 @@ def folders(tmp_path_factory, streets, model):
     (['streets', '--weights', 'none.pth'], 'none.pth is not there'),
     (['streets', '--split', 'train'], "The split to grade is 'train'"),
     (['streets', '--split', 'test'], 'test'),
-    (['streets', '--looks', 'own'], "looks is 'own'"),
+    (['streets', '--styles', 'own'], "styles is 'own'"),
 ])
 def test_the_command_answers_a_mistake_with_one_message(folders, monkeypatch, arguments, message):
     monkeypatch.chdir(folders)
@@ -268,7 +268,7 @@ def test_the_command_writes_what_it_takes_to_repeat_it(folders, monkeypatch):
         with redirect_stdout(StringIO()) as said: assert main(['evaluate', 'model', 'streets', out, '--segmenter', 'right.safetensors', '--size', '64x32']) == 0
     first, second = (json.loads((folders / out / 'evaluation.json').read_text()) for out in ('first', 'second'))
     assert first['figures'] == second['figures']
-    assert {'model', 'data', 'split', 'size', 'seed', 'looks', 'versions', 'machine', 'scenes_checksum', 'segmenter_checksum', 'model_checksum', 'network', 'network_checksum'} <= first['setup'].keys()
+    assert {'model', 'data', 'split', 'size', 'seed', 'styles', 'versions', 'machine', 'scenes_checksum', 'segmenter_checksum', 'model_checksum', 'network', 'network_checksum'} <= first['setup'].keys()
     assert first['setup']['size'] == [32, 64] and 'mean IoU' in said.getvalue()
 
 

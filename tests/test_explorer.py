@@ -1,7 +1,6 @@
 "The style explorer without a browser: what is shown is the state, whatever was done and however fast; a refusal changes nothing."
 import json
 import time
-from datetime import datetime
 from io import BytesIO
 import numpy as np
 import pytest
@@ -11,7 +10,8 @@ from PIL import Image
 from pix2pixhd_nb.engine import memory as planning
 from pix2pixhd_nb.core import Scene
 from pix2pixhd_nb.data.toy import LABEL_SPACE, SyntheticScenes
-from pix2pixhd_nb.apps.explorer import StyleExplorer, draw_window, reach, window_around
+from pix2pixhd_nb.apps.explorer import StyleExplorer
+from pix2pixhd_nb.apps.windows import generate_window, reach, window_around
 from pix2pixhd_nb.models.encoder import FeatureEncoder
 from pix2pixhd_nb.models.generators import CoarseToFineGenerator, GlobalGenerator
 from pix2pixhd_nb.models.synthesizer import Synthesizer
@@ -41,7 +41,7 @@ def array(picture): return np.asarray(picture).astype(int)
 def generated(explorer):
     "What a model generates that knows nothing of windows and of earlier pictures."
     e = explorer.editor
-    return array(explorer.model.predict(e.label_map, e.instance_map, looks=e.looks))
+    return array(explorer.model.predict(e.label_map, e.instance_map, styles=e.styles))
 
 
 def in_view_is(explorer, wanted, seconds=10):
@@ -53,7 +53,7 @@ def in_view_is(explorer, wanted, seconds=10):
 
 def in_view(explorer):
     "The picture that the browser was sent."
-    return array(Image.open(BytesIO(explorer.canvas.picture)))
+    return array(Image.open(BytesIO(explorer.picture_png)))
 
 
 which = st.integers(0, 40)  # number of an object among those there
@@ -85,10 +85,10 @@ def test_what_is_shown_is_the_state(norm, operations):
     if explorer.selected is not None:
         rows, cols = window_around(*explorer.editor.mask_of(explorer.selected)[:2], explorer.editor.size)
         thumbnails, book = explorer.thumbnails, explorer.model.style_book
-        assert len(thumbnails) == len(explorer._choices()) == len(explorer.strip.pictures)
-        assert explorer.strip.chosen == explorer._chosen()
-        if explorer.strip.chosen >= 0: assert np.abs(array(thumbnails[explorer.strip.chosen]) - generated(explorer)[rows, cols]).max() <= 1
-    if explorer.comparing: assert (array(explorer.comparison)[:, :round(128 * explorer.canvas.split)] == first[:, :round(128 * explorer.canvas.split)]).all()
+        assert len(thumbnails) == len(explorer._choices()) == len(explorer.styles)
+        assert explorer.state['chosen'] == explorer._chosen()
+        if explorer.state['chosen'] >= 0: assert np.abs(array(thumbnails[explorer.state['chosen']]) - generated(explorer)[rows, cols]).max() <= 1
+    if explorer.comparing: assert (array(explorer.comparison)[:, :round(128 * explorer._split)] == first[:, :round(128 * explorer._split)]).all()
     while explorer.editor.done: explorer.undo()
     assert (array(explorer.picture) == first).all()
 
@@ -97,10 +97,10 @@ def test_what_is_shown_is_the_state(norm, operations):
 def test_a_window_is_the_picture_there(norm):
     model, scene = MODELS[norm], SCENES[1]
     scene = Scene(scene.label_map[:, :57, :101], scene.instance_map[:, :57, :101])  # a size that the generator has to pad
-    looks = model.random_looks(scene.label_map, scene.instance_map, 0)
-    whole = array(model.predict(scene.label_map, scene.instance_map, looks=looks))
+    styles = model.random_styles(scene.label_map, scene.instance_map, 0)
+    whole = array(model.predict(scene.label_map, scene.instance_map, styles=styles))
     for rows, cols in ((slice(0, 57), slice(0, 101)), (slice(20, 31), slice(43, 60)), (slice(50, 57), slice(90, 101)), (slice(0, 3), slice(99, 101))):
-        window = array(draw_window(model, scene.label_map[None], scene.instance_map[None], looks, rows, cols))
+        window = array(generate_window(model, scene.label_map[None], scene.instance_map[None], styles, rows, cols))
         assert window.shape == whole[rows, cols].shape and np.abs(window - whole[rows, cols]).max() <= 1
 
 
@@ -120,61 +120,79 @@ def test_a_change_travels_as_far_as_counted(generator):
     assert reach(net) - 3 <= farthest <= reach(net)
 
 
+def send(explorer, do, **arguments):
+    "A message as the page sends it."
+    explorer._handle_custom_msg(dict(do=do, **arguments), [])
+
+
 @both_norms
-def test_clicks_choices_and_keys_do_what_python_does(norm):
+def test_messages_of_the_page_do_what_python_does(norm):
     explorer = StyleExplorer(MODELS[norm], SCENES[0])
+    first = explorer.editor.styles.copy()
     car = max((i for i in explorer.editor.objects if i // 1000 == 6), key=lambda i: explorer.editor._areas[i])
     rows, cols, mask = explorer.editor.mask_of(car)
     y, x = (np.argwhere(mask)[0] + (rows.start, cols.start)).tolist()
-    explorer.canvas._handle_custom_msg({'type': 'click', 'at': [x, y], 'shift': False}, [])
-    assert explorer.selected == car and explorer.canvas.outline
-    explorer.strip._handle_custom_msg({'type': 'chosen', 'index': 1}, [])
-    assert torch.equal(explorer.editor.looks[car], explorer.model.style_book.look(6, 1))
-    explorer._share.value = 0.25
-    expected = torch.lerp(explorer._first[car], explorer.model.style_book.look(6, 1), 0.25)
-    assert torch.equal(explorer.editor.looks[car], expected) and len(explorer.editor.done) == 1
-    explorer._target.value = 'class'
-    explorer.strip._handle_custom_msg({'type': 'chosen', 'index': 2}, [])
-    assert all(torch.equal(explorer.editor.looks[i], explorer.model.style_book.look(6, 2)) for i in explorer.editor.objects if i // 1000 == 6)
-    for key in ('undo', 'undo'): explorer.canvas._handle_custom_msg({'type': 'key', 'key': key}, [])
-    assert torch.equal(explorer.editor.looks[car], explorer._first[car]) and not explorer.editor.done
-    explorer._seed.value = 4
-    assert len(explorer.editor.done) == 1 and 'seed 4' in explorer.status.sentence
-    explorer._toggle.value = True
-    assert explorer.comparing and explorer.canvas.gesture == 'compare' and explorer.comparison.size == (128, 64)
-    explorer._toggle.value = False
-    assert not explorer.comparing and not explorer.canvas.before
-    explorer.canvas._handle_custom_msg({'type': 'key', 'key': 'escape'}, [])
-    assert explorer.selected is None and not explorer.canvas.outline and not explorer.strip.pictures
+    send(explorer, 'select', at=[x, y], n=1)
+    assert explorer.selected == car == explorer.state['selected'] and explorer.heard == 1
+    send(explorer, 'choose', k=1)
+    assert torch.equal(explorer.editor.styles[car], explorer.model.style_book.style(6, 1))
+    send(explorer, 'blend', share=0.25)
+    expected = torch.lerp(first[car], explorer.model.style_book.style(6, 1), 0.25)
+    assert torch.equal(explorer.editor.styles[car], expected) and len(explorer.editor.done) == 1
+    send(explorer, 'scope', who='class')
+    send(explorer, 'choose', k=2)
+    assert all(torch.equal(explorer.editor.styles[i], explorer.model.style_book.style(6, 2)) for i in explorer.editor.objects if i // 1000 == 6)
+    for _ in range(2): send(explorer, 'undo')
+    assert torch.equal(explorer.editor.styles[car], first[car]) and not explorer.editor.done and explorer.state['ahead'] == 2
+    send(explorer, 'go', depth=2)
+    assert len(explorer.editor.done) == 2
+    send(explorer, 'deselect')
+    send(explorer, 'shuffle', seed=4)
+    assert len(explorer.editor.done) == 3 and 'seed 4' in explorer.message
+    send(explorer, 'compare', split=0.5)
+    assert explorer.comparing and explorer.state['split'] == 0.5 and explorer.comparison.size == (128, 64)
+    send(explorer, 'compare', split=0)
+    assert not explorer.comparing and not explorer.first_png
+    assert explorer.selected is None and not explorer.styles
     assert (array(explorer.picture) == generated(explorer)).all()
+
+
+def test_another_scene_can_be_taken_back():
+    explorer = StyleExplorer(MODELS['batch'], SCENES[0], scenes=lambda n: SCENES[n])
+    explorer.shuffle(5)
+    before = explorer.recipe
+    send(explorer, 'scene', number=2)
+    assert explorer.recipe != before and explorer.state['undo']
+    send(explorer, 'undo')
+    assert explorer.recipe == before
+    send(explorer, 'scene', number=10_000)
+    assert explorer.refused and explorer.recipe == before
 
 
 def test_a_refusal_on_the_page_is_an_error_message_and_changes_nothing():
     explorer = StyleExplorer(MODELS['batch'], SCENES[0])
     state = explorer.recipe
-    for message, said in (({'type': 'click', 'at': [500, 3], 'shift': False}, 'outside the picture'),):
-        explorer.canvas._handle_custom_msg(message, [])
-        assert said in explorer.status.sentence and explorer.status.refused
-    explorer.strip._handle_custom_msg({'type': 'chosen', 'index': 1}, [])
-    assert 'Nothing is selected' in explorer.status.sentence and explorer.status.refused
+    send(explorer, 'select', at=[500, 3])
+    assert 'outside the picture' in explorer.message and explorer.refused
+    send(explorer, 'choose', k=1)
+    assert 'Nothing is selected' in explorer.message and explorer.refused
     explorer.select(instance=explorer.editor.objects[-1])
-    assert not explorer.status.refused
-    explorer.strip.chosen = 7
-    explorer.strip._handle_custom_msg({'type': 'chosen', 'index': 7}, [])
-    assert 'Style 7' in explorer.status.sentence and explorer.status.refused and explorer.strip.chosen == explorer._chosen()
-    explorer._recipe.value = [dict(name='a.json', type='', size=3, content=memoryview(b'\xff{]'), last_modified=datetime.now())]
-    assert 'is no whole edit' in explorer.status.sentence and explorer.recipe == state and explorer._recipe.value == ()
+    assert not explorer.refused
+    send(explorer, 'choose', k=7)
+    assert 'Style 7' in explorer.message and explorer.refused and explorer.state['chosen'] == explorer._chosen()
+    explorer._handle_custom_msg(dict(do='open', name='a.json'), [b'{]'])
+    assert 'is no whole edit' in explorer.message and explorer.recipe == state
 
 
 @both_norms
 def test_fast_hands_are_never_behind(norm):
     explorer = StyleExplorer(MODELS[norm], SCENES[0])
-    objects, shown = explorer.editor.objects, explorer.canvas.version
+    objects, shown = explorer.editor.objects, explorer.version
     for n in range(100):
         explorer.select(instance=objects[n % len(objects)])
         explorer.choose(n % min(3, len(explorer._choices())))
     assert (array(explorer.picture) == generated(explorer)).all() and len(explorer.thumbnails) == len(explorer._choices())
-    assert in_view_is(explorer, generated(explorer)) and explorer.canvas.version - shown < 100
+    assert in_view_is(explorer, generated(explorer)) and explorer.version - shown < 100
 
 
 def test_a_slow_model_generates_the_last_state_only():
@@ -196,7 +214,7 @@ def test_a_request_that_fails_is_told_and_the_next_one_is_served():
     explorer.model.predict = broken
     explorer.shuffle(1)
     with pytest.raises(ValueError, match='could not be generated: not enough memory'): explorer.picture
-    assert explorer.status.refused
+    assert explorer.refused
     explorer.model.predict = predict
     explorer.shuffle(2)
     assert (array(explorer.picture) == generated(explorer)).all()
@@ -216,15 +234,15 @@ def test_a_saved_recipe_is_opened_and_goes_on(norm, tmp_path):
     assert (array(again.picture) == array(explorer.picture)).all()
     assert [p.name for p in explorer.save(tmp_path/'sub'/'a.b')] == ['a.b.png', 'a.b.json']
     bare = json.loads(recipe.read_text())
-    del bare['model'], bare['looks']['3']
+    del bare['model'], bare['styles']['3']
     again.open_recipe(json.dumps(bare))  # as another editor may have written it
-    assert set(again.editor.looks) == set(again.editor.objects)
+    assert set(again.editor.styles) == set(again.editor.objects)
     assert (array(again.picture) == generated(again)).all()
 
 
 @pytest.mark.parametrize('change, message', [
     (lambda d: d | dict(model='0123456789ab'), 'this model has encoder'),
-    (lambda d: {k: v for k, v in d.items() if k != 'model'} | dict(looks={i: v + [0.] for i, v in d['looks'].items()}), 'encoder unknown'),
+    (lambda d: {k: v for k, v in d.items() if k != 'model'} | dict(styles={i: v + [0.] for i, v in d['styles'].items()}), 'encoder unknown'),
     (lambda d: d | dict(label_space=d['label_space'] | dict(classes=d['label_space']['classes'] + [dict(id=9, name='boat', color=[1, 2, 3], thing=True)])), 'belongs to another model'),
     (lambda d: d | dict(instance_map=d['instance_map'] | dict(size=[3, 3])), 'is no whole edit'),
     (lambda d: {}, 'is no whole edit')])
@@ -259,9 +277,9 @@ def test_a_scene_without_an_image_and_a_class_without_styles():
     model = new_model('batch')
     for kind in (model.style_book.centres, model.style_book.counts): kind.pop(6)
     explorer = StyleExplorer(model, Scene(SCENES[0].label_map, SCENES[0].instance_map))
-    assert set(explorer.editor.looks) == set(explorer.editor.objects)
+    assert set(explorer.editor.styles) == set(explorer.editor.objects)
     car = next(i for i in explorer.editor.objects if i // 1000 == 6)
     explorer.select(instance=car)
-    assert 'has none of this class' in explorer.status.sentence and explorer.thumbnails == []
+    assert 'has none of this class' in explorer.message and explorer.thumbnails == []
     with pytest.raises(ValueError, match="no styles of class 'car'"): explorer.choose(0)
     assert not explorer.editor.done

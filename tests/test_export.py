@@ -50,11 +50,11 @@ def test_graphs_equal_torch(kind, norm, tmp_path):
         label, instances = scene(h, w)
         objects, ids = number_objects(instances)
         table = torch.randn(len(ids), 3)
-        expected = pipe.draw(label, instances, table[objects[0, 0].long()].permute(2, 0, 1)[None])
-        drawn = run(image, label_map=label.int(), objects=objects, styles=table)
-        assert expected.std() > 0.02 and np.abs(drawn - expected.numpy()).max() < 1e-3
-        predicted = pipe.predict(label, instances, looks={int(i): v for i, v in zip(ids, table)})
-        levels = np.abs(np.asarray(to_pil(torch.tensor(drawn))).astype(int) - np.asarray(predicted))
+        expected = pipe.generate(label, instances, table[objects[0, 0].long()].permute(2, 0, 1)[None])
+        generated = run(image, label_map=label.int(), objects=objects, styles=table)
+        assert expected.std() > 0.02 and np.abs(generated - expected.numpy()).max() < 1e-3
+        predicted = pipe.predict(label, instances, styles={int(i): v for i, v in zip(ids, table)})
+        levels = np.abs(np.asarray(to_pil(torch.tensor(generated))).astype(int) - np.asarray(predicted))
         assert levels.max() <= 1 and (levels > 0).mean() < 1e-3 # a value on the border of two levels
         photo = torch.rand(1, 3, h, w) * 2 - 1
         pooled = instance_vectors(pipe.synthesizer.pixel_features(photo), instances)['vector']
@@ -66,7 +66,7 @@ def test_one_object_and_no_styles(tmp_path):
     pipe = small('global_', 'instance', styles=False)
     image, = pipe.export(tmp_path/'out.onnx')
     label, instances = scene(32, 32, ids=[5])
-    assert np.abs(run(image, label_map=label.int(), objects=number_objects(instances)[0]) - pipe.draw(label, instances).numpy()).max() < 1e-3
+    assert np.abs(run(image, label_map=label.int(), objects=number_objects(instances)[0]) - pipe.generate(label, instances).numpy()).max() < 1e-3
 
 
 def test_torch_export():
@@ -84,10 +84,10 @@ def test_the_street_model_fits_a_browser(tmp_path):
     assert all(f.stat().st_size < 10e6 for f in files)
     label = torch.zeros(1, 1, 64, 128, dtype=torch.long)
     label[..., 32:, :] = 1
-    ids, looks = label + 10, pipe.random_looks(label, label + 10, 0)
+    ids, styles = label + 10, pipe.random_styles(label, label + 10, 0)
     objects, names = number_objects(ids)
-    drawn = run(files[0], label_map=label.int(), objects=objects, styles=torch.stack([looks[int(i)] for i in names]).float())
-    levels = np.abs(np.asarray(to_pil(torch.tensor(drawn))).astype(int) - np.asarray(pipe.predict(label, ids, looks=looks)))
+    generated = run(files[0], label_map=label.int(), objects=objects, styles=torch.stack([styles[int(i)] for i in names]).float())
+    levels = np.abs(np.asarray(to_pil(torch.tensor(generated))).astype(int) - np.asarray(pipe.predict(label, ids, styles=styles)))
     assert levels.max() <= 1 and (levels > 0).mean() < 1e-2
 
 

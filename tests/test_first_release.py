@@ -19,7 +19,7 @@ from pix2pixhd_nb.training.coarse_to_fine import grow_learner
 from pix2pixhd_nb.training.learner import pix2pixhd_learner
 
 SAVED = Path(__file__).with_name('first_release')
-TINY = dict(width=4, n_downsample=2, n_blocks=1, feature_channels=3, encoder_width=2, discriminator_width=4, n_scales=2, average=0.9)
+TINY = dict(width=4, n_downsample=2, n_blocks=1, feature_channels=3, encoder_width=2, discriminator_width=4, n_scales=2, ema=0.9)
 TRAIN, VALID = SyntheticScenes(6, size=(32, 64)), SyntheticScenes(2, size=(32, 64), seed=1)
 
 
@@ -38,8 +38,8 @@ def test_a_pipeline_generates_the_same_images(pipe):
     assert pipe.label_space == TRAIN.label_space
     rng = np.random.default_rng(3) # the first release sampled with one stream, in order of ids
     class_of = lambda i: int(scene.label_map[scene.instance_map == i].mode().values)
-    looks = {int(i): pipe.style_book._any_look(class_of(i), rng) for i in scene.instance_map.unique()}
-    assert_looks_like(pipe.predict(scene.label_map, scene.instance_map, looks=looks), 'sampled.png')
+    styles = {int(i): pipe.style_book._any_style(class_of(i), rng) for i in scene.instance_map.unique()}
+    assert_looks_like(pipe.predict(scene.label_map, scene.instance_map, styles=styles), 'sampled.png')
     assert_looks_like(pipe.predict(scene.label_map, scene.instance_map, reference=to_pil(scene.image)), 'photo.png')
 
 

@@ -95,6 +95,6 @@ def test_convert_2018(tmp_path, capsys):
     pipe = Pix2PixHD.load(tmp_path/'out')
     assert pipe.style_book.centres[0].shape == (2, 3)
     for label, instances, image, expected in zip(t['label'], t['inst'], t['image'], t['one_enhancer']):
-        drawn = np.asarray(pipe.predict(label, instances, reference=to_pil(image))).astype(int)
-        assert abs(drawn - np.asarray(to_pil(expected))).max() <= 3
-    assert main(command) == 2 and 'give the encoder' in capsys.readouterr().err
+        generated = np.asarray(pipe.predict(label, instances, reference=to_pil(image))).astype(int)
+        assert abs(generated - np.asarray(to_pil(expected))).max() <= 3
+    assert main([*command[:2], str(tmp_path/'other'), *command[3:]]) == 2 and 'give the encoder' in capsys.readouterr().err

@@ -15,10 +15,10 @@ from pix2pixhd_nb.data.layouts import open_dataset, save_scenes
 from pix2pixhd_nb.data.pictures import DatasetError, read_ids, read_image
 from pix2pixhd_nb.data.toy import LABEL_SPACE, SyntheticScenes
 from pix2pixhd_nb.editing.editor import SceneEditor
+from pix2pixhd_nb.engine import files
 from pix2pixhd_nb.engine.files import locked
 from pix2pixhd_nb.models.generators import GlobalGenerator
 from pix2pixhd_nb.models.synthesizer import Synthesizer
-from pix2pixhd_nb.synthesis import pipeline
 from pix2pixhd_nb.synthesis.pipeline import Pix2PixHD
 from pix2pixhd_nb.synthesis.styles import StyleBook
 from pix2pixhd_nb.training import monitor
@@ -163,15 +163,15 @@ def test_a_training_spares_saved_models_and_files_of_yours(tmp_path, capsys):
 def test_two_trainings_do_not_share_a_folder(tmp_path, capsys):
     with locked(tmp_path / 'm'):
         assert main(['train', streets(tmp_path / 'd'), str(tmp_path / 'm'), *TINY, '--epochs', '1']) == 2
-    assert 'Another training' in capsys.readouterr().err and not [*(tmp_path / 'm').iterdir()]
+    assert 'Another training' in capsys.readouterr().err and not (tmp_path / 'm').exists() # made for the lock alone
 
 def test_a_full_disk_at_the_end_and_under_previews(tmp_path, monkeypatch, capsys):
-    full, real, left = OSError(28, 'No space left on device'), pipeline.save_file, [2]
+    full, real, left = OSError(28, 'No space left on device'), files.save_file, [2]
     def save(*a):
         if left[0]: left[0] -= 1; raise SafetensorError('no space')
         return real(*a)
     def no_pictures(*a): raise full
-    monkeypatch.setattr(pipeline, 'save_file', save)
+    monkeypatch.setattr(files, 'save_file', save)
     monkeypatch.setattr(monitor, '_write', no_pictures)
     monkeypatch.setattr(training, 'WAITS', (0, 0, 0))
     assert main(['train', streets(tmp_path / 'd'), str(tmp_path / 'm'), *TINY, '--epochs', '3', '--decay', '0']) == 0
@@ -190,7 +190,7 @@ def test_parts_of_killed_programs_go(tmp_path):
 
 WRONG = [('--epochs', '0', '--decay', '0'), ('--epochs', '-1'), ('--decay', '-2'), ('--enhancers', '-1'), ('--enhancers', '1', '--frozen', '0'), ('--lr', '-0.001'), ('--lr', 'nan'), ('--lr', '0'),
          ('--batch', '-1'), ('--width', '0'), ('--width', '1000000000'), ('--enhancers', '3', '--width', '4'), ('--n-downsample', '-1'), ('--n-blocks', '-1'), ('--n-scales', '0'), ('--discriminator-width', '0'),
-         ('--workers', '-2'), ('--seed', '-1'), ('--seed', '4294967296'), ('--keep', '0'), ('--average', '1'), ('--gan-weight', 'inf'), ('--save-every', '-1'), ('--steps', '-5')]
+         ('--workers', '-2'), ('--seed', '-1'), ('--seed', '4294967296'), ('--keep', '0'), ('--ema', '1'), ('--gan-weight', 'inf'), ('--save-every', '-1'), ('--steps', '-5')]
 
 @pytest.mark.parametrize('options', WRONG)
 def test_numbers_are_checked_before_anything_is_made(tmp_path, capsys, options):
@@ -210,7 +210,7 @@ def test_numbers_of_other_commands(line, capsys):
     assert main(line.split()) == 2 and 'expected' in capsys.readouterr().err
 
 def test_options_of_an_earlier_run_are_checked(tmp_path, capsys):
-    for text, said in ((dict(width='wide'), '--width is'), (dict(breadth=3), "no option 'breadth'")):
+    for text, said in ((dict(width='wide'), "has width: 'wide', expected a value like 64"), (dict(breadth=3), "no option 'breadth'")):
         (tmp_path / 'train.json').write_text(json.dumps(text))
         assert main(['train', streets(tmp_path / 'd'), str(tmp_path / 'm'), '--config', str(tmp_path / 'train.json')]) == 2
         assert said in capsys.readouterr().err and not (tmp_path / 'm').exists()

@@ -44,7 +44,7 @@ def test_the_wheel_holds_models_types_and_extras(built):
     assert {'pix2pixhd_nb/py.typed', 'pix2pixhd_nb/pretrained/street/pipeline.json', 'pix2pixhd_nb/pretrained/street/README.md'} <= set(names)
     assert not [n for n in names if n.startswith(('tests/', 'nbs/', 'web/'))]
     about = metadata(built[1])
-    assert {'widgets', 'hub', 'onnx', 'trackers', 'distributed', 'dev'} <= set(about.get_all('Provides-Extra'))
+    assert {'widgets', 'hub', 'onnx', 'serve', 'tiff', 'trackers', 'distributed', 'dev'} <= set(about.get_all('Provides-Extra'))
     assert 'Typing :: Typed' in about.get_all('Classifier')
 
 

@@ -58,3 +58,9 @@ def test_the_program_answers_without_torch(arguments):
 def test_help_of_a_command_lists_its_arguments():
     _, said = loaded_by("from pix2pixhd_nb.commands.main import main\ntry: main(['train', '--help'])\nexcept SystemExit: pass")
     assert '--enhancers' in said and 'learning rate' in said
+
+
+def test_a_training_starts_without_what_it_does_not_use():
+    "torchvision's operators import PyTorch's compiler: two seconds of every command."
+    program = "import sys, pix2pixhd_nb.commands.training\nprint([m for m in ('torchvision', 'torch._dynamo') if m in sys.modules])"
+    assert subprocess.run([sys.executable, '-W', 'ignore', '-c', program], capture_output=True, text=True, check=True).stdout.strip() == '[]'

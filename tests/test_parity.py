@@ -37,6 +37,13 @@ def test_pooling():
     assert_same(instance_mean(TENSORS['encoder_raw'], TENSORS['inst']), TENSORS['encoder_pooled'])
 
 
+def test_training_leaves_the_weights_that_were_read():
+    network = read_2018_encoder(STATE['encoder'])
+    before = {k: v.clone() for k, v in STATE['encoder'].items()}
+    with torch.no_grad(): [p.add_(1) for p in network.parameters()]
+    assert all(torch.equal(v, before[k]) for k, v in STATE['encoder'].items())
+
+
 @torch.no_grad()
 def test_encoder():
     encoder = read_2018_encoder(STATE['encoder'])

@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from pix2pixhd_nb.data.toy import draw_scene
+from pix2pixhd_nb.data.toy import synthetic_scene
 from pix2pixhd_nb.training.losses import VGG_SLICES, PerceptualLoss
 
 DATA = Path(os.environ.get('PIX2PIXHD_DATA', Path(__file__).parents[2]/'shared'/'data'))
@@ -30,7 +30,7 @@ def torchvision_loss(fake, real, normalize):
 @pytest.mark.parametrize('normalize', [True, False])
 @torch.no_grad()
 def test_equals_torchvision(normalize):
-    real, fake = draw_scene(1, size=(64, 128)).image[None], draw_scene(2, size=(64, 128)).image[None]
+    real, fake = synthetic_scene(1, size=(64, 128)).image[None], synthetic_scene(2, size=(64, 128)).image[None]
     with pytest.warns(UserWarning, match='perceptual, 3 slices: the weights stop early, kept relu1_1, relu2_1, relu3_1, left out relu4_1, relu5_1'):
         loss = PerceptualLoss(WEIGHTS, normalize=normalize)
     assert torch.allclose(loss(fake, real), torchvision_loss(fake, real, normalize), rtol=1e-4)
@@ -94,14 +94,14 @@ def test_weights_from_caffe_are_refused_and_mended_by_their_scale():
     state = {k: v for k, v in torch.load(WEIGHTS, weights_only=True).items()}
     caffe = {k: v * 57.63 if k.endswith('bias') or k.split('.')[-2] == '0' else v for k, v in state.items()}
     with pytest.raises(ValueError, match=r'is 29\.4, and that of .* is 0\.51: .*57\.6 times .*scale=57\.63'): PerceptualLoss(caffe, layers=3)
-    real, fake = (draw_scene(i, size=(32, 64)).image[None] for i in (1, 2))
+    real, fake = (synthetic_scene(i, size=(32, 64)).image[None] for i in (1, 2))
     assert torch.allclose(PerceptualLoss(caffe, layers=3, scale=57.63)(fake, real), PerceptualLoss(WEIGHTS, layers=3)(fake, real), rtol=1e-3)
     unchecked = PerceptualLoss(caffe, layers=3, scale_check=False)(fake, real)
     assert unchecked > 50 * PerceptualLoss(WEIGHTS, layers=3)(fake, real)
 
 
 def test_the_small_network_needs_no_file_and_weighs_its_slices_alike():
-    loss, (real, fake) = PerceptualLoss('small', weight=3.), (draw_scene(i, size=(32, 64)).image[None] for i in (1, 2))
+    loss, (real, fake) = PerceptualLoss('small', weight=3.), (synthetic_scene(i, size=(32, 64)).image[None] for i in (1, 2))
     by_hand = sum(F.l1_loss(a, b) for a, b in zip(loss.features(fake), loss.features(real))) / 4
     assert torch.allclose(loss(fake, real), 3 * by_hand) and loss(real, real) == 0
     assert not any(p.requires_grad for p in loss.parameters())
@@ -114,7 +114,7 @@ def test_the_small_network_ranks_damage_as_vgg19_does():
     small, vgg, pairs = PerceptualLoss('small'), PerceptualLoss(WEIGHTS, layers=3), []
     torch.manual_seed(0)
     for seed in range(6):
-        image = draw_scene(seed, size=(64, 128)).image[None]
+        image = synthetic_scene(seed, size=(64, 128)).image[None]
         damaged = [F.avg_pool2d(image, 5, 1, 2), F.avg_pool2d(image, 3, 1, 1), image.roll(2, -1), image + 0.1, image + 0.1 * torch.randn_like(image),
                    image + 0.1 * (torch.arange(128) % 2 * 2 - 1), image.flip(-1)]
         pairs += [(small(x, image).item(), vgg(x, image).item()) for x in damaged]

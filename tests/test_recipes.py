@@ -11,6 +11,7 @@ from pix2pixhd_nb.data.layouts import save_scenes
 from pix2pixhd_nb.data.loaders import scene_dataloaders
 from pix2pixhd_nb.data.toy import SyntheticScenes
 from pix2pixhd_nb.synthesis.pipeline import Pix2PixHD
+from pix2pixhd_nb.training import cost
 from pix2pixhd_nb.training.coarse_to_fine import fit_coarse_to_fine, grow_learner
 from pix2pixhd_nb.training.learner import pix2pixhd_learner, pix2pixhd_networks
 from pix2pixhd_nb.training.recipes import RECIPES, comments_of, options_of
@@ -52,7 +53,7 @@ def test_what_is_given_by_hand_wins_over_the_recipe():
     learn = pix2pixhd_learner(loaders((32, 64)), recipe='small', width=8, discriminator_width=8, n_blocks=1, gan_weight=3.)
     assert learn.gan_training.gan_weight == 3. and learn.gan_training.perceptual is not None
     assert learn.model.synthesizer.generator.config['norm'] == 'batch' and learn.model.synthesizer.generator.config['width'] == 8
-    assert learn.options['recipe'] == 'small' and learn.options['average'] == RECIPES['small']['average']
+    assert learn.options['recipe'] == 'small' and learn.options['ema'] == RECIPES['small']['ema']
 
 
 def test_a_misspelt_option_is_named():
@@ -81,7 +82,7 @@ def test_what_else_is_frozen_with_the_coarse_part(frozen, moving):
     assert not any(p.requires_grad for p in learn.model.synthesizer.generator.coarse_parameters())
     assert all(p.requires_grad for p in learn.model.discriminator.scales[0].parameters())
     learn.unfreeze_coarse()
-    assert all(p.requires_grad for p in learn.model.parameters() if not any(p is q for q in learn.model.averaged.parameters())) if learn.model.averaged else all(p.requires_grad for p in learn.model.parameters())
+    assert all(p.requires_grad for p in learn.model.parameters() if not any(p is q for q in learn.model.ema_synthesizer.parameters())) if learn.model.ema_synthesizer else all(p.requires_grad for p in learn.model.parameters())
 
 
 def test_a_run_is_repeated_from_its_file_and_its_model_knows_its_size(streets, tmp_path):
@@ -129,7 +130,8 @@ def test_a_grown_run_of_the_first_release_goes_on_with_as_many_discriminators():
     assert not adds_discriminators(learn, state(2, 2))
 
 
-def test_a_plan_counts_the_perceptual_loss(capsys):
+def test_a_plan_counts_the_perceptual_loss(capsys, monkeypatch):
+    monkeypatch.setattr(cost, 'step_seconds', lambda *args, **options: (1., 1.)) # it is operations that are compared here
     asked = ['plan', '--size', '64x64', '--width', '8', '--n-downsample', '2', '--n-blocks', '1', '--discriminator-width', '8', '--memory', '8']
     said = []
     for extra in ([], ['--perceptual']):

@@ -1,8 +1,11 @@
 """A rehearsal for a GPU, on a processor alone: training, generating and the commands on a pretend device (pretend.py)."""
 import gc
+import importlib
+import inspect
 import random
 from contextlib import contextmanager, nullcontext
 from functools import partial
+from pathlib import Path
 import numpy as np
 import pytest
 import torch
@@ -10,11 +13,11 @@ from fastai.callback.core import Callback
 from fastprogress import fastprogress
 from pix2pixhd_nb.commands import selftest, training as commands
 from pix2pixhd_nb.commands.training import train
-from pix2pixhd_nb.core import one_hot
 from pix2pixhd_nb.data import loaders
 from pix2pixhd_nb.data.layouts import save_scenes
 from pix2pixhd_nb.data.loaders import Packed, default_workers, scene_dataloaders
 from pix2pixhd_nb.data.toy import LABEL_SPACE, SyntheticScenes
+from pix2pixhd_nb.engine import distributed as ranks
 from pix2pixhd_nb.engine.cuda_graphs import Graphed
 from pix2pixhd_nb.engine.distributed import meeting
 from pix2pixhd_nb.engine.precision import sixteen_bits
@@ -24,7 +27,7 @@ from pix2pixhd_nb.models.synthesizer import keep_in_16_bits
 from pix2pixhd_nb.synthesis import pipeline
 from pix2pixhd_nb.synthesis.pipeline import Pix2PixHD
 from pix2pixhd_nb.synthesis.styles import measure_features
-from pix2pixhd_nb.training import cost
+from pix2pixhd_nb.training import cost, distributed
 from pix2pixhd_nb.training.cost import bytes_needed, rehearse, training_options
 from pix2pixhd_nb.training.learner import fastest_precision, pix2pixhd_learner, pix2pixhd_networks
 from pix2pixhd_nb.training import step as step_module
@@ -77,8 +80,8 @@ def test_waits_are_noted(gpu):
 # training
 
 @pytest.mark.parametrize('options', [
-    dict(), dict(precision='bf16'), dict(precision='fp16'), dict(average=0.9), dict(pool_size=2), dict(augmentation='colour,translation,cutout'),
-    dict(feature_channels=0), dict(recompute=True), dict(gan='hinge', spectral=True), dict(norm='batch'), dict(perceptual='small'), dict(n_enhancers=1)], ids=str)
+    dict(), dict(precision='bf16'), dict(precision='fp16'), dict(ema=0.9), dict(pool_size=2), dict(augmentation='colour,translation,cutout'),
+    dict(feature_channels=0), dict(activation_checkpointing=True), dict(gan='hinge', spectral=True), dict(norm='batch'), dict(perceptual='small'), dict(n_enhancers=1)], ids=str)
 def test_losses_agree_with_the_processor(monkeypatch, options):
     random.seed(0)
     off = history(trained('cpu', **options))
@@ -103,7 +106,7 @@ class Phases(Callback):
 
 WAITS_OF_A_STEP = {('after', 'tolist', 'training/step.py:after_batch')} # committed: the losses are read once, when the step is over
 
-@pytest.mark.parametrize('options', [dict(), dict(precision='bf16'), dict(precision='fp16'), dict(average=0.9), dict(pool_size=2), dict(perceptual='small'),
+@pytest.mark.parametrize('options', [dict(), dict(precision='bf16'), dict(precision='fp16'), dict(ema=0.9), dict(pool_size=2), dict(perceptual='small'),
                                      dict(augmentation='colour,translation,cutout')], ids=str)
 def test_waits_of_a_step(gpu, options):
     phases = Phases()
@@ -146,7 +149,7 @@ def test_no_graph_outlives_its_step(options):
 
 # CUDA graphs
 
-@pytest.mark.parametrize('options', [dict(), dict(precision='bf16', average=0.9), dict(perceptual='small', recompute=True)], ids=str)
+@pytest.mark.parametrize('options', [dict(), dict(precision='bf16', ema=0.9), dict(perceptual='small', activation_checkpointing=True)], ids=str)
 def test_a_graph_equals_the_plain_step(gpu, options):
     "Captured at the fourth of six batches. (The rate is one that 32 bits hold exactly: a graph's rates have as many.)"
     plain, graphed = (trained('cuda:0', bs=1, scenes=6, cuda_graph=how, lr=2**-12, **options) for how in ('off', 'auto'))
@@ -194,7 +197,7 @@ class Weights(Callback):
     @property
     def moved(self): return [any(not torch.equal(a, b) for a, b in zip(x, y)) for x, y in zip(self.kept, self.kept[1:])]
 
-@pytest.mark.parametrize('options', [dict(average=0.9), dict(precision='bf16'), dict(precision='fp16'), dict(average=0.9, cuda_graph='off')], ids=str)
+@pytest.mark.parametrize('options', [dict(ema=0.9), dict(precision='bf16'), dict(precision='fp16'), dict(ema=0.9, cuda_graph='off')], ids=str)
 def test_a_step_that_is_not_finite_changes_nothing(gpu, options):
     weights = Weights()
     learn = trained('cuda:0', bs=1, scenes=6, cbs=[Spoil(1, 4), weights], **options)
@@ -225,7 +228,6 @@ def test_batches_travel_small_and_ahead(gpu):
     assert not gpu.waits and len(batches) == 3
     for on, off in zip(batches, here.train):
         for a, b in zip(on, off): assert isinstance(a, Card) and a.dtype == b.dtype and torch.equal(a.held, b)
-    assert default_workers(torch.device('cuda')) <= 4 and default_workers(torch.device('cpu')) == 0
 
 def test_ids_and_bytes_are_what_travels():
     label, inst, image = scene_dataloaders(SCENES, SCENES[:2], bs=2, seed=0, device='cpu', workers=0).one_batch()
@@ -283,7 +285,7 @@ def test_previews_take_the_styles_that_came_with_the_scenes():
     "Each preview is what the model generates from the scene's own styles, in the training's precision."
     torch.manual_seed(1)
     table = measure_features(pix2pixhd_networks(9, **NET)[0].eval(), SCENES)
-    looked = table.with_looks(SCENES)
+    looked = table.with_styles(SCENES)
     for precision in ('fp32', 'bf16'):
         torch.manual_seed(0)
         net = {k: v for k, v in NET.items() if k not in ('feature_channels', 'encoder_width')}
@@ -325,13 +327,71 @@ def test_pictures_are_varied_where_they_are(gpu, monkeypatch):
 
 def test_dropout_with_checkpointing_is_not_captured():
     with pytest.raises(ValueError, match='random numbers of dropout'):
-        trained('cpu', cuda_graph='on', recompute=True, feature_channels=0, boundary=False, make_generator=partial(UNet, width=4, n_downsample=3, dropout=0.5))
+        trained('cpu', cuda_graph='on', activation_checkpointing=True, feature_channels=0, boundary=False, make_generator=partial(UNet, width=4, n_downsample=3, dropout=0.5))
 
 def test_the_benchmark_of_copies_downloads_nothing(gpu, monkeypatch):
-    "`one_hot` looks for odd ids by a download, which a training step never asks for."
+    "What is timed is the way to the GPU: `one_hot` would look for odd ids there, by a download, if it were told to."
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / 'benchmarks'))
+    module = importlib.import_module('gpu')
+    monkeypatch.setattr(module, 'DEVICE', 'cuda')
+    monkeypatch.setattr(module, 'LARGE', (32, 64))
+    waits = {}
+    def several(rounds, variants):
+        for name, make in variants.items():
+            run = make()
+            gpu.waits.clear()
+            run()
+            waits[name] = {kind for kind, _ in gpu.waits}
+    monkeypatch.setattr(module, 'several', several)
+    module.copies(1)
+    assert len(waits) == 4 and set().union(*waits.values()) == {'upload'}
+    assert not any(kinds for name, kinds in waits.items() if 'pinned' in name), waits
+
+def test_scenes_are_read_by_several_processes_where_there_is_a_gpu(gpu, monkeypatch, tmp_path):
+    "By default, from the commands too; as many as the machine has cores for."
+    for cores, expected in ((1, 0), (2, 1), (3, 2), (16, 4)):
+        monkeypatch.setattr(loaders.os, 'sched_getaffinity', lambda process: set(range(cores)), raising=False)
+        assert default_workers(torch.device('cuda', 0)) == expected and default_workers(torch.device('cpu')) == 0
+        dls = scene_dataloaders(SCENES, SCENES[:1], bs=2, seed=0, device='cuda:0')
+        assert dls.train.fake_l.num_workers == expected
+    given = []
+    class Enough(Exception): "All is known."
+    def stop(*args, **options):
+        given.append(options['workers'])
+        raise Enough
+    monkeypatch.setattr(commands, 'scene_dataloaders', stop)
+    save_scenes(SCENES, tmp_path/'data', LABEL_SPACE)
+    with pytest.raises(Enough): train(str(tmp_path/'data'), str(tmp_path/'model'), **NET)
+    assert given == [-1] and inspect.signature(scene_dataloaders).parameters['workers'].default == -1
+
+def test_what_ranks_tell_each_other_goes_from_processor_to_processor(monkeypatch):
+    "A checkpoint of some GB, above all, does not go through the GPU's memory."
+    made, sent = [], []
+    monkeypatch.setenv('WORLD_SIZE', '2')
+    monkeypatch.setenv('RANK', '0')
+    monkeypatch.setattr(torch.cuda, 'device_count', lambda: 2)
+    monkeypatch.setattr(torch.cuda, 'set_device', lambda device: None)
+    monkeypatch.setattr(ranks.dist, 'init_process_group', made.append)
+    monkeypatch.setattr(ranks.atexit, 'register', lambda f: None)
+    ranks.join_ranks()
+    assert made == ['cpu:gloo,cuda:nccl']
+    monkeypatch.setattr(ranks, 'world_size', lambda: 2)
+    monkeypatch.setattr(ranks.dist, 'broadcast_object_list', lambda box, device: sent.append(device))
+    assert ranks.from_first(dict(weights=torch.zeros(3)))['weights'].device.type == 'cpu' and sent == [torch.device('cpu')]
+
+def test_a_lost_rank_is_found_before_the_gpu_is_waited_for(gpu, monkeypatch):
+    "Its NCCL kernels would never end, and the watchdog would abort this process minutes later, without a word."
+    class Lost(Exception): "As `highest_over_ranks` would raise RankLost."
+    def lost(number): raise Lost('gone')
+    monkeypatch.setattr(distributed, 'highest_over_ranks', lost)
+    class Alone(distributed.Distributed):
+        def before_fit(self): pass
+        def after_backward(self): pass
+    torch.manual_seed(0)
+    learn = pix2pixhd_learner(scene_dataloaders(SCENES, SCENES[:1], bs=2, seed=0, device='cuda:0', workers=0), **NET, cbs=Alone())
     gpu.waits.clear()
-    one_hot(torch.zeros(1, 1, 4, 4, dtype=torch.long, device='cuda'), 3, check=False)
-    assert not gpu.waits
+    with pytest.raises(Lost), learn.no_bar(), learn.no_logging(): learn.fit(1)
+    assert not learn.gan_training.history and ('tolist', 'training/step.py:after_batch') not in gpu.waits
 
 @pytest.mark.parametrize('options', [dict(), dict(precision='bf16')], ids=str)
 def test_the_commands(gpu, monkeypatch, tmp_path, options):
@@ -346,8 +406,9 @@ def test_the_commands(gpu, monkeypatch, tmp_path, options):
     train(str(tmp_path/'data'), str(tmp_path/'model'), batch=1, steps=10, size=(32, 64), seed=0, keep_best=False, **NET, **options)
     assert captured and Pix2PixHD.load(tmp_path/'model').training['steps'] == 10
 
-def test_the_selftest_asks_a_gpu(gpu):
+def test_the_selftest_asks_a_gpu(gpu, monkeypatch):
     "All but what an allocator would have to say; a row that breaks off is a row that failed."
+    monkeypatch.setattr(selftest, '_size', lambda device: (32, 64)) # what computes here is the processor
     questions = {k: v for k, v in selftest.QUESTIONS.items() if k != 'memory'}
     questions['speed'] = partial(selftest.speed, size=(32, 64), networks=selftest.TINY, rounds=1)
     rows = list(selftest.answers(torch.device('cuda', 0), questions))

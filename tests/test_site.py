@@ -14,7 +14,8 @@ import smalldocs.site
 import alt_text
 import colab
 import links
-from build_docs import DOORS, doors, folders
+from build_docs import DOORS, doors, fold_solutions, folders
+from clean_notebooks import notebooks
 
 ROOT = Path(__file__).parents[1]
 PIXEL = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='
@@ -224,6 +225,43 @@ def test_solutions_are_folded(tmp_path):
     page = text(smalldocs.site.build(tmp_path, quiet=True).out, 'index.html')
     first, second = re.findall(r'<details>.*?</details>', page, re.S)
     assert 'It is <em>done</em>' in first and 'answer' in second and 'After' not in second
+
+
+def test_solutions_fold_with_what_they_show(tmp_path):
+    (tmp_path/'_quarto.yml').write_text('project: {type: website}\n')
+    solved = dict(cell_type='code', source='#| code-fold: true\n#| code-summary: "Solution of 2"\nprint(6 * 7)', metadata={},
+                  outputs=[dict(output_type='stream', name='stdout', text='42\n')])
+    nb = dict(nbformat=4, nbformat_minor=5, metadata={}, cells=[solved, dict(cell_type='markdown', source='After.', metadata={})])
+    fold_solutions(nb)
+    (tmp_path/'index.ipynb').write_text(json.dumps(nb))
+    inside, = re.findall(r'<details class="solution">.*?</details>', text(smalldocs.site.build(tmp_path, quiet=True).out, 'index.html'), re.S)
+    assert 'Solution of 2' in inside and '42' in inside and 'After' not in inside
+
+
+def unsolved(cells):
+    "The numbers of the exercises of a page that have no solution, be it a cell or an entry of a list under 'Solutions'."
+    sources = [''.join(c['source']) for c in cells]
+    asked = re.split(r'^#+ Exercises$', '\n'.join(s for c, s in zip(cells, sources) if c['cell_type'] == 'markdown'), flags=re.M)
+    if len(asked) == 1: return set()
+    exercises, _, told = re.split(r'^(?:\[?Next\b.*|Back .*)$', asked[1], flags=re.M)[0].partition('<summary>Solutions</summary>')
+    told = told or asked[1].partition('<summary>Solutions</summary>')[2]
+    shown = {n for s in sources for n in re.findall(r'^#\| code-summary: "Solution of (\d+)"', s, re.M)}
+    numbers = lambda text: set(re.findall(r'^(\d+)\. ', text, re.M))
+    return numbers(exercises) - shown - numbers(told)
+
+
+@pytest.mark.parametrize('path', notebooks(), ids=lambda path: path.relative_to(ROOT/'nbs').as_posix())
+def test_every_exercise_has_a_solution(path):
+    cells = json.loads(path.read_text(encoding='utf-8'))['cells']
+    assert not any(re.search(r'^\**Exercises?:?\**:?$', ''.join(c['source']), re.M) for c in cells), 'Exercises is no heading'
+    assert not unsolved(cells)
+
+
+def test_an_exercise_without_a_solution_is_found():
+    asked = dict(cell_type='markdown', source='### Exercises\n\n1. How many?\n2. Why?\n\nNext: 3. more')
+    one = dict(cell_type='code', source='#| code-fold: true\n#| code-summary: "Solution of 1"\n42')
+    other = dict(cell_type='markdown', source='<details><summary>Solutions</summary>\n\n2. Because.\n\n</details>')
+    assert (unsolved([asked]), unsolved([asked, one]), unsolved([asked, one, other])) == ({'1', '2'}, {'2'}, set())
 
 
 @pytest.fixture(params=['light', 'dark', 'phone'])

@@ -28,13 +28,13 @@ def toy(tmp_path_factory):
     return folder, command
 
 
-def bench(folder, results='results', work='work', vgg=VGG): return paper_tables.Bench('toy', 'drawn', folder/results, folder/work, vgg)
+def bench(folder, results='results', work='work', vgg=VGG): return paper_tables.Bench('toy', 'synthetic', folder/results, folder/work, vgg)
 
 
 def test_every_row_runs(toy):
     folder, _ = toy
     measured = {p.name for p in (folder/'results').glob('*.json')}
-    assert measured == {f"toy-drawn-{r.replace(':', '_')}-seed0.json" for r in ROWS if VGG.is_file() or not needs_vgg(r)}
+    assert measured == {f"toy-synthetic-{r.replace(':', '_')}-seed0.json" for r in ROWS if VGG.is_file() or not needs_vgg(r)}
     for p in (folder/'results').glob('*.json'):
         row = json.loads(p.read_text())
         assert all(0 <= row['scores'][k] <= 1 for k in ('mean_iou', 'accuracy')) and row['scores']['share'] > 0
@@ -46,7 +46,7 @@ def test_every_row_runs(toy):
 def test_finished_rows_are_left_alone_and_missing_ones_filled(toy, capsys):
     folder, command = toy
     before = {p: p.stat().st_mtime_ns for p in (folder/'results').glob('*.json')}
-    gone = folder/'results'/'toy-drawn-one_scale-seed0.json'
+    gone = folder/'results'/'toy-synthetic-one_scale-seed0.json'
     old = json.loads(gone.read_text())
     gone.unlink()
     model = {p: p.stat().st_mtime_ns for p in (folder/'work').rglob('*.safetensors')}
@@ -116,16 +116,16 @@ def line_of(text, number, name):
 
 def test_a_row_that_was_not_measured_has_no_figure(toy):
     folder, _ = toy
-    lines = lambda: '\n'.join(tables_page.section(folder/'results', 'toy', 'drawn', {}))
+    lines = lambda: '\n'.join(tables_page.section(folder/'results', 'toy', 'synthetic', {}))
     shown = line_of(lines(), 3, 'one discriminator')
-    row = folder/'results'/'toy-drawn-one_scale-seed0.json'
+    row = folder/'results'/'toy-synthetic-one_scale-seed0.json'
     scores = json.loads(row.read_text())['scores']
     assert f"{scores['mean_iou']:.3f}" in shown and '0.5775' in shown
     hidden = row.rename(row.with_suffix('.hidden'))
     shown = line_of(lines(), 3, 'one discriminator')
     hidden.rename(row)
     assert 'not run' in shown and re.findall(r'\d\.\d+', shown) == ['0.8287', '0.5775']
-    assert '| not run | |' in tables_page.verdict(folder/'nothing', 'toy', 'drawn', CLAIMS[0])
+    assert '| not run | |' in tables_page.verdict(folder/'nothing', 'toy', 'synthetic', CLAIMS[0])
 
 
 def test_the_page_marks_what_needs_a_gpu(toy):
@@ -145,15 +145,15 @@ def test_the_page_marks_what_needs_a_gpu(toy):
 
 
 def test_mean_spread_and_verdict(tmp_path):
-    def write(row, seed, value): (tmp_path/f'toy-drawn-{row}-seed{seed}.json').write_text(json.dumps(dict(seed=seed, scores=dict(mean_iou=value))))
+    def write(row, seed, value): (tmp_path/f'toy-synthetic-{row}-seed{seed}.json').write_text(json.dumps(dict(seed=seed, scores=dict(mean_iou=value))))
     for seed, (a, b) in enumerate([(.5, .4), (.6, .65), (.7, .3)]): write('ours', seed, a); write('crn', seed, b)
-    assert tables_page.figure(tables_page.known(tmp_path, 'toy', 'drawn', 'ours'), 'mean_iou') == '0.600 ± 0.100'
-    said = tables_page.verdict(tmp_path, 'toy', 'drawn', (1, 'ours', 'crn', 'mean_iou', 'Table 1'))
+    assert tables_page.figure(tables_page.known(tmp_path, 'toy', 'synthetic', 'ours'), 'mean_iou') == '0.600 ± 0.100'
+    said = tables_page.verdict(tmp_path, 'toy', 'synthetic', (1, 'ours', 'crn', 'mean_iou', 'Table 1'))
     assert 'undecided (2 of 3 seeds)' in said and '+0.150' in said
-    assert tables_page.filled('{ours.mean_iou}, {looks.mean_iou}', tmp_path, 'toy', 'drawn') == '0.600 ± 0.100, (not run)'
-    assert tables_page.filled('{toy/ours.mean_iou}, {long/ours.mean_iou}', tmp_path, 'quick', 'drawn') == '0.600 ± 0.100, (not run)'
+    assert tables_page.filled('{ours.mean_iou}, {styles.mean_iou}', tmp_path, 'toy', 'synthetic') == '0.600 ± 0.100, (not run)'
+    assert tables_page.filled('{toy/ours.mean_iou}, {long/ours.mean_iou}', tmp_path, 'quick', 'synthetic') == '0.600 ± 0.100, (not run)'
     write('oracle', 0, .9)
-    assert 'yes (3 of 3 seeds)' in tables_page.verdict(tmp_path, 'toy', 'drawn', (1, 'oracle', 'ours', 'mean_iou', 'Table 1'))
+    assert 'yes (3 of 3 seeds)' in tables_page.verdict(tmp_path, 'toy', 'synthetic', (1, 'oracle', 'ours', 'mean_iou', 'Table 1'))
 
 
 def test_pooled_by_class_is_by_class():

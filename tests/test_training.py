@@ -13,7 +13,7 @@ from PIL import Image
 from pix2pixhd_nb.core import LabelSpace, Scene, one_hot
 from pix2pixhd_nb.data.layouts import open_dataset, save_scenes
 from pix2pixhd_nb.data.loaders import scene_dataloaders
-from pix2pixhd_nb.data.toy import LABEL_SPACE, SyntheticScenes, draw_scene
+from pix2pixhd_nb.data.toy import LABEL_SPACE, SyntheticScenes, synthetic_scene
 from pix2pixhd_nb.synthesis.weights_2018 import read_2018_discriminator, read_2018_encoder, read_2018_generator
 from pix2pixhd_nb.training.losses import PerceptualLoss
 from pix2pixhd_nb.models.condition_conv import ConditionConv2d, mark_classes
@@ -247,7 +247,7 @@ def test_an_id_outside_is_refused_by_its_file(tmp_path):
 
 
 def test_255_without_an_ignore_id_tells_what_to_pass():
-    scenes = Scenes([Scene(labels(0, 255), None, picture(3), 'one')] * 2, LabelSpace(['a', 'b']))
+    scenes = Scenes([Scene(labels(0, 255), None, picture(3), 'one')] * 2, LabelSpace(['a', 'b', 'c']))
     with pytest.raises(ValueError, match="'one' has id 255 .* pass ignore_id=255"): loaders(scenes)
 
 
@@ -286,31 +286,31 @@ def cached(scenes, by='instance'):
 def test_a_cached_table_generates_as_its_encoder_does():
     scenes = toy()
     model, table = cached(scenes)
-    learn = learner(loaders(table.with_looks(scenes)))
+    learn = learner(loaders(table.with_styles(scenes)))
     assert learn.model.synthesizer.encoder is None and learn.model.synthesizer.feature_channels == 5
     learn.model.synthesizer.generator.load_state_dict(model.generator.state_dict())
-    label_map, instance_map, looks, image = learn.dls.valid.one_batch()
+    label_map, instance_map, styles, image = learn.dls.valid.one_batch()
     with torch.no_grad():
-        torch.testing.assert_close(learn.model.eval()(label_map, instance_map, features=looks), model(label_map, instance_map, image), atol=1e-5, rtol=0)
+        torch.testing.assert_close(learn.model.eval()(label_map, instance_map, features=styles), model(label_map, instance_map, image), atol=1e-5, rtol=0)
 
 def test_cached_styles_follow_crop_and_flip():
     scenes = toy()
     _, table = cached(scenes)
-    label_map, instance_map, looks, image = loaders(table.with_looks(scenes), policy='crop', size=(16, 32)).one_batch()
+    label_map, instance_map, styles, image = loaders(table.with_styles(scenes), policy='crop', size=(16, 32)).one_batch()
     known = {tuple(v.tolist()) for v in table.vector}
-    assert {tuple(v.tolist()) for v in looks.movedim(1, -1).flatten(0, 2)} <= known
+    assert {tuple(v.tolist()) for v in styles.movedim(1, -1).flatten(0, 2)} <= known
 
 def test_cached_styles_train_and_grow():
     scenes = toy()
     _, table = cached(scenes)
-    learn = fit(learner(loaders(table.with_looks(scenes))))
-    grown = fit(grow_learner(learn, loaders(table.with_looks(scenes), policy='resize', size=(64, 128))))
+    learn = fit(learner(loaders(table.with_styles(scenes))))
+    grown = fit(grow_learner(learn, loaders(table.with_styles(scenes), policy='resize', size=(64, 128))))
     assert is_finite(learn) and is_finite(grown) and grown.model.synthesizer.feature_channels == 5
 
 @pytest.mark.parametrize('change, says', [
-    (lambda scenes, table: table.with_looks(scenes[:2]), 'rows of 4 scenes but there are 2'),
-    (lambda scenes, table: table[table.instance != 1].with_looks(scenes)[0], 'no vector for object 1 of scene'),
-    (lambda scenes, table: cached(scenes, by='class')[1].with_looks(scenes)[0], 'measure these scenes with by="instance"')])
+    (lambda scenes, table: table.with_styles(scenes[:2]), 'rows of 4 scenes but there are 2'),
+    (lambda scenes, table: table[table.instance != 1].with_styles(scenes)[0], 'no vector for object 1 of scene'),
+    (lambda scenes, table: cached(scenes, by='class')[1].with_styles(scenes)[0], 'measure these scenes with by="instance"')])
 def test_a_table_of_other_scenes_is_refused(change, says):
     scenes = toy()
     with pytest.raises(ValueError, match=says): change(scenes, cached(scenes)[1])
@@ -321,8 +321,8 @@ def test_a_table_of_other_scenes_is_refused(change, says):
 @pytest.mark.parametrize('options', [dict(), dict(norm='batch'), dict(spectral=True), dict(precision='bf16', channels_last=True)])
 def test_computing_blocks_again_changes_no_number(options):
     runs = []
-    for recompute in (False, True):
-        learn = learner(loaders(toy(4)), feature_channels=2, encoder_width=4, recompute=recompute, **options)
+    for activation_checkpointing in (False, True):
+        learn = learner(loaders(toy(4)), feature_channels=2, encoder_width=4, activation_checkpointing=activation_checkpointing, **options)
         fit(learn, 1)
         runs.append((learn.gan_training.history, [p.detach() for p in learn.model.parameters()]))
     assert runs[0][0] == runs[1][0]
@@ -335,14 +335,14 @@ class Gradients(GANOptimizer):
     "Keeps the gradients of a step and moves nothing."
     def step(self): self.gradients = [p.grad.clone() for ps in self.param_lists for p in ps]
 
-@pytest.mark.parametrize('options', [dict(), dict(n_enhancers=1), dict(spectral=True), dict(recompute=True)])
+@pytest.mark.parametrize('options', [dict(), dict(n_enhancers=1), dict(spectral=True), dict(activation_checkpointing=True)])
 def test_leaving_out_absent_classes_changes_no_gradient(options):
     space, runs = LabelSpace([f'class {i}' for i in range(35)]), []
     for classes in (None, 0): # as it is, and with none left out
         learn = learner(loaders(Scenes(toy(2, (64, 128)), space)), feature_channels=2, encoder_width=4, **options)
         if classes is not None: mark_classes(learn.model, classes)
         gan, training = learn.model, learn.gan_training
-        scene = draw_scene(0, (64, 128))
+        scene = synthetic_scene(0, (64, 128))
         label, instances, real = scene.label_map[None], scene.instance_map[None], scene.image[None]
         left_out = [m for m in gan.modules() if isinstance(m, ConditionConv2d) and m.present(torch.zeros(1, m.in_channels, 1, 1)) is not None]
         assert bool(left_out) == (classes is None)

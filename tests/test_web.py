@@ -84,18 +84,18 @@ class Page:
         self.page.on('console', lambda m: self.errors.append(m.text) if m.type == 'error' else None)
         self.page.on('request', lambda r: None if r.url.startswith((url, 'data:', 'blob:')) else self.outside.append(r.url))
         self.page.goto(url)
-        if wait: self.page.wait_for_selector('body[data-drawn]', timeout=60_000)
+        if wait: self.page.wait_for_selector('body[data-generated]', timeout=60_000)
 
     @property
-    def drawn(self): return int(self.page.evaluate('document.body.dataset.drawn'))
+    def generated(self): return int(self.page.evaluate('document.body.dataset.generated'))
     @property
     def status(self): return self.page.text_content('#status')
 
     def settle(self, before): # until a picture newer than `before` is there and none is on its way
-        self.page.wait_for_function(f'+document.body.dataset.drawn > {before} && !document.querySelector("#work.on")', timeout=20_000)
+        self.page.wait_for_function(f'+document.body.dataset.generated > {before} && !document.querySelector("#work.on")', timeout=20_000)
 
     def after(self, action):
-        before = self.drawn
+        before = self.generated
         action()
         self.settle(before)
         return self.status
@@ -149,7 +149,7 @@ def opened(one_page):
 
 
 def equal_to_pytorch(page, model):
-    got, wanted = page.picture(), np.asarray(page.editor(model).draw(model)).astype(int)
+    got, wanted = page.picture(), np.asarray(page.editor(model).generate(model)).astype(int)
     assert got.shape == wanted.shape and abs(got - wanted).max() <= 2
 
 
@@ -173,7 +173,7 @@ console.log(JSON.stringify(scene.toJSON()))
 def test_the_same_operations_as_in_python(model):
     need('node')
     scene = SyntheticScenes(1, size=(96, 128), seed=3)[0]
-    editor = SceneEditor(scene.label_map, scene.instance_map, model.label_space, model.random_looks(scene.label_map, scene.instance_map, 0))
+    editor = SceneEditor(scene.label_map, scene.instance_map, model.label_space, model.random_styles(scene.label_map, scene.instance_map, 0))
     done = subprocess.run(['node', '--input-type=module', '-e', OPERATIONS], input=editor.to_json(), cwd=WEB, capture_output=True, text=True, timeout=60)
     there = SceneEditor.from_json(shown(done))
     editor.paint([[10, 20], [60, 50], [90, 30]], 6, 9); editor.fill(100, 10, 2); editor.paint([[-5, 60], [30, 70]], 3, 14)
@@ -190,7 +190,7 @@ def strokes(page, n=6):
     page.page.keyboard.press('1') # sky on the road is always a change
     page.page.evaluate('''() => { window.waits = []; let began = null
         addEventListener('pointerup', () => { began = performance.now() }, true)
-        new MutationObserver(() => { if (began) { waits.push((performance.now() - began) / 1000); began = null } }).observe(document.body, { attributeFilter: ['data-drawn'] }) }''')
+        new MutationObserver(() => { if (began) { waits.push((performance.now() - began) / 1000); began = null } }).observe(document.body, { attributeFilter: ['data-generated'] }) }''')
     for k in range(n): page.after(lambda: page.drag((20 + 30 * k, 200), (30 + 30 * k, 210)))
     return page.page.evaluate('waits')
 
@@ -281,19 +281,19 @@ def test_files_in_and_out(opened, model):
     equal_to_pytorch(p, model)
     p.after(lambda: given('colors.png', maps['colors']))
     assert (p.editor(model).label_map == first.label_map).all()
-    before = p.drawn
+    before = p.generated
     given('map.png', png(np.full((64, 64), 77, np.uint8)))
     p.page.wait_for_selector('#status.bad')
-    assert 'id 77' in p.status and p.drawn == before # refused; the scene is untouched
-    editor = SceneEditor(scene.label_map, scene.instance_map, model.label_space, model.random_looks(scene.label_map, scene.instance_map, 4), model.style_book)
+    assert 'id 77' in p.status and p.generated == before # refused; the scene is untouched
+    editor = SceneEditor(scene.label_map, scene.instance_map, model.label_space, model.random_styles(scene.label_map, scene.instance_map, 4), model.style_book)
     editor.set_class(editor.objects[-1], 'car')
     p.after(lambda: given('scene.json', editor.to_json().encode()))
-    assert json.loads(p.saved('scene'))['looks'].keys() == json.loads(editor.to_json())['looks'].keys()
+    assert json.loads(p.saved('scene'))['styles'].keys() == json.loads(editor.to_json())['styles'].keys()
     p.after(lambda: p.page.keyboard.press('Control+z'))
     image = (scene.image.permute(1, 2, 0).numpy() * 127.5 + 127.5).round().astype(np.uint8)
     assert 'from your photo' in p.after(lambda: given('photo.png', png(image), '#photofile'))
-    wanted = model.looks_of(Image.fromarray(image), scene.label_map, scene.instance_map)
-    got = p.editor(model).looks
+    wanted = model.styles_of(Image.fromarray(image), scene.label_map, scene.instance_map)
+    got = p.editor(model).styles
     large = [i for i in wanted if (scene.instance_map == i).sum() > 200]
     assert large and max(float((got[i] - wanted[i]).abs().max()) for i in large) < 0.01
 
@@ -321,7 +321,7 @@ def test_offline_and_kept_after_a_reload(browser, site, model):
     page.page.wait_for_timeout(700) # kept half a second after the last step
     page.context.set_offline(True)
     page.page.reload()
-    page.page.wait_for_selector('body[data-drawn]', timeout=60_000)
+    page.page.wait_for_selector('body[data-generated]', timeout=60_000)
     assert (page.editor(model).instance_map == before).all()
     page.after(lambda: page.page.click('#shuffle'))
     page.close()

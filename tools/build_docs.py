@@ -34,6 +34,7 @@ DOORS = 'Learn', 'Use', 'Play'
 THREE_DOORS = re.compile(''.join(rf'^\*\*{door}\.\*\*\s+(.+(?:\n.+)*)\n*' for door in DOORS), re.M)
 EXPORTED = '#| code-fold: show\n#| code-summary: "Exported source"\n' # what nbdev writes over exported code
 FOLDED = '#| code-fold: true\n#| code-summary: "Source"\n'
+SOLUTION = re.compile(r'#\| code-fold: true\n#\| code-summary: "(Solution of \d+)"\n')
 CODE_LINK = re.compile(r'(<a href=")([^"#]*)#([^"]+)("[^>]*>\s*<code>([^<]+)</code>)')
 SEARCH_BOX = re.compile(r'<div class="smalldocs-search"(.*?)smalldocs-search-results', re.S)
 TOOLBAR = re.compile(r'(<button class="navbar-toggler".*?)(<div class="quarto-navbar-tools">.*?</div></div></div>)', re.S)
@@ -106,12 +107,26 @@ def fold_source(nb):
         if cell['cell_type'] == 'code' and source.startswith(EXPORTED): cell['source'] = FOLDED + source.removeprefix(EXPORTED)
 
 
+def raw_html(html): return dict(cell_type='markdown', metadata={}, source='```{=html}\n' + html + '\n```\n')
+
+
+def fold_solutions(nb):
+    "The solution of an exercise is folded whole: its output, which would tell it, goes with the code."
+    cells = []
+    for cell in nb['cells']:
+        solution = SOLUTION.match(cell['source']) if cell['cell_type'] == 'code' else None
+        if not solution: cells.append(cell); continue
+        cell['source'] = cell['source'][solution.end():]
+        cells += [raw_html(f'<details class="solution">\n<summary>{solution[1]}</summary>'), cell, raw_html('</details>')]
+    nb['cells'] = cells
+
+
 def page_links(page):
     "The line under the title: the badge of Colab, and the notebook."
     cfg = get_config()
     notebook = f'{cfg.git_url}/blob/{cfg.branch}/{cfg.nbs_path.name}/{page}'
-    return dict(cell_type='markdown', metadata={}, source='```{=html}\n<p class="page-links">'
-        f'<a class="colab-badge" href="{colab.badge_url(page)}"><span>Open in</span><span>Colab</span></a> <a href="{notebook}">Notebook on GitHub</a></p>\n```\n')
+    return raw_html('<p class="page-links">'
+        f'<a class="colab-badge" href="{colab.badge_url(page)}"><span>Open in</span><span>Colab</span></a> <a href="{notebook}">Notebook on GitHub</a></p>')
 
 
 def prepare(folder, renamed):
@@ -125,6 +140,7 @@ def prepare(folder, renamed):
             (path.parent/name).parent.mkdir(exist_ok=True)
             (path.parent/name).write_bytes(content)
         alt_text.describe(nb, path.stem, write)
+        fold_solutions(nb)
         if page.as_posix() == 'index.ipynb': open_doors(nb)
         first = 1 if nb['cells'] and nb['cells'][0]['cell_type'] == 'raw' else 0
         nb['cells'].insert(first, page_links(renamed[page.as_posix()]))

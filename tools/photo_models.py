@@ -129,7 +129,7 @@ def sheet(pipe, scenes, size, n=6):
 def carry_over(folder, gan): # of the stage before; GAN
     "What the stage before learned; another norm begins anew."
     d = read_description(folder)
-    for part, tensors in ((gan.synthesizer, read_weights(folder, d)), (gan.averaged, read_weights(folder, d)), (gan.discriminator, read_weights(folder, d, 'discriminator'))):
+    for part, tensors in ((gan.synthesizer, read_weights(folder, d)), (gan.ema_synthesizer, read_weights(folder, d)), (gan.discriminator, read_weights(folder, d, 'discriminator'))):
         known = part.state_dict().keys() & tensors.keys()
         part.load_state_dict({k: tensors[k].float() for k in known}, strict=False)
 
@@ -142,7 +142,7 @@ def train_stage(stage, train, held_out, folder, start, weights, every):
     dls = scene_dataloaders(train, watched, bs=stage['batch'], size=size, load_size=tuple(n * 9 // 8 for n in size), policy='resize_and_crop', seed=0)
     perceptual = OnCrops(PerceptualLoss(weights, stage['perceptual_weight']))
     networks = NETWORKS | dict(norm=stage['norm'])
-    learn = pix2pixhd_learner(dls, precision=fastest_precision('cuda' if torch.cuda.is_available() else 'cpu'), lr=LR, average=0.999, perceptual=perceptual, **networks)
+    learn = pix2pixhd_learner(dls, precision=fastest_precision('cuda' if torch.cuda.is_available() else 'cpu'), lr=LR, ema=0.999, perceptual=perceptual, **networks)
     if start: carry_over(start, learn.model)
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / 'log.jsonl'

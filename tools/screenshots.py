@@ -12,25 +12,30 @@ from serve import server
 
 EDITS = """
 car = max((i for i in studio.editor.objects if i // 1000 == LABEL_SPACE.id('car')), key=lambda i: studio.editor._areas[i])
-studio.take('paint', 'pavement'); studio.paint([(150, 214), (360, 214)], brush=24)
+studio.take('brush', 'pavement')
+studio.paint([(150, 214), (360, 214)], brush=24)
 for x in (235, 262): studio.add(x, 216, 'person')
 rows, cols, mask = studio.editor.mask_of(car)
 y, x = rows.start + mask.shape[0] // 2, cols.start + mask.shape[1] // 2
-studio.take('select'); studio.select(x, y); studio.restyle(k=4)
-studio._drawer.wait()
+studio.take('select')
+studio.select(x, y)
+studio.restyle(k=4)
+studio._worker.wait()
 """
 STYLES = """
-app = place.children[0]
-car = max((i for i in app.editor.objects if i // 1000 == 6), key=lambda i: app.editor._areas[i])
-app.select(instance=car); app.choose(3); app._painter.wait()
+car = max((i for i in explorer.editor.objects if i // 1000 == 6), key=lambda i: explorer.editor._areas[i])
+explorer.select(instance=car)
+explorer.choose(3)
+explorer._worker.wait()
 """
+PICTURE = 'canvas.picture[data-version]'
 SHOTS = [ # app, what is on the page once it runs, what is done first, height of the page
-    ('explorer', '.p2p-picture', STYLES, 860), ('studio', '.p2p-picture', EDITS, 660), ('preference', '.p2p-study', '', 640)]
+    ('explorer', PICTURE, STYLES, 800), ('studio', PICTURE, EDITS, 860), ('preference', '.p2p-study', '', 720)]
 
 
 def take(browser, voila, name, wait_for, setup, height, scheme='light'):
     "A screenshot of an app after some edits, as a palette PNG."
-    with opened(browser, voila, f'{name}.ipynb', wait_for=wait_for, color_scheme=scheme, viewport=dict(width=1100, height=height)) as app:
+    with opened(browser, voila, f'{name}.ipynb', wait_for=wait_for, color_scheme=scheme, viewport=dict(width=1300, height=height)) as app:
         app.kernel('0', setup)
         if name == 'preference': app.page.locator('.p2p-go').first.click()
         app.page.wait_for_timeout(3000)
@@ -45,7 +50,7 @@ def take_page(browser, name, width, height, scheme='light', **options):
         context = browser.new_context(viewport=dict(width=width, height=height), color_scheme=scheme, service_workers='block', **options)
         page = context.new_page()
         page.goto(f'http://127.0.0.1:{site.server_port}/')
-        page.wait_for_selector('body[data-drawn]', timeout=60_000)
+        page.wait_for_selector('body[data-generated]', timeout=60_000)
         page.select_option('#object', '2001')
         page.wait_for_timeout(3000)
         page.click('#styles button:nth-child(4)')

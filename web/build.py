@@ -1,6 +1,6 @@
 """Build the page: `python web/build.py` writes web/dist, a folder that any web server can give out.
 
-Exports the models of WORLDS to ONNX, takes onnxruntime-web from npm, copies src, and lists all files for use without a network."""
+Exports the models of WORLDS to ONNX, takes onnxruntime-web from npm, copies src and what it shares with the notebook apps, and lists all files for use without a network."""
 import hashlib
 import json
 import shutil
@@ -12,6 +12,7 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 from worlds import WORLDS, fingerprint, write_world
 
+SHARED = ['icons.js', 'stage.js', 'studio.css'] # one source for this page and for the notebook apps
 RUNTIME = ['ort.wasm.min.mjs', 'ort-wasm-simd-threaded.mjs', 'ort-wasm-simd-threaded.wasm'] # WASM with SIMD and threads
 RUNTIME_GPU = ['ort.webgpu.min.mjs', 'ort-wasm-simd-threaded.asyncify.mjs', 'ort-wasm-simd-threaded.asyncify.wasm'] # WebGPU
 
@@ -39,6 +40,7 @@ def build(out=HERE / 'dist'):
             mark.write_text(fingerprint(name))
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(HERE / 'src', out)
+    for file in SHARED: shutil.copy(HERE.parent / 'pix2pixhd_nb/apps/static' / file, out / file)
     for name in WORLDS: shutil.copytree(cache / name, out / 'worlds' / name, ignore=shutil.ignore_patterns('fingerprint'))
     (out / 'ort').mkdir()
     for file in RUNTIME + RUNTIME_GPU: shutil.copy(ort / file, out / 'ort' / file)

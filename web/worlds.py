@@ -37,9 +37,9 @@ def check_picture(pipeline, size=(64, 96)):
     "A small scene with its picture by PyTorch: what WebGPU must reproduce before it is used."
     scene = SyntheticScenes(1, size=size, seed=9)[0]
     ids = scene.instance_map[0].numpy()
-    looks = pipeline.random_looks(scene.label_map, scene.instance_map, 0)
-    picture = np.asarray(pipeline.predict(scene.label_map, scene.instance_map, looks=looks))
-    return dict(instance_map=runs(ids), looks={i: v.tolist() for i, v in looks.items()}, picture=base64.b64encode(picture.tobytes()).decode())
+    styles = pipeline.random_styles(scene.label_map, scene.instance_map, 0)
+    picture = np.asarray(pipeline.predict(scene.label_map, scene.instance_map, styles=styles))
+    return dict(instance_map=runs(ids), styles={i: v.tolist() for i, v in styles.items()}, picture=base64.b64encode(picture.tobytes()).decode())
 
 
 def write_world(name, folder):
@@ -48,12 +48,12 @@ def write_world(name, folder):
     pipeline, book, space = world['pipeline'], world['pipeline'].style_book, world['pipeline'].label_space
     scenes = []
     for i, scene in enumerate(world['scenes']):
-        looks = pipeline.random_looks(scene.label_map, scene.instance_map, i)
+        styles = pipeline.random_styles(scene.label_map, scene.instance_map, i)
         folder.mkdir(parents=True, exist_ok=True)
-        picture = pipeline.predict(scene.label_map, scene.instance_map, looks=looks)
+        picture = pipeline.predict(scene.label_map, scene.instance_map, styles=styles)
         if i == 0: picture.save(folder / 'first.webp', lossless=True) # seen while the model loads
         picture.resize((picture.width * 96 // picture.height, 96)).save(folder / f'scene{i}.webp', quality=80)
-        scenes.append(dict(title=f'Scene {i + 1}', thumbnail=f'scene{i}.webp', instance_map=runs(scene.instance_map[0].numpy()), looks={k: v.tolist() for k, v in looks.items()}))
+        scenes.append(dict(title=f'Scene {i + 1}', thumbnail=f'scene{i}.webp', instance_map=runs(scene.instance_map[0].numpy()), styles={k: v.tolist() for k, v in styles.items()}))
     described = dict(name=name, title=world['title'], label_space=space.to_dict(), multiple_of=pipeline.synthesizer.multiple_of, brush=space.id(world['brush']),
                      styles={c: dict(centres=v.tolist(), counts=book.counts[c].tolist()) for c, v in book.centres.items()},
                      scenes=scenes, check=check_picture(pipeline), **silhouettes(world['shapes'], space))

@@ -2,8 +2,11 @@
 from pix2pixhd_nb._house import lazy
 
 __all__, __getattr__, __dir__ = lazy(__name__, {
-    'canvas': ['png', 'outline', 'PixelCanvas', 'LatestOnly', 'PictureStrip', 'StatusLine', 'ShareSlider'],
-    'explorer': ['window_around', 'reach', 'widened', 'draw_window', 'Drawings', 'StyleExplorer'],
-    'studio': ['TOOLS', 'picture_of_map', 'SceneStudio'],
+    'canvas': ['STATIC', 'png', 'static', 'script', 'LatestOnly'],
+    'windows': ['window_around', 'reach', 'widened', 'generate_window', 'PictureCache'],
+    'base': ['MOST_BYTES', 'MOST_PIXELS', 'MOST_OBJECTS', 'MOST_HISTORY', 'GESTURES', 'MOST_POINTS', 'ACTIONS', 'GALLERY', 'picture_of_map', 'uploaded_picture', 'uploaded_scene', 'maps_of', 'map_files', 'Tool', 'SceneApp'],
+    'visitors': ['VisitorKernels'],
+    'explorer': ['StyleExplorer'],
+    'studio': ['TOOLS', 'SceneStudio'],
     'preference_study': ['PAPER_TIMES', 'TOLERANCE', 'TRIES', 'Pair', 'pairs_of', 'degraded', 'Trial', 'plan_trials', 'PreferenceStudy', 'read_results'],
 })

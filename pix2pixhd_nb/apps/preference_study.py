@@ -7,7 +7,9 @@ __all__ = ['PAPER_TIMES', 'TOLERANCE', 'TRIES', 'Pair', 'pairs_of', 'degraded', 
            'read_results']
 
 # %% ../../nbs/apps/04_preference_study.ipynb #c003
+import csv
 import hashlib
+import io
 import json
 import zlib
 from dataclasses import dataclass
@@ -20,15 +22,17 @@ import torch
 import traitlets
 from PIL import Image
 from fastcore.basics import patch
-from .canvas import png
+from .canvas import png, script, static
 from ..core import to_pil
 from ..engine.files import write_whole
+from ..engine.untrusted import brief, is_name, is_number, is_whole, one_line, parse_json
 
 # %% ../../nbs/apps/04_preference_study.ipynb #c006
 def _rgb(picture):
     "A PIL picture or a float image as an RGB PIL picture."
     return (to_pil(picture) if torch.is_tensor(picture) else picture).convert('RGB')
 
+# %% ../../nbs/apps/04_preference_study.ipynb #c006-2
 @dataclass
 class Pair:
     "Two pictures of one label map (Sec. 4.2)."
@@ -39,7 +43,8 @@ class Pair:
     scene: str = '' # its name in the results
 
     def __post_init__(self):
-        self.a, self.b, self.label_map = _rgb(self.a), _rgb(self.b), self.label_map if self.label_map is None else _rgb(self.label_map)
+        self.a, self.b, self.label_map = (_rgb(self.a), _rgb(self.b),
+                                          self.label_map if self.label_map is None else _rgb(self.label_map))
         if self.a.size != self.b.size:
             (w, h), (v, g) = self.a.size, self.b.size
             raise ValueError(f'Pair {self.scene!r}: the picture of {self.names[0]} is {w}x{h} but that of {self.names[1]} is {v}x{g} (width x height): both must be of one size, or size gives them away.')
@@ -51,11 +56,14 @@ def pairs_of(pictures, # {method: list of pictures}, the same scenes in the same
             ): # list of Pair
     "Every two methods in every scene."
     counts = {name: len(p) for name, p in pictures.items()}
-    if len(counts) < 2: raise ValueError(f'pictures has {len(counts)} method{"s" * (len(counts) != 1)}: give two or more to compare.')
+    if len(counts) < 2:
+        raise ValueError(f'pictures has {len(counts)} method{"s" * (len(counts) != 1)}: give two or more to compare.')
     wrong = next(((name, n) for name, n in counts.items() if n != max(counts.values())), None)
-    if wrong: raise ValueError(f'{wrong[0]} has {wrong[1]} pictures where another method has {max(counts.values())}: give one of each scene, in the same order.')
-    return [Pair(pictures[a][i], pictures[b][i], (a, b), label_maps[i] if label_maps else None, scenes[i] if scenes else str(i))
-            for i in range(max(counts.values())) for a, b in combinations(pictures, 2)]
+    if wrong:
+        raise ValueError(f'{wrong[0]} has {wrong[1]} pictures where another method has {max(counts.values())}: give one of each scene, in the same order.')
+    return [Pair(pictures[a][i], pictures[b][i], (a, b), label_maps[i] if label_maps else None,
+                 scenes[i] if scenes else str(i)) for i in range(max(counts.values()))
+            for a, b in combinations(pictures, 2)]
 
 # %% ../../nbs/apps/04_preference_study.ipynb #c015
 def _deal(rng, choices, n):
@@ -75,6 +83,7 @@ def degraded(picture, # PIL picture
 # %% ../../nbs/apps/04_preference_study.ipynb #c021
 PAPER_TIMES = (1/8, 1/4, 1/2, 1, 2, 4, 8) # seconds (Sec. 4.2)
 
+# %% ../../nbs/apps/04_preference_study.ipynb #c021-2
 @dataclass
 class Trial:
     "One question: which of two pictures is more real?"
@@ -96,7 +105,8 @@ def _check(rng, pairs, flipped, times):
     k = rng.integers(2)
     time = None if times is None else min([t for t in times if t >= 1] or [max(times)])
     picture = (pair.a, pair.b)[k]
-    return Trial(Pair(picture, degraded(picture), (pair.names[k], 'degraded copy'), pair.label_map, pair.scene), bool(flipped), time, True)
+    return Trial(Pair(picture, degraded(picture), (pair.names[k], 'degraded copy'), pair.label_map, pair.scene),
+                 bool(flipped), time, True)
 
 # %% ../../nbs/apps/04_preference_study.ipynb #c023
 def plan_trials(pairs, # list of Pair
@@ -116,182 +126,11 @@ def plan_trials(pairs, # list of Pair
         trials.insert(start + rng.integers(check_every), _check(rng, pairs, flip, times))
     return trials
 
-# %% ../../nbs/apps/04_preference_study.ipynb #c030
-_PICTURE_JS = """
-const decode = data => data && createImageBitmap(new Blob([data], {type: 'image/png'}));
-function paint(canvas, picture, width, height) { // the room there is, in page pixels
-  const dots = window.devicePixelRatio || 1, room = dots * Math.min(width / picture.width, height / picture.height);
-  const scale = room < 1 ? room : Math.floor(room), context = canvas.getContext('2d');
-  canvas.width = Math.max(1, Math.round(scale * picture.width));
-  canvas.height = Math.max(1, Math.round(scale * picture.height));
-  canvas.style.width = canvas.width / dots + 'px';
-  context.imageSmoothingEnabled = scale < 1; context.imageSmoothingQuality = 'high';
-  context.drawImage(picture, 0, 0, canvas.width, canvas.height);
-}
-"""
-
-# %% ../../nbs/apps/04_preference_study.ipynb #c032
-_NOISE_JS = """
-function noise(canvas) {
-  canvas.width = 96; canvas.height = 48;
-  const context = canvas.getContext('2d'), blocks = context.createImageData(96, 48);
-  for (let i = 0; i < blocks.data.length; i += 4) blocks.data.fill(48 + 160 * Math.random(), i, i + 3).fill(255, i + 3, i + 4);
-  context.putImageData(blocks, 0, 0);
-}
-"""
-
-# %% ../../nbs/apps/04_preference_study.ipynb #c034
-_CLOCK_JS = """
-const pause = ms => new Promise(done => setTimeout(done, ms));
-const nextFrame = () => new Promise(requestAnimationFrame);
-async function frameLength() { // the median of nine
-  const times = [await nextFrame()];
-  while (times.length < 10) times.push(await nextFrame());
-  return times.slice(1).map((t, i) => t - times[i]).sort((a, b) => a - b)[4];
-}
-async function showFor(target, show, hide) { // milliseconds
-  const frame = await frameLength(), start = await nextFrame();
-  show();
-  let now = start;
-  while (now === start || now - start < target - frame / 2) now = await nextFrame();
-  hide();
-  return [start, now - start];
-}
-"""
-
-# %% ../../nbs/apps/04_preference_study.ipynb #c036
-_PAGE_JS = """
-const side = (name, key, arrow) => `
-  <button type="button" class="p2p-side" data-side="${name}" aria-disabled="true" aria-label="${name} picture, key ${key} or ${arrow}">
-    <span class="p2p-frame"><canvas class="p2p-picture"></canvas><canvas class="p2p-noise"></canvas><i class="p2p-cover"></i></span>
-    <span class="p2p-name" aria-hidden="true"><kbd>${arrow}</kbd> or <kbd>${key}</kbd></span></button>`;
-const PAGE = `
-  <section class="p2p-study" tabindex="0" role="group" aria-label="Which picture looks more real?" data-lm-suppress-shortcuts="true">
-    <div class="p2p-bar"><progress aria-label="Answered"></progress><span class="p2p-count"></span></div>
-    <p class="p2p-say" role="status"></p>
-    <div class="p2p-stage">
-      <canvas class="p2p-map" role="img" aria-label="The label map of both pictures"></canvas>
-      ${side('left', 1, '\u2190')}<b class="p2p-cross" aria-hidden="true">+</b>${side('right', 2, '\u2192')}
-    </div>
-    <button type="button" class="p2p-go">Start</button>
-  </section>`;
-"""
-
-# %% ../../nbs/apps/04_preference_study.ipynb #c038
-_STATE_JS = """
-const HOW = 'Choose the picture that looks more real: click on it, or press an arrow key.';
-const SAY = {
-  ready: timed => HOW + (timed ? ' Each pair is shown for a moment and then covered, so keep your eyes on the cross.' : ' Take your time.'),
-  cross: timed => timed ? 'Look at the cross.' : '', shown: () => '', covered: () => 'Which one looked more real?',
-  free: () => 'Which one looks more real?', done: () => 'Thank you! Every pair is answered.'};
-function enter(view, state) {
-  const open = state === 'covered' || state === 'free';
-  view.root.dataset.state = state;
-  view.say.textContent = SAY[state](view.screen.time !== null);
-  view.sides.forEach(s => s.setAttribute('aria-disabled', !open));
-}
-function fit(view) {
-  const [left, right, map] = view.pictures || [], width = view.sides[0].clientWidth - 12, height = 0.7 * window.innerHeight;
-  if (left) view.sides.forEach((s, i) => paint(s.querySelector('.p2p-picture'), [left, right][i], width, height));
-  if (map) paint(view.map, map, width, 0.2 * window.innerHeight);
-  view.map.hidden = !map;
-}
-"""
-
-# %% ../../nbs/apps/04_preference_study.ipynb #c040
-_TRIAL_JS = """
-async function ask(view, screen) {
-  view.answer = null; view.screen = screen; clearTimeout(view.late); delete view.root.dataset.chosen;
-  view.bar.max = screen.total; view.bar.value = screen.done; view.count.textContent = `${screen.done} of ${screen.total}`;
-  if (!screen.left) return enter(view, 'done');
-  if (!view.started) return enter(view, 'ready');
-  enter(view, 'cross');
-  const [pictures] = await Promise.all([Promise.all([screen.left, screen.right, screen.map].map(decode)), pause(600)]);
-  if (view.screen !== screen) return; // answered elsewhere meanwhile
-  view.pictures = pictures; fit(view); view.noises.forEach(noise); view.away = document.hidden;
-  let start, shown = null;
-  if (screen.time === null) { start = await nextFrame(); enter(view, 'free'); }
-  else [start, shown] = await showFor(1000 * screen.time, () => enter(view, 'shown'), () => enter(view, 'covered'));
-  view.answer = (side, at) => view.model.send({turn: screen.turn, side, shown: shown === null ? null : shown / 1000,
-    reaction: Math.max(0, at - start - (shown || 0)) / 1000, interrupted: view.away});
-}
-"""
-
-# %% ../../nbs/apps/04_preference_study.ipynb #c042
-_ANSWER_JS = """
-function choose(view, side, at) {
-  if (!view.answer) return;
-  view.root.dataset.chosen = side;
-  view.answer(side, at);
-  clearTimeout(view.late);
-  view.late = setTimeout(() => view.say.textContent = 'Python has not replied: is its kernel still running?', 5000);
-}
-const KEYS = {ArrowLeft: 'left', 1: 'left', ArrowRight: 'right', 2: 'right'};
-function press(view, e) {
-  const side = KEYS[e.key];
-  if (!side || e.ctrlKey || e.metaKey || e.altKey) return;
-  e.preventDefault(); e.stopPropagation();
-  if (!e.repeat) choose(view, side, e.timeStamp);
-}
-"""
-
-# %% ../../nbs/apps/04_preference_study.ipynb #c043
-_RENDER_JS = """
-function render({model, el}) {
-  el.innerHTML = PAGE;
-  const get = q => el.querySelector(q), all = q => [...el.querySelectorAll(q)], root = get('.p2p-study');
-  const view = {model, root, say: get('.p2p-say'), bar: get('progress'), count: get('.p2p-count'), map: get('.p2p-map'), sides: all('.p2p-side'), noises: all('.p2p-noise')};
-  const next = () => ask(view, model.get('screen')), hidden = () => { view.away ||= document.hidden; };
-  const problem = m => { clearTimeout(view.late); delete root.dataset.chosen; view.say.textContent = m.problem; };
-  view.sides.forEach(s => s.onclick = e => choose(view, s.dataset.side, e.timeStamp));
-  root.addEventListener('keydown', e => press(view, e));
-  get('.p2p-go').onclick = () => { view.started = true; root.focus({preventScroll: true}); next(); };
-  const resized = new ResizeObserver(() => fit(view));
-  resized.observe(get('.p2p-stage')); document.addEventListener('visibilitychange', hidden);
-  model.on('change:screen', next); model.on('msg:custom', problem); next();
-  return () => { model.off('change:screen', next); model.off('msg:custom', problem); resized.disconnect(); document.removeEventListener('visibilitychange', hidden); };
-}
-export default {render};
-"""
-
-# %% ../../nbs/apps/04_preference_study.ipynb #c045
-_STUDY_CSS = """
-.p2p-study {--ink: var(--jp-ui-font-color1, CanvasText); --line: var(--jp-border-color2, #8886); --brand: var(--jp-brand-color1, #1976d2);
-  max-width: 1400px; padding: 14px; border: 1px solid var(--line); border-radius: 10px; color: var(--ink); font: 15px/1.4 system-ui, sans-serif; outline: none}
-.p2p-study:focus-visible {border-color: var(--brand)}
-.p2p-bar {display: flex; gap: 10px; align-items: center; font-size: 13px}
-.p2p-bar progress {flex: 1; height: 6px; accent-color: var(--brand)}
-.p2p-count {font-variant-numeric: tabular-nums; opacity: .75}
-.p2p-say {min-height: 1.4em; margin: 10px 0; text-align: center; font-weight: 600}
-.p2p-stage {display: grid; grid-template-columns: minmax(0, 1fr) auto minmax(0, 1fr); gap: 4px; align-items: center; padding: 12px; border-radius: 8px; background: #5c5c5c; color: #fff}
-.p2p-map {grid-column: 1 / -1; justify-self: center; margin-bottom: 6px; border-radius: 3px}
-.p2p-map[hidden] {display: none}
-.p2p-cross {width: 28px; text-align: center; font: 300 30px/1 system-ui, sans-serif; padding-bottom: 26px}
-"""
-
-# %% ../../nbs/apps/04_preference_study.ipynb #c046
-_SIDE_CSS = """
-.p2p-side {min-width: 0; min-height: 44px; padding: 6px; border: 0; border-radius: 6px; background: none; color: inherit; font: inherit; line-height: 0; touch-action: manipulation}
-.p2p-frame {position: relative; display: inline-block; max-width: 100%}
-.p2p-picture {max-width: 100%; display: block}
-.p2p-noise, .p2p-cover {position: absolute; inset: 0; width: 100%; height: 100%; visibility: hidden}
-.p2p-noise {image-rendering: pixelated}
-.p2p-cover {background: #5c5c5c}
-.p2p-name {display: block; margin-top: 6px; font-size: 13px; line-height: 20px; opacity: .4}
-.p2p-name kbd {padding: 1px 7px; border: 1px solid #fff8; border-radius: 4px; background: none; box-shadow: none; color: inherit; font: inherit}
-.p2p-side[aria-disabled=false] {cursor: pointer} .p2p-side[aria-disabled=false] .p2p-name {opacity: 1}
-.p2p-side[aria-disabled=false]:hover, .p2p-side:focus-visible {outline: 2px solid #fffb}
-.p2p-study[data-chosen=left] [data-side=left], .p2p-study[data-chosen=right] [data-side=right] {outline: 3px solid #fff; background: #fff3}
-.p2p-study[data-state=cross] .p2p-cover, .p2p-study[data-state=covered] .p2p-noise {visibility: visible}
-.p2p-go {display: none; min-height: 44px; margin: 4px auto; padding: 0 36px; border: 0; border-radius: 22px; background: var(--brand); color: #fff; font: 600 15px system-ui, sans-serif; cursor: pointer}
-.p2p-study[data-state=ready] .p2p-go {display: block} .p2p-study[data-state=ready] .p2p-stage, .p2p-study[data-state=done] .p2p-stage {display: none}
-"""
-
 # %% ../../nbs/apps/04_preference_study.ipynb #c048
 class PreferenceStudy(anywidget.AnyWidget):
     "Asks which of two pictures is more real; on a page, or without one through the same methods (Sec. 4.2)."
-    _esm = _PICTURE_JS + _NOISE_JS + _CLOCK_JS + _PAGE_JS + _STATE_JS + _TRIAL_JS + _ANSWER_JS + _RENDER_JS
-    _css = _STUDY_CSS + _SIDE_CSS
+    _esm = script('study.js')
+    _css = static('study.css')
     screen = traitlets.Dict().tag(sync=True) # what the page shows
 
     def __init__(self, pairs, # list of Pair
@@ -300,12 +139,16 @@ class PreferenceStudy(anywidget.AnyWidget):
                  check_every=10, # one attention check for as many trials; 0: none
                  save_to=None, # file of the answers, JSON lines; a study goes on where it was left
                  rater='', # who answers
+                 keep='', # under which name a browser keeps the answers, so that a reload goes on; '': not at all
                 ):
         if not len(pairs): raise ValueError('pairs is empty: give at least one Pair to compare.')
-        if times is not None and (not len(times) or not all(0 < t < np.inf for t in times)): raise ValueError(f'times is {tuple(times)}, expected seconds above 0, or None for unlimited time.')
-        if check_every < 0: raise ValueError(f'check_every is {check_every}, expected a number of trials, or 0 for no checks.')
+        if times is not None and (not len(times) or not all(0 < t < np.inf for t in times)):
+            raise ValueError(f'times is {tuple(times)}, expected seconds above 0, or None for unlimited time.')
+        if check_every < 0:
+            raise ValueError(f'check_every is {check_every}, expected a number of trials, or 0 for no checks.')
         super().__init__()
-        self.trials, self.rater = plan_trials(pairs, times, seed, rater, check_every), rater
+        self._plan, self.rater, self.keep = (pairs, times, seed, rater, check_every), rater, keep
+        self.trials = plan_trials(*self._plan)
         self.rows, self.todo, self.save_to = [], list(range(len(self.trials))), save_to and Path(save_to)
         if self.save_to: self.head = dict(study=self._fingerprint(), rater=rater, trials=len(self.trials)) # the file's first line
         if self.save_to and self.save_to.exists(): self._resume()
@@ -314,7 +157,8 @@ class PreferenceStudy(anywidget.AnyWidget):
 
     @property
     def current(self): return self.trials[self.todo[0]] if self.todo else None # the Trial that is asked, None at the end
-    def __repr__(self): return f'PreferenceStudy: {len(self.trials) - len(self.todo)} of {len(self.trials)} trials answered'
+    def __repr__(self):
+        return f'PreferenceStudy: {len(self.trials) - len(self.todo)} of {len(self.trials)} trials answered'
 
 # %% ../../nbs/apps/04_preference_study.ipynb #c049
 @patch
@@ -323,12 +167,43 @@ def _show(self:PreferenceStudy):
     trial, total = self.current, len(self.trials)
     left, right = map(png, trial.pictures) if trial else (None, None)
     label_map = png(trial.pair.label_map) if trial and trial.time is None and trial.pair.label_map else None
-    self.screen = dict(turn=len(self.rows), done=total - len(self.todo), total=total, time=trial and trial.time, left=left, right=right, map=label_map)
+    self.screen = dict(turn=len(self.rows), done=total - len(self.todo), total=total, time=trial and trial.time,
+                       left=left, right=right, map=label_map, end=None if trial else self.summary(),
+                       keep=self.keep and f'{self.keep} {self._fingerprint()}')
+
+# %% ../../nbs/apps/04_preference_study.ipynb #n04a
+@patch
+def summary(self:PreferenceStudy): # list of lines
+    "What the answers say, in words: how often each method was preferred, in all and by time, beside what chance would give."
+    rows, checks = [r for r in self.rows if r['in_time'] and not r['check']], [r for r in self.rows if r['check']]
+    pairs, lines = sorted({tuple(sorted((r['left'], r['right']))) for r in rows}), []
+    for a, b in pairs:
+        some = [r for r in rows if {r['left'], r['right']} == {a, b}]
+        n, k, off = len(some), sum(r['chosen'] == a for r in some), 0.98 * len(some) ** 0.5
+        lines.append(f'{a} rather than {b}: {k} of {n}. Guessing gives about {max(0, round(n / 2 - off))} to {min(n, round(n / 2 + off))}.')
+        for t in sorted({r['time'] for r in some if r['time'] is not None}):
+            at = [r['chosen'] == a for r in some if r['time'] == t]
+            lines.append(f'After {t:g} s: {sum(at)} of {len(at)}.')
+    if checks: lines.append(f'Attention checks passed: {sum(bool(r["passed"]) for r in checks)} of {len(checks)}.')
+    return lines
+
+# %% ../../nbs/apps/04_preference_study.ipynb #n04a-2
+@patch
+def again(self:PreferenceStudy):
+    "Ask everything anew, in another order; not where answers are kept in a file."
+    if self.save_to:
+        raise ValueError(f'The answers of this study are in {self.save_to}: start another one with another file.')
+    pairs, times, seed, rater, check_every = self._plan
+    self._plan = pairs, times, seed + 1, rater, check_every
+    self.trials, self.rows = plan_trials(*self._plan), []
+    self.todo = list(range(len(self.trials)))
+    self._show()
 
 # %% ../../nbs/apps/04_preference_study.ipynb #c051
 TOLERANCE = 0.020 # seconds that a display may be off
 TRIES = 3 # how often a trial is asked if its display is off
 
+# %% ../../nbs/apps/04_preference_study.ipynb #c051-2
 @patch
 def _take(self:PreferenceStudy, row):
     "Enter a row."
@@ -336,6 +211,7 @@ def _take(self:PreferenceStudy, row):
     n = self.todo.pop(0)
     if not row['in_time'] and sum(r['trial'] == n for r in self.rows) < TRIES: self.todo.append(n)
 
+# %% ../../nbs/apps/04_preference_study.ipynb #c051-3
 @patch
 def answer(self:PreferenceStudy,
            side, # 'left' or 'right', the picture that looks more real
@@ -349,8 +225,9 @@ def answer(self:PreferenceStudy,
     trial, n = self.current, self.todo[0]
     (left, right), k = trial.methods, side == 'right'
     off = trial.time is not None and (interrupted or shown is not None and abs(shown - trial.time) > TOLERANCE)
-    row = dict(rater=self.rater, trial=n, scene=trial.pair.scene, left=left, right=right, side=side, chosen=trial.methods[k], time=trial.time, shown=shown,
-               reaction=reaction, interrupted=interrupted, in_time=not off, check=trial.check, passed=k == trial.flipped if trial.check else None)
+    row = dict(rater=self.rater, trial=n, scene=trial.pair.scene, left=left, right=right, side=side,
+               chosen=trial.methods[k], time=trial.time, shown=shown, reaction=reaction, interrupted=interrupted,
+               in_time=not off, check=trial.check, passed=k == trial.flipped if trial.check else None)
     if self.save_to: self._save([*self.rows, row])
     self._take(row)
     self._show()
@@ -358,10 +235,48 @@ def answer(self:PreferenceStudy,
 # %% ../../nbs/apps/04_preference_study.ipynb #c053
 @patch
 def _receive(self:PreferenceStudy, _, message, buffers):
-    "An answer from the page."
-    if message['turn'] != len(self.rows): return
-    try: self.answer(message['side'], message['shown'], message['reaction'], message['interrupted'])
+    "An answer from the page, or what it asks for at the end."
+    try:
+        if 'ask' in message: return self._asked(message['ask'])
+        for m in self._kept(message['kept']) if 'kept' in message else [message]: self._answered(m)
     except (ValueError, OSError) as e: self.send(dict(problem=str(e)))
+    except (KeyError, TypeError, AttributeError): self.send(dict(problem='The page sent what is no answer.'))
+
+# %% ../../nbs/apps/04_preference_study.ipynb #c053-2
+@patch
+def _answered(self:PreferenceStudy, message):
+    "Take an answer, if it is one to the trial that is asked."
+    if message['turn'] != len(self.rows): return
+    shown, reaction = (self._seconds(message[k]) for k in ('shown', 'reaction'))
+    self.answer(message['side'], shown, reaction, message['interrupted'] is True)
+
+# %% ../../nbs/apps/04_preference_study.ipynb #c053-3
+@patch
+def _kept(self:PreferenceStudy, messages):
+    "The answers that a browser kept, if none was given since."
+    if type(messages) is not list: raise TypeError
+    return [] if self.rows or not self.keep else messages[:TRIES * len(self.trials)]
+
+# %% ../../nbs/apps/04_preference_study.ipynb #c053-4
+@patch
+def _seconds(self:PreferenceStudy, value):
+    "A time out of a message."
+    if value is None: return None
+    if type(value) not in (int, float) or not 0 <= value < 1e5: raise TypeError
+    return float(value)
+
+# %% ../../nbs/apps/04_preference_study.ipynb #c053-5
+@patch
+def _asked(self:PreferenceStudy, what):
+    "Send the answers as a table, or begin anew."
+    if what == 'again': return self.again()
+    if what != 'results': raise KeyError(what)
+    file = io.StringIO()
+    if self.rows:
+        writer = csv.DictWriter(file, list(self.rows[0]))
+        writer.writeheader()
+        writer.writerows(self.rows)
+    self.send(dict(file='answers.csv'), [file.getvalue().encode()])
 
 # %% ../../nbs/apps/04_preference_study.ipynb #c058
 @patch
@@ -373,21 +288,48 @@ def _fingerprint(self:PreferenceStudy):
         for picture in t.pictures: digest.update(picture.tobytes())
     return digest.hexdigest()[:16]
 
+# %% ../../nbs/apps/04_preference_study.ipynb #c058-2
 @patch
 def _save(self:PreferenceStudy, rows):
     "Write the file beside its place, then rename it."
     write_whole(self.save_to, ''.join(json.dumps(line) + '\n' for line in [self.head, *rows]))
 
 # %% ../../nbs/apps/04_preference_study.ipynb #c059
+#| exports
+
+# %% ../../nbs/apps/04_preference_study.ipynb #nreadlin
+_COLUMNS = {'rater', 'trial', 'scene', 'left', 'right', 'chosen', 'time', 'in_time', 'check', 'passed'}
+
+# %% ../../nbs/apps/04_preference_study.ipynb #nreadlin-2
+def _fault_of(row): # of a file of answers
+    "What is wrong with an answer, in words; None: nothing."
+    lacks = _COLUMNS - row.keys()
+    if lacks: return f'no {sorted(lacks)[0]!r}'
+    plain = lambda v, *kinds: v is None or type(v) in kinds
+    good = dict(trial=is_whole(row['trial'], 0, 2**31), chosen=row['chosen'] in (row['left'], row['right']),
+                time=row['time'] is None or is_number(row['time']) and row['time'] > 0,
+                in_time=type(row['in_time']) is bool, check=type(row['check']) is bool,
+                passed=plain(row['passed'], bool), interrupted=plain(row.get('interrupted'), bool),
+                **{k: is_name(row[k]) for k in ('rater', 'scene', 'left', 'right')},
+                **{k: row.get(k) is None or is_number(row[k]) for k in ('shown', 'reaction')})
+    odd = next((k for k, v in good.items() if not v), None)
+    return odd and f'{odd!r}: {brief(row.get(odd))}'
+
+# %% ../../nbs/apps/04_preference_study.ipynb #nreadlin-3
 def _read_lines(path):
     "The study's line and the rows of a file of answers."
     try:
-        head, *rows = map(json.loads, Path(path).read_text(encoding='utf-8').splitlines())
-        if 'study' not in head or not all(row.keys() >= {'trial', 'chosen', 'in_time'} for row in rows): raise ValueError
-    except (ValueError, AttributeError, TypeError):
-        raise ValueError(f'{path} is not a file of answers as PreferenceStudy writes it: mend it, or name another file.') from None
+        head, *rows = map(parse_json, Path(path).read_text(encoding='utf-8').removesuffix('\n').split('\n'))
+        if not isinstance(head, dict) or not is_name(head.get('study')):
+            raise ValueError('line 1 does not name the study')
+        for n, row in enumerate(rows, 2):
+            wrong = _fault_of(row) if isinstance(row, dict) else brief(row)
+            if wrong: raise ValueError(f'line {n} has {wrong}')
+    except ValueError as e:
+        raise ValueError(f'{path} is not a file of answers as PreferenceStudy writes it ({one_line(e, 300)}): mend it, or name another file.') from None
     return head, rows
 
+# %% ../../nbs/apps/04_preference_study.ipynb #nresumes
 @patch
 def _resume(self:PreferenceStudy):
     "Take up the answers of the file."
@@ -395,7 +337,8 @@ def _resume(self:PreferenceStudy):
     if head['study'] != self.head['study']:
         raise ValueError(f"{self.save_to} holds answers of another study (rater {head.get('rater')!r}, {head.get('trials')} trials), but this one is of rater {self.rater!r} and has {len(self.trials)} trials; pictures, seed and times must be the same to go on: name another file in save_to.")
     for k, row in enumerate(rows):
-        if row['trial'] != (self.todo or [None])[0]: raise ValueError(f'{self.save_to}, line {k + 2}: an answer to trial {row["trial"]}, expected {(self.todo or ["none"])[0]}: the file was altered; mend it, or name another file in save_to.')
+        if row['trial'] != (self.todo or [None])[0]:
+            raise ValueError(f'{self.save_to}, line {k + 2}: an answer to trial {row["trial"]}, expected {(self.todo or ["none"])[0]}: the file was altered; mend it, or name another file in save_to.')
         self._take(row)
 
 # %% ../../nbs/apps/04_preference_study.ipynb #c065
@@ -404,7 +347,9 @@ def results(self:PreferenceStudy): # DataFrame
     "A row for each answer: who, what was seen, what was chosen, and how long it took."
     return pd.DataFrame(self.rows)
 
+# %% ../../nbs/apps/04_preference_study.ipynb #c065-2
 def read_results(*paths, # files that studies wrote to `save_to`
                 ): # DataFrame
     "The answers of several raters in one table."
-    return pd.concat([pd.DataFrame(_read_lines(path)[1]) for path in paths], ignore_index=True)
+    rows = [row for path in paths for row in _read_lines(path)[1]]
+    return pd.DataFrame(rows, columns=None if rows else sorted(_COLUMNS))

@@ -25,12 +25,18 @@ from ..models.boundaries import instance_boundaries
 from ..synthesis.pipeline import Pix2PixHD
 from ..training.coarse_to_fine import grow_learner
 from ..training.learner import fastest_precision, pix2pixhd_learner
+from ..engine.files import check_outputs
 
 # %% ../../nbs/reference/05_demo.ipynb #c021
-DEMO = dict(size=(96, 192), n_train=200, n_held_out=40, segmenter_steps=220, bs=2, coarse=(1, 3), n_frozen=60, fine=(4, 12), minutes=5.9, lr=(1e-3, 2e-4),
-            networks=dict(width=32, n_downsample=2, n_blocks=3, feature_channels=3, encoder_width=8, discriminator_width=24, n_scales=2, norm='batch', upsampling='resize'),
-            objective=dict(perceptual='small', gan_weight=2., average=0.995))
-QUICK_DEMO = DEMO | dict(size=(64, 128), n_train=8, n_held_out=4, segmenter_steps=5, coarse=(1, 0), n_frozen=4, fine=(0, 1))
+DEMO = dict(size=(96, 192), n_train=200, n_held_out=40, segmenter_steps=220, bs=2, coarse=(1, 3), n_frozen=60,
+            fine=(4, 12), minutes=5.9, lr=(1e-3, 2e-4),
+            networks=dict(width=32, n_downsample=2, n_blocks=3, feature_channels=3, encoder_width=8,
+                          discriminator_width=24, n_scales=2, norm='batch', upsampling='resize'),
+            objective=dict(perceptual='small', gan_weight=2., ema=0.995))
+
+# %% ../../nbs/reference/05_demo.ipynb #c021-2
+QUICK_DEMO = (DEMO | dict(size=(64, 128), n_train=8, n_held_out=4, segmenter_steps=5, coarse=(1, 0), n_frozen=4,
+                          fine=(0, 1)))
 
 # %% ../../nbs/reference/05_demo.ipynb #c024
 def epochs_within(seconds, # left for the stage
@@ -51,8 +57,9 @@ def train_demo(scenes, # ScenesInMemory
     "The global generator at half size, then an enhancer alone, then all together."
     half = tuple(s // 2 for s in recipe['size'])
     load = lambda scenes, **sizes: scene_dataloaders(scenes, scenes[:2], bs=recipe['bs'], seed=0, **sizes)
-    learn = pix2pixhd_learner(load(scenes, size=half, policy='resize'), precision=fastest_precision(default_device().type), channels_last=default_device().type == 'cpu',
-                              **recipe['networks'], **recipe['objective'])
+    learn = pix2pixhd_learner(load(scenes, size=half, policy='resize'),
+                              precision=fastest_precision(default_device().type),
+                              channels_last=default_device().type == 'cpu', **recipe['networks'], **recipe['objective'])
     print(f'Training the global generator at {half[1]}x{half[0]}')
     learn.fit_flat_linear(*recipe['coarse'], lr=recipe['lr'])
     print(f"Training an enhancer on top at {half[1] * 2}x{half[0] * 2}: alone, then with the rest")
@@ -63,20 +70,24 @@ def train_demo(scenes, # ScenesInMemory
     learn.unfreeze_coarse()
     learn.dls = load(scenes)
     epoch = 1.3 * (time.time() - began) * len(scenes) / recipe['n_frozen'] # the coarse part's gradients come on top
-    learn.fit_flat_linear(*epochs_within(start + 60 * recipe['minutes'] - time.time() - 15, epoch, recipe['fine']), lr=recipe['lr'])
+    learn.fit_flat_linear(*epochs_within(start + 60 * recipe['minutes'] - time.time() - 15, epoch, recipe['fine']),
+                          lr=recipe['lr'])
     return learn
 
 # %% ../../nbs/reference/05_demo.ipynb #c028
 def _largest(scenes, c):
     "The scene and id of the largest object of a class; None where there is none."
-    sizes = [(int((s.instance_map == i).sum()), n, i) for n, s in enumerate(scenes) for i in s.instance_map[s.label_map == c].unique().tolist()]
+    sizes = [(int((s.instance_map == i).sum()), n, i) for n, s in enumerate(scenes)
+             for i in s.instance_map[s.label_map == c].unique().tolist()]
     return max(sizes)[1:] if sizes else None
 
+# %% ../../nbs/reference/05_demo.ipynb #c028-2
 def _window(mask, margin=4):
     "The box of a mask and a little around, as PIL takes it: left, upper, right, lower."
     rows, cols = torch.where(mask)
     (h, w), at = mask.shape, lambda v, n: max(0, min(n, v))
-    return (at(int(cols.min()) - margin, w), at(int(rows.min()) - margin, h), at(int(cols.max()) + 1 + margin, w), at(int(rows.max()) + 1 + margin, h))
+    return (at(int(cols.min()) - margin, w), at(int(rows.min()) - margin, h), at(int(cols.max()) + 1 + margin, w),
+            at(int(rows.max()) + 1 + margin, h))
 
 # %% ../../nbs/reference/05_demo.ipynb #c029
 def styles_of_classes(pipe, # Pix2PixHD with a style book
@@ -88,8 +99,8 @@ def styles_of_classes(pipe, # Pix2PixHD with a style book
     for c, centres in pipe.style_book.centres.items():
         if (found := _largest(scenes, c)) is None: continue
         s, i = scenes[found[0]], found[1]
-        own, box = pipe.looks_of(to_pil(s.image), s.label_map, s.instance_map), _window(s.instance_map[0] == i)
-        crops = [pipe.predict(s.label_map, s.instance_map, looks=own | {i: v}).crop(box) for v in centres]
+        own, box = pipe.styles_of(to_pil(s.image), s.label_map, s.instance_map), _window(s.instance_map[0] == i)
+        crops = [pipe.predict(s.label_map, s.instance_map, styles=own | {i: v}).crop(box) for v in centres]
         width = max(1, min(2 * height, round(height * crops[0].width / crops[0].height)))
         sheets[pipe.label_space.names[c]] = sheet = Image.new('RGB', (len(crops) * (width + 4), height), 'white')
         for k, crop in enumerate(crops): sheet.paste(crop.resize((width, height)), (k * (width + 4), 0))
@@ -103,15 +114,19 @@ def three_edits(pipe, # Pix2PixHD with a style book
     "A street before and after each of three edits (Sec. 3.4, Fig. 8)."
     n, car = _largest(scenes, pipe.label_space.id('car'))
     s, (h, w) = scenes[n], scenes[n].size
-    editor = SceneEditor(s.label_map, s.instance_map, pipe.label_space, pipe.looks_of(to_pil(s.image), s.label_map, s.instance_map), pipe.style_book, shapes)
-    far = torch.cdist(editor.looks[car][None], pipe.style_book.centres[pipe.label_space.id('car')]).argmax().item()
+    editor = SceneEditor(s.label_map, s.instance_map, pipe.label_space,
+                         pipe.styles_of(to_pil(s.image), s.label_map, s.instance_map), pipe.style_book, shapes)
+    far = torch.cdist(editor.styles[car][None], pipe.style_book.centres[pipe.label_space.id('car')]).argmax().item()
     edits = [('as it was', lambda: None), (f'the largest car gets style {far}', lambda: editor.restyle(car, k=far)),
-             ('pavement is painted across the road', lambda: editor.paint([(0.3 * w, 0.8 * h), (0.7 * w, 0.8 * h)], 'pavement', h // 12)),
-             ('two people walk on it', lambda: [editor.add('person', x * w, 0.8 * h, seed=k) for k, x in enumerate((0.42, 0.5))])]
+             ('pavement is painted across the road',
+              lambda: editor.paint([(0.3 * w, 0.8 * h), (0.7 * w, 0.8 * h)], 'pavement', h // 12)),
+             ('two people walk on it',
+              lambda: [editor.add('person', x * w, 0.8 * h, seed=k) for k, x in enumerate((0.42, 0.5))])]
     steps = []
     for done, edit in edits:
         edit()
-        steps.append((done, to_pil(colorize(torch.from_numpy(editor.label_map)[None], pipe.label_space)), editor.draw(pipe)))
+        steps.append((done, to_pil(colorize(torch.from_numpy(editor.label_map)[None], pipe.label_space)),
+                      editor.generate(pipe)))
     return steps
 
 # %% ../../nbs/reference/05_demo.ipynb #c033
@@ -146,16 +161,20 @@ def figures_table(graded, # dict of results of `compare_to_oracle`: 'target' and
                  ): # HTML
     "Scores of generated images and of their targets, as a table."
     target, sampled = graded['target'], graded['sampled']
-    sources = (target['drawn'], sampled['drawn'], target['real'], target['share'], sampled['share'])
+    sources = (target['generated'], sampled['generated'], target['real'], target['share'], sampled['share'])
     rows = [(name, [x[k] for x in sources]) for name, k in (('pixel accuracy', 'accuracy'), ('mean IoU', 'mean_iou'))]
     rows += [(f'IoU of {c}', [x['iou'][c] for x in sources]) for c in target['real']['iou']]
-    body = ''.join(f'<tr><td>{escape(name)}</td>' + ''.join(f'<td>{v:.3f}</td>' for v in values) + '</tr>' for name, values in rows)
-    heads = ('labelled by a segmenter', "generated, target's styles", 'generated, sampled styles', 'target (oracle)', "share of the oracle, target's styles", 'share, sampled styles')
+    body = ''.join(f'<tr><td>{escape(name)}</td>' + ''.join(f'<td>{v:.3f}</td>' for v in values) + '</tr>'
+                   for name, values in rows)
+    heads = ('labelled by a segmenter', "generated, target's styles", 'generated, sampled styles', 'target (oracle)',
+             "share of the oracle, target's styles", 'share, sampled styles')
     return f"<table><tr>{''.join(f'<th>{h}</th>' for h in heads)}</tr>{body}</table>"
 
 # %% ../../nbs/reference/05_demo.ipynb #c035
-KINDS = dict(label='label map', boundary='boundaries', real='target', generated="generated with the target's styles", sampled='generated with sampled styles')
+KINDS = dict(label='label map', boundary='boundaries', real='target', generated="generated with the target's styles",
+             sampled='generated with sampled styles')
 
+# %% ../../nbs/reference/05_demo.ipynb #c035-2
 def write_page(folder, # where index.html and its pictures go
                scenes, # held-out scenes
                generated, # dict: 'target' and 'sampled' to a list of PIL images
@@ -169,7 +188,8 @@ def write_page(folder, # where index.html and its pictures go
     folder, rows = Path(folder), []
     (folder / 'pictures').mkdir(parents=True, exist_ok=True)
     for i, scene in enumerate(scenes[:n]):
-        pictures = dict(label=to_pil(colorize(scene.label_map, scenes.label_space)), boundary=to_pil(instance_boundaries(scene.instance_map[None]) * 2 - 1),
+        pictures = dict(label=to_pil(colorize(scene.label_map, scenes.label_space)),
+                        boundary=to_pil(instance_boundaries(scene.instance_map[None]) * 2 - 1),
                         real=to_pil(scene.image), generated=generated['target'][i], sampled=generated['sampled'][i])
         for kind, picture in pictures.items():
             picture.save(folder / 'pictures' / f'{i:02d}_{kind}.png')
@@ -179,15 +199,18 @@ def write_page(folder, # where index.html and its pictures go
                                 styles=_styles_rows(folder, styles), edits=_edits_rows(folder, edits)))
     return page
 
+# %% ../../nbs/reference/05_demo.ipynb #c035-3
 def _styles_rows(folder, styles):
     "HTML of a row per class; its pictures are written."
     for name, sheet in styles.items(): sheet.save(folder / 'pictures' / f'styles_{name}.png')
     return ''.join(f'<b>{escape(name)}</b><img src="pictures/styles_{name}.png" alt="one {escape(name)} in every style">' for name in styles)
 
+# %% ../../nbs/reference/05_demo.ipynb #c035-4
 def _edits_rows(folder, edits):
     "HTML of a column per edit; its pictures are written."
     for i, (_, label, generated) in enumerate(edits):
-        label.save(folder / 'pictures' / f'edit_{i}_label.png'); generated.save(folder / 'pictures' / f'edit_{i}_generated.png')
+        label.save(folder / 'pictures' / f'edit_{i}_label.png')
+        generated.save(folder / 'pictures' / f'edit_{i}_generated.png')
     columns = range(len(edits))
     return ''.join(f'<p>{escape(done)}</p>' for done, _, _ in edits) + ''.join(
         f'<img src="pictures/edit_{i}_{kind}.png" alt="{kind} of edit {i}">' for kind in ('label', 'generated') for i in columns)
@@ -199,11 +222,14 @@ def results_sheet(folder, # of a finished demo
                   scale=2, # every pixel this many times
                  ): # PIL image
     "The first streets of a demo, one in each column."
-    grid = [[Image.open(Path(folder) / 'pictures' / f'{i:02d}_{kind}.png').convert('RGB') for i in range(n)] for kind in kinds]
+    grid = [[Image.open(Path(folder) / 'pictures' / f'{i:02d}_{kind}.png').convert('RGB') for i in range(n)]
+            for kind in kinds]
     w, h = (s * scale for s in grid[0][0].size)
     sheet = Image.new('RGB', (n * (w + 6) - 6, len(kinds) * (h + 6) - 6), 'white')
     for row, (kind, pictures) in enumerate(zip(kinds, grid)):
-        for column, p in enumerate(pictures): sheet.paste(p.resize((w, h), Image.NEAREST if kind in ('label', 'boundary') else Image.BICUBIC), (column * (w + 6), row * (h + 6)))
+        for column, p in enumerate(pictures):
+            sheet.paste(p.resize((w, h), Image.NEAREST if kind in ('label', 'boundary') else Image.BICUBIC),
+                        (column * (w + 6), row * (h + 6)))
     return sheet
 
 # %% ../../nbs/reference/05_demo.ipynb #c038
@@ -214,13 +240,18 @@ def generate_held_out(pipe, # Pix2PixHD with a style book
     return dict(target=[pipe.predict(s.label_map, s.instance_map, reference=to_pil(s.image)) for s in scenes],
                 sampled=[pipe.predict(s.label_map, s.instance_map, seed=i) for i, s in enumerate(scenes)])
 
+# %% ../../nbs/reference/05_demo.ipynb #c038-2
 def demo(folder='demo', # where the page, the model and the figures go
+         overwrite=False, # may files be replaced that are not of an earlier demo?
          quick=False, # a few steps only, to see that everything runs
         ):
     """Learn to generate streets in a few minutes, grade them, write a page.
 
     For example, into a folder of its own; nothing is downloaded:
       pix2pixhd demo --folder my_demo"""
+    check_outputs([Path(folder) / name
+                   for name in ('index.html', 'results.png', 'figures.json', 'model/pipeline.json')], overwrite,
+                  own=_of_demo(folder))
     start, recipe = time.time(), QUICK_DEMO if quick else DEMO
     print('Making synthetic streets')
     load = lambda n, seed: ScenesInMemory(SyntheticScenes(n, size=recipe['size'], seed=seed))
@@ -234,11 +265,20 @@ def demo(folder='demo', # where the page, the model and the figures go
     graded = {k: compare_to_oracle(segmenter, held_out, v) for k, v in generated.items()}
     minutes = (time.time() - start) / 60
     story = f"The package made {len(scenes)} synthetic streets, and a model learned to generate their images from their label maps in {minutes:.1f} minutes on {default_device().type.upper()}, all steps counted."
-    styles, edits = styles_of_classes(pipe, held_out[:10]), three_edits(pipe, held_out[:10], ShapeLibrary.from_scenes(scenes[:40], pipe.label_space))
+    styles, edits = (styles_of_classes(pipe, held_out[:10]),
+                     three_edits(pipe, held_out[:10], ShapeLibrary.from_scenes(scenes[:40], pipe.label_space)))
     page = write_page(folder, held_out, generated, graded, story, styles, edits)
     results_sheet(folder, min(4, len(held_out))).save(Path(folder) / 'results.png')
     (Path(folder) / 'figures.json').write_text(json.dumps(dict(graded, minutes=minutes, recipe=recipe), indent=1))
     report_demo(graded, page, minutes)
+
+# %% ../../nbs/reference/05_demo.ipynb #c038-3
+def _of_demo(folder):
+    "A function that tells whether the files in a folder are of an earlier demo: its page says so."
+    page = Path(folder) / 'index.html'
+    title = PAGE.split('<title>')[1].split('</title>')[0]
+    found = page.is_file() and title in page.read_text(encoding='utf-8', errors='replace')[:2000]
+    return lambda path: found
 
 # %% ../../nbs/reference/05_demo.ipynb #c039
 def report_demo(graded, # dict of results of `compare_to_oracle`: 'target' and 'sampled' styles
@@ -250,6 +290,6 @@ def report_demo(graded, # dict of results of `compare_to_oracle`: 'target' and '
         g = graded[kind]
         print(f"{len(g['real']['iou'])} classes, {styles}:")
         for name, k in (('pixel accuracy', 'accuracy'), ('mean IoU', 'mean_iou')):
-            print(f"  {name:15} generated {g['drawn'][k]:.3f}   target {g['real'][k]:.3f} (oracle)   share {g['share'][k]:.3f}")
+            print(f"  {name:15} generated {g['generated'][k]:.3f}   target {g['real'][k]:.3f} (oracle)   share {g['share'][k]:.3f}")
         print(f"  worst class     {g['worst_class']}, share {g['share']['iou'][g['worst_class']]:.3f}")
     print(f'{minutes:.1f} minutes; open {page}')

@@ -12,11 +12,11 @@ from fastai.torch_core import default_device
 from PIL import Image, ImageDraw, ImageFont
 from ..core import colorize, Scene, to_pil
 from ..data.layouts import open_dataset
-from ..engine.files import check_folder
+from ..engine.files import check_folder, check_outputs, write_png, written_by
 from .demo import styles_of_classes
-from .generating import scenes_at
+from .generating import inputs_of, check_dataset_classes, scenes_at
 from ..editing.editor import SceneEditor
-from ..synthesis.pipeline import Pix2PixHD
+from ..synthesis.pipeline import mark_of, Pix2PixHD
 
 # %% ../../nbs/reference/10_styles_and_edits.ipynb #n3a308fb
 def plain_scene(pipe, # Pix2PixHD with a style book
@@ -32,6 +32,7 @@ def plain_scene(pipe, # Pix2PixHD with a style book
     number = 1000 * c if space.things[c] else c
     return Scene(label, torch.where(inside, number, behind)[None]), number
 
+# %% ../../nbs/reference/10_styles_and_edits.ipynb #n3a308fb-2
 def plain_styles(pipe, # Pix2PixHD with a style book
                  size, # (height, width)
                  height=72, # of each picture, pixels
@@ -40,8 +41,8 @@ def plain_styles(pipe, # Pix2PixHD with a style book
     sheets, width = {}, round(height * size[1] / size[0])
     for c, centres in pipe.style_book.centres.items():
         scene, number = plain_scene(pipe, c, size)
-        rest = pipe.random_looks(scene, seed=0)
-        images = pipe.predict([scene] * len(centres), looks=[rest | {number: v} for v in centres])
+        rest = pipe.random_styles(scene, seed=0)
+        images = pipe.predict([scene] * len(centres), styles=[rest | {number: v} for v in centres])
         sheets[pipe.label_space.names[c]] = sheet = Image.new('RGB', (len(images) * (width + 4), height), 'white')
         for k, image in enumerate(images): sheet.paste(image.resize((width, height)), (k * (width + 4), 0))
     return sheets
@@ -51,7 +52,8 @@ def styles_sheet(rows, # dict of class name to PIL image
                 ): # PIL image
     "The rows under each other, each with its name."
     font, left = ImageFont.load_default(13), 130
-    sheet = Image.new('RGB', (left + max(p.width for p in rows.values()), sum(p.height + 6 for p in rows.values())), 'white')
+    sheet = Image.new('RGB', (left + max(p.width for p in rows.values()), sum(p.height + 6 for p in rows.values())),
+                      'white')
     top = 0
     for name, row in rows.items():
         ImageDraw.Draw(sheet).text((4, top + row.height // 2 - 8), name, fill='black', font=font)
@@ -59,29 +61,39 @@ def styles_sheet(rows, # dict of class name to PIL image
         top += row.height + 6
     return sheet
 
+# %% ../../nbs/reference/10_styles_and_edits.ipynb #n8fbce8b-2
 def styles(model, # folder of a saved pipeline
            out, # the PNG to write
            folder=None, # a dataset with photos, whose objects are shown; without one, plain shapes are
            split='test', # which part of it
            scenes=10, # its first so many
            size=None, # WIDTHxHEIGHT to generate at; the size that the model was trained at by default
+          overwrite=False, # may OUT replace a file that is no sheet of this model?
           ):
     """Write a sheet of each class's styles: an object in every style of the style book.
 
     For example, of the objects of a dataset's test scenes:
       pix2pixhd styles my_model styles.png --folder facades"""
     check_folder(Path(out).parent)
+    mark = mark_of(model, 'styles')
+    check_outputs([out], overwrite, own=written_by(mark))
     if scenes < 1: raise ValueError(f'--scenes is {scenes}, expected 1 or more.')
     pipe = Pix2PixHD.load(model, default_device())
-    if pipe.style_book is None: raise ValueError(f'{model} has no style book, so there are no styles to show: train with feature_channels=3.')
+    if pipe.label_space is None:
+        raise ValueError(f'{model} generates images from images, which have no objects, and so no styles to show.')
+    if pipe.style_book is None:
+        raise ValueError(f'{model} has no style book, so there are no styles to show: train with feature_channels=3.')
     size = size or pipe.size
     if folder:
-        if not pipe.synthesizer.encoder: raise ValueError(f'{model} has no encoder, so it cannot take the styles of photos: leave --folder out.')
-        found = scenes_at(open_dataset(folder, split, pipe.label_space, need_images=True)[:scenes], size)
+        if not pipe.synthesizer.encoder:
+            raise ValueError(f'{model} has no encoder, so it cannot take the styles of photos: leave --folder out.')
+        shown = open_dataset(folder, split, pipe.label_space, need_images=True)
+        check_dataset_classes(pipe, shown, model)
+        check_outputs([out], overwrite, inputs_of(shown), written_by(mark))
+        found = scenes_at(shown[:scenes], size)
         rows = styles_of_classes(pipe, [found[i] for i in range(len(found))])
     else: rows = plain_styles(pipe, size or (128, 256))
-    Path(out).parent.mkdir(parents=True, exist_ok=True)
-    styles_sheet(rows).save(out, 'PNG')
+    write_png(out, styles_sheet(rows), mark)
     print(f'wrote {out}: {len(rows)} classes')
 
 # %% ../../nbs/reference/10_styles_and_edits.ipynb #n1948933
@@ -89,36 +101,52 @@ def read_edits(path, # written by `SceneEditor.to_json`, or saved by an app
                pipe, # Pix2PixHD that will generate
               ): # SceneEditor
     "An edit file, if it fits the model."
-    if not Path(path).is_file(): raise FileNotFoundError(f'{path} is not there: expected a file of edits, written by the studio or by SceneEditor.to_json.')
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'{path} is not there: expected a file of edits, written by the studio or by SceneEditor.to_json.')
     try: editor = SceneEditor.from_json(Path(path).read_text(encoding='utf-8'))
     except ValueError as e: raise ValueError(f'{path}: {e}') from None
-    if pipe.label_space is None or editor.label_space.names != pipe.label_space.names: raise ValueError(f'{path} has a scene of {editor.label_space.n_classes} classes ({", ".join(editor.label_space.names[:4])}...), which are not those of the model: take the model that it was edited with.')
-    n, odd = pipe.synthesizer.feature_channels, {i: v for i, v in editor.looks.items() if len(v) != pipe.synthesizer.feature_channels}
-    if odd and n: raise ValueError(f'{path} has a style of {len(next(iter(odd.values())))} numbers for object {next(iter(odd))}, but the model takes {n}: take the model that it was edited with.')
-    if not n: editor.looks = {}
+    if pipe.label_space is None or editor.label_space.names != pipe.label_space.names:
+        raise ValueError(f'{path} has a scene of {editor.label_space.n_classes} classes ({", ".join(editor.label_space.names[:4])}...), which are not those of the model: take the model that it was edited with.')
+    n, kept = pipe.synthesizer.feature_channels, [(i, v) for step in (*editor.done, *editor.undone)
+                                                  for i, pair in step.styles.items() for v in pair if v is not None]
+    odd = next(((i, v) for i, v in (*editor.styles.items(), *kept) if len(v) != n), None)
+    if odd and n:
+        raise ValueError(f'{path} has a style of {len(odd[1])} numbers for object {odd[0]}, but the model takes {n}: take the model that it was edited with.')
+    if not n: editor.styles = {}
     editor.style_book = pipe.style_book
     return editor
 
+# %% ../../nbs/reference/10_styles_and_edits.ipynb #n1948933-2
 def edit(model, # folder of a saved pipeline
          edits, # file of a scene and its edits
          out, # the PNG to write; or a folder, for a label map and an image of every step
+         overwrite=False, # may files be replaced that this command did not write with this model?
         ):
     """Generate an edited scene, from the file of edits that the studio or the scene editor saved.
 
     For example, the scene after its last edit:
       pix2pixhd edit my_model scene.json edited.png"""
+    one = Path(out).suffix.lower() == '.png'
+    check_folder(Path(out).parent if one else out)
+    mark = mark_of(model, 'edit')
+    if one: check_outputs([out], overwrite, [edits], written_by(mark))
     pipe = Pix2PixHD.load(model, default_device())
     editor = read_edits(edits, pipe)
-    if Path(out).suffix.lower() == '.png':
-        Path(out).parent.mkdir(parents=True, exist_ok=True)
-        editor.draw(pipe).save(out, 'PNG')
+    if one:
+        write_png(out, editor.generate(pipe), mark)
         return print(f'wrote {out}: the scene after {len(editor.done)} edits')
-    names = [step.name for step in editor.done]
+    print(f'wrote {_write_states(editor, pipe, Path(out), overwrite, edits, mark)} states to {out}')
+
+# %% ../../nbs/reference/10_styles_and_edits.ipynb #n1948933-3
+def _write_states(editor, pipe, folder, overwrite, edits, mark):
+    "A label map and an image of every state, from the first; how many."
+    names = ['before', *(step.name for step in editor.done)]
+    files = [[folder / f'{k:02d}_{name}{end}.png' for end in ('_label', '')] for k, name in enumerate(names)]
+    check_outputs([f for pair in files for f in pair], overwrite, [edits], written_by(mark))
     while editor.undo(): pass
     while editor.done: editor.undo() # a step that touched no place
-    Path(out).mkdir(parents=True, exist_ok=True)
-    for k, name in enumerate(['before', *names]):
+    for k, (label, image) in enumerate(files):
         if k: editor.redo()
-        to_pil(colorize(torch.from_numpy(editor.label_map)[None], pipe.label_space)).save(Path(out) / f'{k:02d}_{name}_label.png')
-        editor.draw(pipe).save(Path(out) / f'{k:02d}_{name}.png')
-    print(f'wrote {len(names) + 1} states to {out}')
+        write_png(label, to_pil(colorize(torch.from_numpy(editor.label_map)[None], pipe.label_space)), mark)
+        write_png(image, editor.generate(pipe), mark)
+    return len(names)

@@ -10,21 +10,26 @@ from pathlib import Path
 from ..core import LabelSpace
 from ..data.layouts import read_meta
 from ..models.synthesizer import Synthesizer
-from ..synthesis import export as _graphs # noqa: F401, gives Pix2PixHD.export
+from ..synthesis.export import graph_files
 from ..synthesis.pipeline import Pix2PixHD
 from ..synthesis.styles import read_2018_style_book
 from ..synthesis.weights_2018 import read_2018_encoder, read_2018_generator
+from ..engine.files import check_folder, check_outputs
 
 # %% ../../nbs/reference/13_exporting.ipynb #e
 def export(model, # folder of a saved pipeline
            out, # the file for the image's graph: out.onnx; the encoder's is written beside it
            half=False, # weights in 16 bits
+           overwrite=False, # may the graphs replace files?
           ):
     """Write a model as ONNX graphs, for programs without PyTorch.
 
     For example, with weights in 16 bits, half the size:
       pix2pixhd export my_model my_model.onnx --half"""
-    for f in Pix2PixHD.load(model).export(out, half): print(f'wrote {f} ({f.stat().st_size / 1e6:.1f} MB)')
+    check_outputs([out], overwrite)
+    pipe = Pix2PixHD.load(model)
+    check_outputs(graph_files(pipe, out), overwrite)
+    for f in pipe.export(out, half): print(f'wrote {f} ({f.stat().st_size / 1e6:.1f} MB)')
 
 # %% ../../nbs/reference/13_exporting.ipynb #c
 def convert_2018(generator, # *_net_G.pth of the 2018 code
@@ -32,17 +37,22 @@ def convert_2018(generator, # *_net_G.pth of the 2018 code
                  encoder='', # *_net_E.pth, where the model has one
                  styles='', # features_clustered_*.npy, where the model has one
                  label_space='cityscapes', # or a folder with a meta.json
+                 overwrite=False, # may the pipeline replace one that is saved there?
                 ):
     """Weights of the 2018 code as a saved pipeline.
 
     For example, the published generator, its encoder and its styles:
       pix2pixhd convert-2018 latest_net_G.pth my_model --encoder latest_net_E.pth --styles features_clustered_010.npy"""
+    check_folder(out)
+    check_outputs([Path(out) / 'pipeline.json'], overwrite)
     space = LabelSpace.cityscapes() if label_space == 'cityscapes' else read_meta(label_space)
-    if space is None: raise ValueError(f"{label_space} has no meta.json: give --label-space cityscapes, or a folder with one.")
+    if space is None:
+        raise ValueError(f"{label_space} has no meta.json: give --label-space cityscapes, or a folder with one.")
     network, n = read_2018_generator(generator), space.n_classes
     measured = read_2018_encoder(encoder) if encoder else None
     features, found = measured.config['out_channels'] if measured else 0, network.config['in_channels']
-    if found - n - features not in (0, 1): raise ValueError(f'{Path(generator).name} takes {found} channels, but the label space has {n} classes and the encoder {features} numbers: expected {n + features} or, with the boundary, {n + features + 1}; give the encoder or another label space.')
+    if found - n - features not in (0, 1):
+        raise ValueError(f'{Path(generator).name} takes {found} channels, but the label space has {n} classes and the encoder {features} numbers: expected {n + features} or, with the boundary, {n + features + 1}; give the encoder or another label space.')
     book = read_2018_style_book(styles, space) if styles else None
     synthesizer = Synthesizer(network, n, measured, boundary=found - n - features == 1, encode_at='full')
     print(f'wrote {Pix2PixHD(synthesizer, space, book).save(out)}')

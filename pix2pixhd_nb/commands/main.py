@@ -4,9 +4,13 @@
 
 # %% auto #0
 __all__ = ['TITLES', 'COMMANDS', 'size_of', 'add_command', 'home_of', 'kind_of', 'command_of', 'summary_of', 'build_parser',
-           'out_of_memory', 'unforeseen', 'main']
+           'out_of_memory', 'from_worker', 'last_line', 'itself', 'foreseen', 'unforeseen', 'main']
 
 # %% ../../nbs/reference/01_commands.ipynb #c002x
+import warnings
+import re
+import errno
+import builtins
 import argparse
 import ast
 import inspect
@@ -24,7 +28,8 @@ def size_of(text): # '512x256' -> (256, 512)
     try:
         width, height = map(int, text.lower().split('x'))
         if min(width, height) < 1: raise ValueError
-    except ValueError: raise argparse.ArgumentTypeError(f'{text!r} is no size: write WIDTHxHEIGHT in pixels, for example 512x256') from None
+    except ValueError:
+        raise argparse.ArgumentTypeError(f'{text!r} is no size: write WIDTHxHEIGHT in pixels, for example 512x256') from None
     return height, width
 
 # %% ../../nbs/reference/01_commands.ipynb #c008
@@ -32,7 +37,8 @@ def add_command(commands, # subparsers of argparse
                 f, # the command: a function with commented parameters
                ):
     "A subcommand whose arguments are those of `f`, in groups; those that are not given are left to `f`."
-    parser = commands.add_parser(f.__name__.replace('_', '-'), help=f.__doc__.splitlines()[0], description=inspect.cleandoc(f.__doc__), formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = commands.add_parser(f.__name__.replace('_', '-'), help=f.__doc__.splitlines()[0],
+        description=inspect.cleandoc(f.__doc__), formatter_class=argparse.RawDescriptionHelpFormatter,
                                  argument_default=argparse.SUPPRESS)
     from pix2pixhd_nb.training.recipes import comments_of # with fastcore, which takes a while
     comments, groups = comments_of(f), {}
@@ -42,11 +48,13 @@ def add_command(commands, # subparsers of argparse
         given, to = ('' if default in (None, '') else f' (default: {default})'), groups[home]
         if default is p.empty: to.add_argument(name, help=note.replace('%', '%%'))
         elif default is False: to.add_argument(flag, action='store_true', help=note.replace('%', '%%'))
-        elif default is True: to.add_argument(flag, action=argparse.BooleanOptionalAction, help=f'{note} (default: yes)'.replace('%', '%%'))
+        elif default is True: to.add_argument(flag, action=argparse.BooleanOptionalAction,
+                help=f'{note} (default: yes)'.replace('%', '%%'))
         else: to.add_argument(flag, type=kind_of(name, default), help=f'{note}{given}'.replace('%', '%%'))
     parser.set_defaults(command=f)
 
-TITLES = dict(objective='options of the losses', pix2pixhd_networks='options of the networks', GAN='options of the model', pix2pixhd_learner='recipe, start and rate')
+TITLES = dict(objective='options of the losses', pix2pixhd_networks='options of the networks',
+    GAN='options of the model', pix2pixhd_learner='recipe, start and rate')
 
 def home_of(f, # a command, perhaps decorated by `takes_options_of`
             name, # of one of its parameters
@@ -54,9 +62,7 @@ def home_of(f, # a command, perhaps decorated by `takes_options_of`
     "Where an option acts: the title that it stands under in the help."
     if name in inspect.signature(inspect.unwrap(f)).parameters: return ''
     for other in getattr(f, 'passes_on', ()):
-        own = inspect.signature(inspect.unwrap(other) if inspect.isfunction(other) else other).parameters
-        if name in own: return TITLES.get(other.__name__, '')
-        if found := home_of(other, name) if getattr(other, 'passes_on', ()) else '': return found
+        if name in inspect.signature(other).parameters: return home_of(other, name) or TITLES.get(other.__name__, '')
     return ''
 
 def kind_of(name, default):
@@ -64,19 +70,25 @@ def kind_of(name, default):
     return size_of if name == 'size' else type(default) if default is not None else str
 
 # %% ../../nbs/reference/01_commands.ipynb #c043
-COMMANDS = dict(demo='demo', doctor='training', convert='converting', plan='training', train='training', synthesize='generating', evaluate='evaluating',
-                styles='editing', edit='editing', export='exporting', convert_2018='exporting', selftest='selftest') # the module of each
+# the module of each
+COMMANDS = dict(demo='demo', doctor='training', convert='converting', plan='training', train='training',
+                synthesize='generating', evaluate='evaluating', styles='editing', edit='editing', export='exporting',
+                convert_2018='exporting', serve='serving', selftest='selftest')
 
+# %% ../../nbs/reference/01_commands.ipynb #c043-2
 def command_of(name): # of a command
     "The function; its module is imported now."
     return getattr(import_module(f'pix2pixhd_nb.commands.{COMMANDS[name]}'), name)
 
+# %% ../../nbs/reference/01_commands.ipynb #c043-3
 def summary_of(name): # of a command
     "The first line of the function's docstring; the module is read, not run."
     path = Path(find_spec(f'pix2pixhd_nb.commands.{COMMANDS[name]}').origin)
-    f = next(n for n in ast.parse(path.read_text(encoding='utf-8')).body if isinstance(n, ast.FunctionDef) and n.name == name)
+    f = next(n for n in ast.parse(path.read_text(encoding='utf-8')).body if isinstance(n, ast.FunctionDef)
+             and n.name == name)
     return ast.get_docstring(f).splitlines()[0]
 
+# %% ../../nbs/reference/01_commands.ipynb #c043-4
 def build_parser(names=tuple(COMMANDS)): # of the commands whose arguments are wanted; the others are listed only
     "The commands as one argparse parser."
     parser = argparse.ArgumentParser(prog='pix2pixhd', description='pix2pixHD: label maps to photos.')
@@ -90,38 +102,89 @@ def build_parser(names=tuple(COMMANDS)): # of the commands whose arguments are w
 # %% ../../nbs/reference/01_commands.ipynb #c044
 def out_of_memory(e): # an exception
     "Does it say that there is not enough memory, of a GPU or of the machine?"
-    return isinstance(e, MemoryError) or isinstance(e, RuntimeError) and any(s in str(e).lower() for s in ('out of memory', 'not enough memory', "can't allocate memory"))
+    return (isinstance(e, MemoryError) or isinstance(e, RuntimeError)
+            and any(s in str(e).lower() for s in ('out of memory', 'not enough memory', "can't allocate memory")))
 
+# %% ../../nbs/reference/01_commands.ipynb #c044-2
+def from_worker(e): # an exception
+    "(The kind of error that a process which reads scenes met, its message); None where it is not of one."
+    text = str(e)
+    if isinstance(e, RuntimeError) and 'DataLoader worker (pid' in text and ('killed' in text or 'exited unexpectedly' in text):
+        return 'ValueError', 'A process that reads scenes was ended by the system, most likely since memory was short: give fewer --workers, or --workers 0.'
+    caught = re.search(r'Caught (\w+) in DataLoader worker', text)
+    return (caught[1], last_line(text)) if caught else None
+
+# %% ../../nbs/reference/01_commands.ipynb #c044-3
+def last_line(text): # of an error
+    "Its last line, without the name of its class."
+    lines = text.strip().splitlines()
+    return re.sub(r'^[\w.]*(Error|Exception|Interrupt): ', '', lines[-1].strip()) if lines else ''
+
+# %% ../../nbs/reference/01_commands.ipynb #c044-4
+def itself(e): # an exception
+    "What fastai could not pass on: it reads the first argument of an exception in a callback, and some have none."
+    met = e.__context__
+    return met if isinstance(e, IndexError) and isinstance(met, Exception) and not met.args else e
+
+# %% ../../nbs/reference/01_commands.ipynb #c044-5
+def foreseen(e): # an exception
+    "Its message, where it is one that a user can do something about; else None."
+    kind, said = from_worker(e) or (None, None)
+    if kind:
+        return (said if isinstance(getattr(builtins, kind, None), type)
+                and issubclass(getattr(builtins, kind), (ValueError, OSError)) or kind == 'DatasetError' else None)
+    if isinstance(e, OSError) and e.errno == errno.ENOSPC:
+        return f'{e.filename or "A file"} could not be written: no space left on device; make room, or choose another disk.'
+    if isinstance(e, PermissionError) and e.filename:
+        return f'{e.filename} may not be read or written ({e.strerror}): change its permissions, or choose another place.'
+    if isinstance(e, IsADirectoryError) and e.filename:
+        return f'{e.filename} is a folder, expected a file: check the path.'
+    if isinstance(e, NotADirectoryError) and e.filename:
+        return f'{e.filename} leads through a file, expected a folder: check the path.'
+    if isinstance(e, UnicodeDecodeError): return f'A text file is not in UTF-8 ({e}): save it again in that encoding.'
+    if isinstance(e, (ValueError, OSError)): return last_line(str(e)) or f'{type(e).__name__}, without a word more.'
+
+# %% ../../nbs/reference/01_commands.ipynb #c044-6
 def unforeseen(e): # the exception that ended a command
     # exit status: 2 where memory was short, else 3
     "A short message; all that a report of the error needs is in a file."
     if out_of_memory(e):
         print('pix2pixhd: There is not enough memory for this: choose a smaller size, batch or width; pix2pixhd plan says what a training needs, and proposes options that fit.', file=sys.stderr)
         return 2
-    with tempfile.NamedTemporaryFile('w', prefix='pix2pixhd-error-', suffix='.txt', delete=False, encoding='utf-8') as f:
+    with tempfile.NamedTemporaryFile('w', prefix='pix2pixhd-error-', suffix='.txt', delete=False,
+            encoding='utf-8') as f:
         f.write(f'pix2pixhd {__version__}, Python {sys.version.split()[0]}, {sys.platform}\n' + ''.join(traceback.format_exception(e)))
     said = (str(e).strip().splitlines() or [''])[-1][:200]
     print(f'pix2pixhd: An error that was not foreseen ({type(e).__name__}: {said}): {f.name} holds the details, please report it with them.', file=sys.stderr)
     return 3
 
+# %% ../../nbs/reference/01_commands.ipynb #c044-7
 def main(argv=None): # arguments, without the program's name; those of the command line by default
     "The `pix2pixhd` program: 0 when all went well, 1 when the doctor found something, 2 when it cannot go on, 3 after an error that was not foreseen."
     argv = sys.argv[1:] if argv is None else list(argv)
-    arguments = vars(build_parser([name for name in (a.replace('-', '_') for a in argv[:1]) if name in COMMANDS]).parse_args(argv))
+    warnings.filterwarnings('ignore', category=FutureWarning, module=r'torch\.jit') # fastai's use of torch.jit.script, not the reader's
+    arguments = vars(build_parser([name
+                                   for name in (a.replace('-', '_') for a in argv[:1])
+                                   if name in COMMANDS]).parse_args(argv))
     command = arguments.pop('command')
-    from pix2pixhd_nb.engine.distributed import RankLost # with PyTorch, which the command has imported
+    from pix2pixhd_nb.engine.distributed import leave_word, RankLost # with PyTorch, which the command has imported
     from pix2pixhd_nb.training.recipes import check_numbers
     try:
         check_numbers(arguments, lambda k: '--' + k.replace('_', '-'))
         return command(**arguments) or 0
-    except (ValueError, OSError, RankLost) as e:
-        lines = str(e).strip().splitlines() or [f'{type(e).__name__}, without a word more.']
-        print('pix2pixhd:', lines[-1].strip(), file=sys.stderr) # fastai and workers put lines of their own before a message
+    except RankLost as e:
+        print('pix2pixhd:', e, file=sys.stderr)
         return 2
     except KeyboardInterrupt as e: # a training that saved and stopped says so
         print(f'pix2pixhd: {str(e) or "stopped."}', file=sys.stderr)
         return getattr(e, 'status', 130)
-    except Exception as e: return unforeseen(e)
+    except Exception as e:
+        e = itself(e)
+        said = foreseen(e)
+        leave_word(said or f'{type(e).__name__}: {last_line(str(e))[:200]}')
+        if said is None: return unforeseen(e)
+        print('pix2pixhd:', said, file=sys.stderr)
+        return 2
 
 # %% ../../nbs/reference/01_commands.ipynb #c045
 if __name__ == '__main__' and '__file__' in globals():

@@ -19,12 +19,12 @@ from pathlib import Path
 import torch
 from fastai.torch_core import default_device
 from .. import __version__
-from ..data.toy import LABEL_SPACE, draw_scene
+from ..data.toy import LABEL_SPACE, synthetic_scene
 from ..engine.cuda_graphs import Graphed
-from ..engine.files import write_whole
+from ..engine.files import check_outputs, write_whole
 from ..engine.memory import LiveBytes, keep_freed_memory
 from ..engine.precision import PRECISIONS, sixteen_bits
-from ..models.activation_checkpointing import recompute_blocks
+from ..models.activation_checkpointing import checkpoint_activations
 from ..training.cost import rehearse
 from ..training.cuda_graphs import GANOptimizer
 from ..training.learner import fastest_precision, pix2pixhd_networks
@@ -39,15 +39,19 @@ class Row:
     passed: bool # None: a figure, neither right nor wrong
     figure: str
 
-    def __str__(self): return f"{ {True: 'pass', False: 'FAIL', None: '  --'}[self.passed]}  {self.what:44} {self.figure}"
+    def __str__(self):
+        return f"{ {True: 'pass', False: 'FAIL', None: '  --'}[self.passed]}  {self.what:44} {self.figure}"
 
+# %% ../../nbs/reference/14_selftest.ipynb #st005-2
 TINY = dict(width=8, n_downsample=2, n_blocks=2, n_scales=2, discriminator_width=8, feature_channels=3, encoder_width=4)
-FULL = dict(width=64, n_downsample=4, n_blocks=9, n_scales=3, discriminator_width=64, feature_channels=3, encoder_width=16)
+FULL = dict(width=64, n_downsample=4, n_blocks=9, n_scales=3, discriminator_width=64, feature_channels=3,
+            encoder_width=16)
 N = LABEL_SPACE.n_classes
 
+# %% ../../nbs/reference/14_selftest.ipynb #st005-3
 def scene_on(device, size): # (height, width)
     "A synthetic street as a batch of one: label map, instance map, image."
-    street = draw_scene(0, size)
+    street = synthetic_scene(0, size)
     return tuple(x[None].to(device) for x in (street.label_map, street.instance_map, street.image))
 
 # %% ../../nbs/reference/14_selftest.ipynb #st008
@@ -55,6 +59,7 @@ def plain_adam(gan): # GAN
     "An optimiser for each network, weight by weight."
     return [torch.optim.Adam(p, 2e-4, (0.5, 0.999), foreach=False) for p in gan.parts()]
 
+# %% ../../nbs/reference/14_selftest.ipynb #st008-2
 def plain_step(gan, # GAN
                optimizers, # from `plain_adam`
                scene, # label map, instance map, image
@@ -62,7 +67,7 @@ def plain_step(gan, # GAN
     "The training step as the recipe of 2018 states it."
     label_map, instance_map, real = scene
     condition = gan.synthesizer.condition(label_map, instance_map).to(real.dtype)
-    fake = gan.synthesizer.draw(condition, instance_map, real)
+    fake = gan.synthesizer.generate(condition, instance_map, real)
     detached, seen, attached = (gan.discriminator(torch.cat([condition, x], 1)) for x in (fake.detach(), real, fake))
     g = generator_losses(attached, seen, GANLoss(), FeatureMatchingLoss())
     d = discriminator_losses(detached, seen, GANLoss())
@@ -81,23 +86,28 @@ class Step:
                  perceptual=None, # PerceptualLoss
                  lr=2e-4, # learning rate of both networks
                 ):
-        self.gan, self.training = gan.train(), GANTraining(feature_matching=FeatureMatchingLoss(), perceptual=perceptual)
-        if perceptual and gan.recompute: recompute_blocks(perceptual)
+        self.gan, self.training = gan.train(), GANTraining(feature_matching=FeatureMatchingLoss(),
+                                                           perceptual=perceptual)
+        if perceptual and gan.activation_checkpointing: checkpoint_activations(perceptual)
         self.opt, device = GANOptimizer(gan.parts(), lr=lr, precision=gan.precision), next(gan.parameters()).device
-        self.rates = [torch.full((), lr, dtype=torch.float32 if device.type == 'cuda' else torch.float64, device=device) for _ in self.opt.both]
-        self.average_weight = torch.zeros((), device=device)
+        self.rates = [torch.full((), lr, dtype=torch.float32 if device.type == 'cuda' else torch.float64, device=device)
+                      for _ in self.opt.both]
+        self.ema_weight = torch.zeros((), device=device)
         self.graphed, self.done = Graphed(self.on_device, 0, 1) if graph else None, 0
         if device.type == 'cpu': keep_freed_memory()
 
     def on_device(self, *scene):
-        with self.opt.rates_from(self.rates): return training_step(self.gan, self.training, scene, self.opt, self.average_weight)
+        with self.opt.rates_from(self.rates):
+            return training_step(self.gan, self.training, scene, self.opt, self.ema_weight)
 
     def __call__(self, *scene): # label map, instance map, image
         self.done += 1
-        self.average_weight.fill_(self.gan.average_weight(self.done))
-        _, losses = self.graphed(*scene) if self.graphed and self.done > 3 else training_step(self.gan, self.training, scene, self.opt, self.average_weight)
+        self.ema_weight.fill_(self.gan.ema_weight(self.done))
+        _, losses = (self.graphed(*scene) if self.graphed and self.done > 3
+                     else training_step(self.gan, self.training, scene, self.opt, self.ema_weight))
         return dict(zip(self.training.loss_names, losses.tolist()))
 
+# %% ../../nbs/reference/14_selftest.ipynb #st010-2
 def new_gan(device, precision='fp32', networks=TINY, **options): # of `GAN`
     "Networks of the same random weights each time."
     torch.manual_seed(0)
@@ -112,35 +122,46 @@ def rounding(tf32): # may 32-bit products round to 19 bits?
     try: yield
     finally: torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = before
 
+# %% ../../nbs/reference/14_selftest.ipynb #st013-2
 def worst(found, expected): # lists of dicts of losses
     "The largest relative difference."
     return max(abs(a[k] - b[k]) / abs(b[k]) for a, b in zip(found, expected) for k in b)
 
 TOLERANCE = dict(fp32=1e-3, bf16=5e-2, fp16=5e-2) # of a loss, relative
 
+# %% ../../nbs/reference/14_selftest.ipynb #st013-3
+def _size(device):
+    "Of the scenes of exact questions, (height, width): a processor takes its time over 16 bits."
+    return (64, 128) if torch.device(device).type == 'cuda' else (32, 64)
+
+# %% ../../nbs/reference/14_selftest.ipynb #st013-4
 def parity(device):
     "Losses beside those of the plain loop in 64 bits."
-    reference, scene = new_gan('cpu').double(), scene_on('cpu', (64, 128))
+    size = _size(device)
+    reference, scene = new_gan('cpu').double(), scene_on('cpu', size)
     optimizers = plain_adam(reference)
     expected = [plain_step(reference, optimizers, (*scene[:2], scene[2].double())) for _ in range(3)]
     for precision in PRECISIONS:
         step, n = Step(new_gan(device, precision)), 3 if precision == 'fp32' else 1
-        with rounding(tf32=False): off = worst([step(*scene_on(device, (64, 128))) for _ in range(n)], expected)
+        with rounding(tf32=False): off = worst([step(*scene_on(device, size)) for _ in range(n)], expected)
         yield Row(f'{n} step{"s" * (n > 1)} beside the plain loop, {precision}', off < TOLERANCE[precision], f'worst loss off by {off:.2g} (allowed {TOLERANCE[precision]:g})')
 
 # %% ../../nbs/reference/14_selftest.ipynb #st015
 def steps_of(device, n, **options):
     "The losses of so many steps, each on the same scene, and the norm of the EMA's weights after them."
-    step, scene = Step(new_gan(device, average=0.9), lr=2**-12, **options), scene_on(device, (64, 128))
+    step, scene = Step(new_gan(device, ema=0.9), lr=2**-12, **options), scene_on(device, _size(device))
     losses = [step(*scene) for _ in range(n)]
-    return losses + [dict(average=sum(p.double().square().sum() for p in step.gan.averaged.parameters()).sqrt().item())]
+    return (losses + [dict(ema=sum(p.double().square().sum()
+                                   for p in step.gan.ema_synthesizer.parameters()).sqrt().item())])
 
+# %% ../../nbs/reference/14_selftest.ipynb #st015-2
 def graph(device):
     "A captured step beside a plain one."
     off = worst(steps_of(device, 6, graph=True), steps_of(device, 6))
     captured = 'replayed' if torch.device(device).type == 'cuda' else 'nothing is captured on a processor'
     yield Row('a CUDA graph equals the plain step', off < 1e-4, f'worst loss off by {off:.2g} ({captured})')
 
+# %% ../../nbs/reference/14_selftest.ipynb #st015-3
 def determinism(device):
     "The same steps twice."
     off = worst(steps_of(device, 3), steps_of(device, 3))
@@ -150,12 +171,13 @@ def determinism(device):
 def skipping(device):
     "A step whose losses are not finite changes nothing."
     for precision in dict.fromkeys(('fp32', sixteen_bits(device))):
-        step, (label_map, instance_map, image) = Step(new_gan(device, precision)), scene_on(device, (64, 128))
+        step, (label_map, instance_map, image) = Step(new_gan(device, precision)), scene_on(device, _size(device))
         for _ in range(2): step(label_map, instance_map, image)
         before = [p.detach().clone() for p in step.gan.parameters()]
         step(label_map, instance_map, image * float('inf'))
         moved = sum(not torch.equal(a, b) for a, b in zip(before, step.gan.parameters()))
-        yield Row(f'a step that is not finite changes nothing, {precision}', not moved, f'{moved} of {len(before)} weights moved')
+        yield Row(f'a step that is not finite changes nothing, {precision}', not moved,
+                  f'{moved} of {len(before)} weights moved')
 
 # %% ../../nbs/reference/14_selftest.ipynb #st019
 def memory(device, size=None, networks=None):
@@ -166,18 +188,23 @@ def memory(device, size=None, networks=None):
         said = rehearse(size, n_classes=N, precision=precision, **networks).peak
         gc.collect()
         found = (_cuda_peak if on_gpu else _live_peak)(device, precision, size, networks)
-        yield Row(f'memory of a step against the plan, {precision}', 0.75 < found / said < 1.25, f'{found / 1e6:.0f} MB, planned {said / 1e6:.0f} MB')
+        yield Row(f'memory of a step against the plan, {precision}', 0.75 < found / said < 1.25,
+                  f'{found / 1e6:.0f} MB, planned {said / 1e6:.0f} MB')
 
+# %% ../../nbs/reference/14_selftest.ipynb #st019-2
 def _two_steps(device, precision, size, networks):
     step, scene = Step(new_gan(device, precision, networks)), scene_on(device, size)
     for _ in range(2): step(*scene)
 
+# %% ../../nbs/reference/14_selftest.ipynb #st019-3
 def _live_peak(device, precision, size, networks):
     with LiveBytes() as live: _two_steps(device, precision, size, networks)
     return live.peak
 
+# %% ../../nbs/reference/14_selftest.ipynb #st019-4
 def _cuda_peak(device, precision, size, networks):
-    torch.cuda.empty_cache(); torch.cuda.reset_peak_memory_stats(device)
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats(device)
     before = torch.cuda.memory_allocated(device)
     _two_steps(device, precision, size, networks)
     return torch.cuda.max_memory_allocated(device) - before
@@ -187,6 +214,7 @@ def synchronize(device):
     kind = torch.device(device).type
     if kind != 'cpu': getattr(torch, kind).synchronize()
 
+# %% ../../nbs/reference/14_selftest.ipynb #st021-2
 def seconds(f, device='cpu'):
     "What one call takes, to its end on the device."
     synchronize(device)
@@ -195,6 +223,7 @@ def seconds(f, device='cpu'):
     synchronize(device)
     return time.perf_counter() - start
 
+# %% ../../nbs/reference/14_selftest.ipynb #st021-3
 def in_turns(variants, # {name: function that makes one}
              rounds, # timed calls of each
              device='cpu',
@@ -233,16 +262,20 @@ def step_variants(device, size, networks=FULL):
         return make
     variants = {'plain loop, fp32': plain, 'ours, fp32': ours('fp32'), f'ours, {bits}': ours(bits)}
     if torch.device(device).type != 'cuda': return variants
-    variants |= {'ours, fp32, CUDA graph': ours('fp32', True), f'ours, {bits}, channels_last': ours(bits, channels_last=True)}
+    variants |= {'ours, fp32, CUDA graph': ours('fp32', True),
+                 f'ours, {bits}, channels_last': ours(bits, channels_last=True)}
     return variants | ({f'ours, {bits}, CUDA graph': ours(bits, True)} if bits != 'fp16' else {})
 
+# %% ../../nbs/reference/14_selftest.ipynb #st022-2
 def precision(device):
     "What is chosen here, and what a 32-bit product is."
     chosen, tf32 = fastest_precision(device), [torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32]
     of = f'capability {".".join(map(str, torch.cuda.get_device_capability(device)))}' if torch.device(device).type == 'cuda' else 'timed'
     yield Row('precision that is chosen', None, f'{chosen} ({of}); 16 bits are {sixteen_bits(device)}')
-    if torch.device(device).type == 'cuda': yield Row('TF32', None, f'convolutions {"may" if tf32[0] else "do not"} round to it, matrix products {"may" if tf32[1] else "do not"}')
+    if torch.device(device).type == 'cuda':
+        yield Row('TF32', None, f'convolutions {"may" if tf32[0] else "do not"} round to it, matrix products {"may" if tf32[1] else "do not"}')
 
+# %% ../../nbs/reference/14_selftest.ipynb #st022-3
 def speed(device, size=None, networks=None, rounds=None):
     "A training step beside the plain loop."
     on_gpu = torch.device(device).type == 'cuda'
@@ -252,27 +285,35 @@ def speed(device, size=None, networks=None, rounds=None):
     for name, t in times.items():
         what = f'{size[1]}x{size[0]}: {name}'
         if 'failed' in t: yield Row(what, False, t['failed'].splitlines()[0])
-        else: yield Row(what, None, f"{1000 * t['median']:.1f} ms" + (f", {first / t['median']:.2f} times as fast as the plain loop" if first and name != 'plain loop, fp32' else ''))
+        else:
+            yield Row(what, None, f"{1000 * t['median']:.1f} ms" + (f", {first / t['median']:.2f} times as fast as the plain loop" if first and name != 'plain loop, fp32' else ''))
 
 # %% ../../nbs/reference/14_selftest.ipynb #st024
-QUESTIONS = dict(precision=precision, parity=parity, graph=graph, determinism=determinism, skipping=skipping, memory=memory, speed=speed)
+QUESTIONS = dict(precision=precision, parity=parity, graph=graph, determinism=determinism, skipping=skipping,
+                 memory=memory, speed=speed)
 
+# %% ../../nbs/reference/14_selftest.ipynb #st024-2
 def answers(device, questions=QUESTIONS): # {name: function of the device that yields rows}
     "The rows of all questions, as they come; one that breaks off gives a row that failed."
     for name, ask in questions.items():
         try: yield from ask(device)
-        except Exception as e: yield Row(name, False, f'{type(e).__name__}: {str(e).splitlines()[0] if str(e) else "no message"}'[:200])
+        except Exception as e:
+            yield Row(name, False, f'{type(e).__name__}: {str(e).splitlines()[0] if str(e) else "no message"}'[:200])
         gc.collect()
 
+# %% ../../nbs/reference/14_selftest.ipynb #st024-3
 def machine_of(device):
     "What a report needs to say of the machine."
     gpu = torch.cuda.get_device_name(device) if torch.device(device).type == 'cuda' else None
-    return dict(pix2pixhd_nb=__version__, torch=torch.__version__, cuda=torch.version.cuda, python=platform.python_version(), system=platform.platform(),
-                processor=platform.processor() or platform.machine(), threads=torch.get_num_threads(), device=str(device), gpu=gpu)
+    return dict(pix2pixhd_nb=__version__, torch=torch.__version__, cuda=torch.version.cuda,
+                python=platform.python_version(), system=platform.platform(),
+                processor=platform.processor() or platform.machine(), threads=torch.get_num_threads(),
+                device=str(device), gpu=gpu)
 
 # %% ../../nbs/reference/14_selftest.ipynb #st025
 def selftest(device='auto', # cpu, cuda, cuda:1 or mps; auto: the GPU if there is one
-             out='selftest.json', # the file that can be attached to an issue
+             out='selftest.json', # the file that can be attached to an issue; an earlier report is replaced
+             overwrite=False, # may OUT replace another file?
             ): # 0; 1 where a row failed
     """Ask this machine what only it can answer: parity, CUDA graph, memory, precision, determinism, speed.
 
@@ -280,6 +321,7 @@ def selftest(device='auto', # cpu, cuda, cuda:1 or mps; auto: the GPU if there i
       pix2pixhd selftest --device cuda
     The status is 1 where a row failed."""
     device = _checked(device)
+    check_outputs([out], overwrite, own=_is_report)
     found, start, rows = machine_of(device), time.perf_counter(), []
     print('  '.join(f'{k} {v}' for k, v in found.items() if v))
     for row in answers(device):
@@ -291,11 +333,20 @@ def selftest(device='auto', # cpu, cuda, cuda:1 or mps; auto: the GPU if there i
     print(f'{sum(r.passed is True for r in rows)} passed, {len(failed)} failed, {report["seconds"]:.0f} s; written to {out}')
     return 1 if failed else 0
 
+# %% ../../nbs/reference/14_selftest.ipynb #st025-2
+def _is_report(path):
+    "Was a file written by `selftest`?"
+    try: return set(json.loads(Path(path).read_text())) == {'machine', 'seconds', 'rows'}
+    except (OSError, ValueError, TypeError): return False
+
+# %% ../../nbs/reference/14_selftest.ipynb #st025-3
 def _checked(device): # as typed
     "The device, if it is there."
     if device == 'auto': return default_device()
     try: device = torch.device(device)
     except RuntimeError: raise ValueError(f"--device is {device!r}, expected cpu, cuda, cuda:1 or mps.") from None
-    there = dict(cpu=1, cuda=torch.cuda.device_count() if torch.cuda.is_available() else 0, mps=int(torch.backends.mps.is_available())).get(device.type, 0)
-    if (device.index or 0) >= there: raise ValueError(f'--device is {device}, and this machine has {there} of that kind: leave it out, or see that PyTorch finds the GPU (torch.cuda.is_available()).')
+    there = dict(cpu=1, cuda=torch.cuda.device_count() if torch.cuda.is_available() else 0,
+                 mps=int(torch.backends.mps.is_available())).get(device.type, 0)
+    if (device.index or 0) >= there:
+        raise ValueError(f'--device is {device}, and this machine has {there} of that kind: leave it out, or see that PyTorch finds the GPU (torch.cuda.is_available()).')
     return torch.device('cuda', device.index or 0) if device.type == 'cuda' else device

@@ -20,7 +20,11 @@ import numpy as np
 from PIL import Image
 from ..core import LabelSpace
 from .layouts import open_dataset, read_meta
-from .pictures import MAX_PIXELS, _fail, color_numbers, ids_of_colors, open_picture, pictures_in, read_ids, size_problem, some, DatasetError
+from pix2pixhd_nb.data.pictures import (
+    _fail, color_numbers, ids_of_colors, most_pixels, open_picture, pictures_in, read_ids, recognised, size_problem,
+    some, DatasetError,
+)
+from ..engine.untrusted import brief, parse_json
 
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv007
 @dataclass
@@ -37,23 +41,29 @@ def _size(height, width, path):
     "A size that a file claims, as two ints, if it can be a picture's."
     try: h, w = int(height), int(width)
     except (TypeError, ValueError): h = w = 0
-    if h < 1 or w < 1 or h * w > MAX_PIXELS: _fail('size', path, f'{path} claims a picture of {width}x{height} (width x height), expected 1 to {MAX_PIXELS} pixels: mend the size, or export again.')
+    if h < 1 or w < 1 or h * w > most_pixels():
+        _fail('size', path, f'{path} claims a picture of {brief(width)}x{brief(height)} (width x height), expected 1 to {most_pixels()} pixels: mend the size, or export again.')
     return h, w
 
+# %% ../../nbs/your_data/04_other_formats.ipynb #cv009-2
 def _photo(folder, file_name, path):
     "The photo that a file names, below its folder."
     relative = Path(str(file_name).replace('\\', '/'))
-    if relative.is_absolute() or '..' in relative.parts: _fail('path', path, f'{path} names the photo {file_name!r}, expected a name below {folder}: write it without .. and without a leading slash.')
-    found = next((p for p in (Path(folder) / relative, Path(folder) / relative.name, Path(folder) / 'images' / relative.name) if p.is_file()), None)
-    if found is None: _fail('pairing', path, f'{path} names the photo {file_name!r}, which is not in {folder}: give its folder with --pictures.')
+    if relative.is_absolute() or '..' in relative.parts:
+        _fail('path', path, f'{path} names the photo {file_name!r}, expected a name below {folder}: write it without .. and without a leading slash.')
+    found = next((p for p in (Path(folder) / relative, Path(folder) / relative.name,
+                              Path(folder) / 'images' / relative.name) if p.is_file()), None)
+    if found is None:
+        _fail('pairing', path, f'{path} names the photo {file_name!r}, which is not in {folder}: give its folder with --pictures.')
     return found
 
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv010
 def _read_json(path, kind=dict, keys=()):
     "A JSON file of the kind expected, with the keys expected."
     if not Path(path).is_file(): raise FileNotFoundError(f'{path} is not there: expected a JSON file, check the path.')
-    try: found = json.loads(Path(path).read_text(encoding='utf-8'))
-    except (ValueError, RecursionError) as e: _fail('undecodable', path, f'{path} is not JSON ({e}), expected an annotation file: export it again.')
+    try: found = parse_json(Path(path).read_text(encoding='utf-8-sig'))
+    except ValueError as e:
+        _fail('undecodable', path, f'{path} is not JSON ({e}), expected an annotation file: export it again.')
     lacks = [k for k in keys if not isinstance(found, dict) or k not in found]
     if not isinstance(found, kind) or lacks:
         _fail('format', path, f'{path} holds a {type(found).__name__}{" without " + some(lacks) if lacks else ""}, expected a {kind.__name__}{" with " + some(keys) if keys else ""}: check which program wrote it.')
@@ -67,7 +77,8 @@ def polygon_mask(points, # x, y, x, y, ... or (x, y) pairs, in pixels
     "The pixels whose centres lie inside a polygon."
     try: p = np.asarray(points, float).reshape(-1, 2)
     except (TypeError, ValueError): p = np.zeros((0, 2))
-    if len(p) < 3 or not np.isfinite(p).all(): _fail('polygon', path, f'{path} has a polygon of {len(p)} points, expected three or more pairs of finite numbers: delete it or draw it again.')
+    if len(p) < 3 or not np.isfinite(p).all():
+        _fail('polygon', path, f'{path} has a polygon of {len(p)} points, expected three or more pairs of finite numbers: delete it or draw it again.')
     (h, w), parity = size, np.zeros((size[0], size[1] + 1), np.uint8)
     for (x0, y0), (x1, y1) in zip(p, np.roll(p, -1, 0)):
         first, last = (int(np.clip(np.ceil(y - .5), 0, h)) for y in sorted((y0, y1)))
@@ -88,15 +99,18 @@ def run_lengths(counts, # of pixels outside, inside, outside, ...
     try: runs = np.asarray(counts, np.int64).reshape(-1)
     except (TypeError, ValueError, OverflowError): runs = np.array([-1])
     total = size[0] * size[1]
-    if (runs < 0).any() or (runs > total).any() or runs.sum() != total: _fail('mask', path, f'{path} has a mask whose run lengths cover {runs.sum()} pixels, expected {total} for {size[1]}x{size[0]}: export it again.')
+    if (runs < 0).any() or (runs > total).any() or runs.sum() != total:
+        _fail('mask', path, f'{path} has a mask whose run lengths cover {runs.sum()} pixels, expected {total} for {size[1]}x{size[0]}: export it again.')
     return np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(size, order=order)
 
+# %% ../../nbs/your_data/04_other_formats.ipynb #cv015-2
 def _unpacked(text, path):
     "COCO's string as counts: five bits a letter, the sixth says whether more follow; from the fourth on, differences."
     counts, value, shift = [], 0, 0
     for letter in text:
         bits = ord(letter) - 48
-        if not 0 <= bits < 64 or shift > 35: _fail('mask', path, f'{path} has a mask string with the letter {letter!r}, expected run lengths of COCO: export it again.')
+        if not 0 <= bits < 64 or shift > 35:
+            _fail('mask', path, f'{path} has a mask string with the letter {letter!r}, expected run lengths of COCO: export it again.')
         value, shift = value | (bits & 31) << shift, shift + 5
         if bits & 32: continue
         if bits & 16: value -= 1 << shift
@@ -117,17 +131,21 @@ def paint_objects(size, # (height, width)
         key = (c, ('only', n) if key is None else key)
         if key[1] is not False and key not in ids:
             count[c] = count.get(c, -1) + 1
-            if count[c] > 999: _fail('objects', path, f'{path} has more than 1000 objects of class {c}, expected at most 1000 in a picture: split it.')
+            if count[c] > 999:
+                _fail('objects', path, f'{path} has more than 1000 objects of class {c}, expected at most 1000 in a picture: split it.')
             ids[key] = c * 1000 + count[c]
         label[mask], instances[mask] = c, ids.get(key, c)
     return label, instances
 
+# %% ../../nbs/your_data/04_other_formats.ipynb #cv018-2
 def _space(names, colors=None):
     "Background, and the classes of objects."
     from pix2pixhd_nb.core import _default_colors
     names = list(dict.fromkeys(names))
     made = _default_colors(len(names) + 1)[1:]
-    return LabelSpace(['background', *names], [(0, 0, 0), *((colors or {}).get(n) or made[i] for i, n in enumerate(names))], [False] + [True] * len(names))
+    return LabelSpace(['background', *names],
+                      [(0, 0, 0), *((colors or {}).get(n) or made[i] for i, n in enumerate(names))],
+                      [False] + [True] * len(names))
 
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv020
 def coco(path, pictures, split): # instances JSON
@@ -137,23 +155,30 @@ def coco(path, pictures, split): # instances JSON
     space = _space(names.values())
     known, of_image = {i['id'] for i in d['images']}, {}
     for a in d['annotations']:
-        if a['category_id'] not in names: _fail('ids', path, f'{path}: annotation {a.get("id")} has category {a["category_id"]}, expected one of the {len(names)} in its categories: mend the file.')
-        if a['image_id'] not in known: _fail('ids', path, f'{path}: annotation {a.get("id")} is of image {a["image_id"]}, which is not in its images: mend the file.')
+        if a['category_id'] not in names:
+            _fail('ids', path, f'{path}: annotation {a.get("id")} has category {a["category_id"]}, expected one of the {len(names)} in its categories: mend the file.')
+        if a['image_id'] not in known:
+            _fail('ids', path, f'{path}: annotation {a.get("id")} is of image {a["image_id"]}, which is not in its images: mend the file.')
         of_image.setdefault(a['image_id'], []).append(a)
     def scene(image):
         size = _size(image.get('height'), image.get('width'), path)
         found = sorted(of_image.get(image['id'], []), key=lambda a: -float(a.get('area', 0)))
-        objects = lambda: ((space.id(names[a['category_id']]), _coco_mask(a, size, path), False if a.get('iscrowd') else None) for a in found)
-        return Annotated(Path(image['file_name']).stem, _photo(pictures or Path(path).parent, image['file_name'], path), lambda: paint_objects(size, objects(), path=path), split, path)
+        objects = lambda: ((space.id(names[a['category_id']]), _coco_mask(a, size, path),
+                            False if a.get('iscrowd') else None) for a in found)
+        return Annotated(Path(image['file_name']).stem, _photo(pictures or Path(path).parent, image['file_name'], path),
+                         lambda: paint_objects(size, objects(), path=path), split, path)
     return space, [scene(i) for i in d['images']]
 
+# %% ../../nbs/your_data/04_other_formats.ipynb #cv020-2
 def _coco_mask(annotation, size, path):
     "The mask of an annotation: polygons, or run lengths."
     where, found = f'{path}, annotation {annotation.get("id")},', annotation.get('segmentation')
     if isinstance(found, dict):
-        if list(found.get('size', ())) != list(size): _fail('size', path, f'{where} has a mask of size {found.get("size")} (height, width), but its image is {list(size)}: export it again.')
+        if list(found.get('size', ())) != list(size):
+            _fail('size', path, f'{where} has a mask of size {found.get("size")} (height, width), but its image is {list(size)}: export it again.')
         return run_lengths(found.get('counts'), size, where)
-    if not isinstance(found, list) or not found: _fail('mask', path, f'{where} has no segmentation, expected polygons or run lengths: boxes alone are no label map; segment the objects.')
+    if not isinstance(found, list) or not found:
+        _fail('mask', path, f'{where} has no segmentation, expected polygons or run lengths: boxes alone are no label map; segment the objects.')
     return np.logical_or.reduce([polygon_mask(p, size, where) for p in found])
 
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv021
@@ -166,25 +191,32 @@ def coco_panoptic(path, pictures, split): # panoptic JSON; the PNGs lie in a fol
     first = [] if not cats[0].get('isthing') else [dict(id=None, name='unused', isthing=0)]
     cats, colored = first + cats, all(c.get('color') for c in cats)
     ignore = 255 if len(cats) < 256 else 65535
-    space = LabelSpace([c['name'] for c in cats], [c.get('color', (0, 0, 0)) for c in cats] if colored else None, [c.get('isthing', 0) for c in cats], ignore)
+    space = LabelSpace([c['name'] for c in cats], [c.get('color', (0, 0, 0)) for c in cats] if colored else None,
+                       [c.get('isthing', 0) for c in cats], ignore)
     number, images = {c['id']: i for i, c in enumerate(cats)}, {i['id']: i for i in d['images']}
     def scene(a):
-        if a['image_id'] not in images: _fail('ids', path, f'{path}: an annotation is of image {a["image_id"]}, which is not in its images: mend the file.')
+        if a['image_id'] not in images:
+            _fail('ids', path, f'{path}: an annotation is of image {a["image_id"]}, which is not in its images: mend the file.')
         image = images[a['image_id']]
         mask = _photo(Path(path).with_suffix(''), a['file_name'], path)
-        return Annotated(Path(a['file_name']).stem, _photo(pictures or Path(path).parent, image['file_name'], path), lambda: _segments(mask, a, number, space, path), split, path)
+        return Annotated(Path(a['file_name']).stem, _photo(pictures or Path(path).parent, image['file_name'], path),
+                         lambda: _segments(mask, a, number, space, path), split, path)
     return space, [scene(a) for a in d['annotations']]
 
+# %% ../../nbs/your_data/04_other_formats.ipynb #cv021-2
 def _segments(mask, annotation, number, space, path):
     "The maps of a picture of segments."
     rgb = np.asarray(open_picture(mask).convert('RGB')).astype(np.int64)
     found, listed = rgb @ (1, 256, 65536), {s['id']: s for s in annotation['segments_info']}
     unlisted = sorted(set(np.unique(found).tolist()) - {0, *listed})
-    if unlisted: _fail('ids', mask, f'{mask} has segments {some(unlisted)} that {path} does not list, expected every colour R + 256 G + 65536 B in segments_info: export both again.')
+    if unlisted:
+        _fail('ids', mask, f'{mask} has segments {some(unlisted)} that {path} does not list, expected every colour R + 256 G + 65536 B in segments_info: export both again.')
     wrong = [s['category_id'] for s in listed.values() if s['category_id'] not in number]
-    if wrong: _fail('ids', path, f'{path}: a segment of {annotation["file_name"]} has category {wrong[0]}, which is not in its categories: mend the file.')
+    if wrong:
+        _fail('ids', path, f'{path}: a segment of {annotation["file_name"]} has category {wrong[0]}, which is not in its categories: mend the file.')
     classes = {i: number[s['category_id']] for i, s in listed.items()}
-    objects = ((classes[i], found == i, None if space.things[classes[i]] and not s.get('iscrowd') else False) for i, s in listed.items())
+    objects = ((classes[i], found == i, None if space.things[classes[i]] and not s.get('iscrowd') else False)
+               for i, s in listed.items())
     return paint_objects(found.shape, objects, space.ignore_id, path)
 
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv023
@@ -192,20 +224,28 @@ def labelme(folder, pictures, split):
     "labelme: a JSON beside each photo."
     paths = sorted(Path(folder).glob('*.json'))
     paths = [p for p in paths if p.name != 'meta.json']
-    if not paths: _fail('empty', folder, f'{folder} has no JSON files, expected those of labelme beside their photos: check the path.')
+    if not paths:
+        _fail('empty', folder, f'{folder} has no JSON files, expected those of labelme beside their photos: check the path.')
     read = {p: _read_json(p, keys=('shapes', 'imagePath', 'imageHeight', 'imageWidth')) for p in paths}
-    space = _space(sorted({str(s['label']) for d in read.values() for s in d['shapes']} - {'background', '_background_'}))
+    space = _space(
+        sorted({str(s['label']) for d in read.values() for s in d['shapes']} - {'background', '_background_'})
+    )
     def scene(path, d):
         size = _size(d['imageHeight'], d['imageWidth'], path)
-        objects = lambda: ((0 if s['label'] in ('background', '_background_') else space.id(str(s['label'])), _labelme_mask(s, size, path),
-                            False if s['label'] in ('background', '_background_') else s.get('group_id')) for s in d['shapes'])
-        return Annotated(path.stem, _photo(pictures or path.parent, Path(d['imagePath'].replace('\\', '/')).name, path), lambda: paint_objects(size, objects(), path=path), split, path)
+        objects = lambda: ((0 if s['label'] in ('background', '_background_') else space.id(str(s['label'])),
+                            _labelme_mask(s, size, path),
+                            False if s['label'] in ('background', '_background_') else s.get('group_id'))
+                           for s in d['shapes'])
+        return Annotated(path.stem, _photo(pictures or path.parent, Path(d['imagePath'].replace('\\', '/')).name, path),
+                         lambda: paint_objects(size, objects(), path=path), split, path)
     return space, [scene(*i) for i in read.items()]
 
+# %% ../../nbs/your_data/04_other_formats.ipynb #cv023-2
 def _labelme_mask(shape, size, path):
     "The mask of a shape of labelme."
     kind, points = shape.get('shape_type', 'polygon'), shape['points']
-    if kind in ('rectangle', 'circle', 'mask') and len(points) != 2: _fail('polygon', path, f'{path} has a {kind} of {len(points)} points, expected 2: draw it again.')
+    if kind in ('rectangle', 'circle', 'mask') and len(points) != 2:
+        _fail('polygon', path, f'{path} has a {kind} of {len(points)} points, expected 2: draw it again.')
     if kind == 'polygon': return polygon_mask(points, size, path)
     if kind == 'rectangle': return _box_mask(*points[0], *points[1], size, path)
     if kind == 'circle':
@@ -214,46 +254,59 @@ def _labelme_mask(shape, size, path):
     if kind == 'mask': return _pasted(shape.get('mask'), points, size, path)
     _fail('polygon', path, f'{path} has a shape of type {kind!r}, expected polygon, rectangle, circle or mask, which cover pixels: delete it or draw it so.')
 
+# %% ../../nbs/your_data/04_other_formats.ipynb #cv023-3
 def _box_mask(x0, y0, x1, y1, size, path): return polygon_mask([x0, y0, x1, y0, x1, y1, x0, y1], size, path)
 
 def _ellipse_mask(x, y, a, b, size): # centre, half axes
     rows, columns = np.ogrid[:size[0], :size[1]]
     return ((columns + .5 - x) / max(a, 1e-6)) ** 2 + ((rows + .5 - y) / max(b, 1e-6)) ** 2 <= 1
 
+# %% ../../nbs/your_data/04_other_formats.ipynb #cv023-4
 def _pasted(data, points, size, path):
     "A mask stored as a PNG in base64, at its place."
     try:
-        with Image.open(io.BytesIO(base64.b64decode(data, validate=True))) as picture:
-            if picture.width * picture.height > MAX_PIXELS: raise ValueError('too many pixels')
+        with recognised(io.BytesIO(base64.b64decode(data, validate=True))) as picture:
+            if picture.width * picture.height > most_pixels(): raise ValueError('too many pixels')
             part = np.asarray(picture.convert('L')) > 0
-    except (TypeError, ValueError, OSError, SyntaxError, Image.DecompressionBombError) as e: _fail('mask', path, f'{path} has a mask that cannot be decoded ({e}), expected a PNG in base64: export it again.')
+    except (TypeError, ValueError, OSError, SyntaxError, Image.DecompressionBombError) as e:
+        _fail('mask', path, f'{path} has a mask that cannot be decoded ({e}), expected a PNG in base64: export it again.')
     (x, y), out = map(int, np.floor(points[0])), np.zeros(size, bool)
     h, w = part.shape
-    if x < 0 or y < 0 or y + h > size[0] or x + w > size[1]: _fail('mask', path, f'{path} has a mask of {w}x{h} at ({x}, {y}), which leaves the picture of {size[1]}x{size[0]}: export it again.')
+    if x < 0 or y < 0 or y + h > size[0] or x + w > size[1]:
+        _fail('mask', path, f'{path} has a mask of {w}x{h} at ({x}, {y}), which leaves the picture of {size[1]}x{size[0]}: export it again.')
     out[y:y + h, x:x + w] = part
     return out
 
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv025
 def cvat(path, pictures, split): # annotations.xml
     "CVAT for images 1.1: annotations.xml and photos."
-    if not Path(path).is_file(): raise FileNotFoundError(f'{path} is not there: expected annotations.xml of CVAT, check the path.')
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'{path} is not there: expected annotations.xml of CVAT, check the path.')
     raw = Path(path).read_bytes()
-    if b'<!DOCTYPE' in raw or b'<!ENTITY' in raw: _fail('format', path, f'{path} declares entities, expected plain XML as CVAT writes it: export it again.')
+    if b'<!DOCTYPE' in raw or b'<!ENTITY' in raw or b'\0' in raw:
+        _fail('format', path, f'{path} declares entities or is in no UTF-8, expected plain XML as CVAT writes it: export it again.')
     try: root = ElementTree.fromstring(raw)
-    except ElementTree.ParseError as e: _fail('undecodable', path, f'{path} is not XML ({e}), expected annotations.xml of CVAT: export it again.')
-    if root.tag != 'annotations' or root.find('image') is None: _fail('format', path, f'{path} has no images, expected the format CVAT for images 1.1: choose that one when exporting.')
+    except ElementTree.ParseError as e:
+        _fail('undecodable', path, f'{path} is not XML ({e}), expected annotations.xml of CVAT: export it again.')
+    if root.tag != 'annotations' or root.find('image') is None:
+        _fail('format', path, f'{path} has no images, expected the format CVAT for images 1.1: choose that one when exporting.')
     colors = {l.findtext('name'): _hex(l.findtext('color')) for l in root.iter('label') if l.find('name') is not None}
     names = dict.fromkeys([*colors, *(s.get('label') for i in root.iter('image') for s in i)])
     space = _space([n for n in names if n and n != 'background'], colors)
     def scene(image):
         size = _size(image.get('height'), image.get('width'), path)
         shapes = sorted(image, key=lambda s: int(s.get('z_order', 0)))
-        objects = lambda: ((space.id(s.get('label')), _cvat_mask(s, size, path), False if s.get('label') == 'background' else s.get('group_id')) for s in shapes if s.tag != 'tag')
-        return Annotated(Path(image.get('name')).stem, _photo(pictures or Path(path).parent, image.get('name'), path), lambda: paint_objects(size, objects(), path=path), split, path)
+        objects = lambda: ((space.id(s.get('label')), _cvat_mask(s, size, path),
+                            False if s.get('label') == 'background' else s.get('group_id'))
+                           for s in shapes if s.tag != 'tag')
+        return Annotated(Path(image.get('name')).stem, _photo(pictures or Path(path).parent, image.get('name'), path),
+                         lambda: paint_objects(size, objects(), path=path), split, path)
     return space, [scene(i) for i in root.iter('image')]
 
+# %% ../../nbs/your_data/04_other_formats.ipynb #cv025-2
 def _hex(text): return tuple(bytes.fromhex(text[1:7])) if text and len(text) == 7 else None
 
+# %% ../../nbs/your_data/04_other_formats.ipynb #cv025-3
 def _cvat_mask(s, size, path):
     "The mask of an XML element."
     number = lambda *names: [float(s.get(n)) for n in names]
@@ -276,32 +329,45 @@ def _cvat_mask(s, size, path):
 def label_studio(path, pictures, split): # the JSON export
     "Label Studio: the JSON export, and photos."
     tasks = _read_json(path, list)
-    regions = {n: [r for a in t.get('annotations', [])[:1] for r in a.get('result', []) if r.get('type') in _LS_KINDS] for n, t in enumerate(tasks)}
+    regions = {n: [r for a in t.get('annotations', [])[:1] for r in a.get('result', []) if r.get('type') in _LS_KINDS]
+               for n, t in enumerate(tasks)}
     names = [str(r['value'][r['type']][0]) for found in regions.values() for r in found if r['value'].get(r['type'])]
-    if not names: _fail('empty', path, f'{path} has no polygons, rectangles, ellipses or brushes with labels, expected the JSON export of a segmentation project: choose JSON when exporting.')
+    if not names:
+        _fail('empty', path, f'{path} has no polygons, rectangles, ellipses or brushes with labels, expected the JSON export of a segmentation project: choose JSON when exporting.')
     space = _space(sorted(set(names) - {'background'}))
     def scene(n, task):
-        file_name = Path(str(task.get('data', {}).get('image', task.get('file_upload', ''))).split('?')[-1].split('=')[-1].replace('\\', '/')).name
+        file_name = Path(
+            str(task.get('data', {}).get('image', task.get('file_upload', '')))
+            .split('?')[-1]
+            .split('=')[-1]
+            .replace('\\', '/')
+        ).name
         photo = _photo(pictures or Path(path).parent, file_name, path)
         size = open_picture(photo, load=False).size[::-1]
-        objects = lambda: ((space.id(str(r['value'][r['type']][0])), _ls_mask(r, size, path), False if r['value'][r['type']][0] == 'background' else None) for r in regions[n] if r['value'].get(r['type']))
+        objects = lambda: ((space.id(str(r['value'][r['type']][0])), _ls_mask(r, size, path),
+                            False if r['value'][r['type']][0] == 'background' else None)
+                           for r in regions[n] if r['value'].get(r['type']))
         return Annotated(photo.stem, photo, lambda: paint_objects(size, objects(), path=path), split, path)
     return space, [scene(*t) for t in enumerate(tasks)]
 
+# %% ../../nbs/your_data/04_other_formats.ipynb #cv027-2
 _LS_KINDS = ('polygonlabels', 'rectanglelabels', 'ellipselabels', 'brushlabels')
 
+# %% ../../nbs/your_data/04_other_formats.ipynb #cv027-3
 def _ls_mask(region, size, path):
     "The mask of a region of Label Studio."
     value, (h, w), kind = region['value'], size, region['type']
     if kind == 'brushlabels': return _brush(value.get('rle'), size, path)
     percent = np.array([w, h]) / 100
-    if kind == 'polygonlabels': return polygon_mask(np.asarray(value['points'], float).reshape(-1, 2) * percent, size, path)
+    if kind == 'polygonlabels':
+        return polygon_mask(np.asarray(value['points'], float).reshape(-1, 2) * percent, size, path)
     x, y = value['x'] * w / 100, value['y'] * h / 100
     if kind == 'ellipselabels': return _ellipse_mask(x, y, value['radiusX'] * w / 100, value['radiusY'] * h / 100, size)
     a, turn = np.deg2rad(value.get('rotation', 0)), np.array([value['width'] * w / 100, value['height'] * h / 100])
     corners = np.array([(0, 0), (1, 0), (1, 1), (0, 1)]) * turn
     return polygon_mask(corners @ np.array([[np.cos(a), np.sin(a)], [-np.sin(a), np.cos(a)]]) + (x, y), size, path)
 
+# %% ../../nbs/your_data/04_other_formats.ipynb #cv027-4
 def _brush(packed, size, path):
     "A brush: runs and literal values of an RGBA picture, bit by bit; its alpha is the mask."
     total = size[0] * size[1] * 4
@@ -319,7 +385,8 @@ def _brush(packed, size, path):
             if same: out[done:done + n] = take(word) & 255
             else: out[done:done + n] = [take(word) & 255 for _ in range(min(n, total - done))]
             done += n
-    except (TypeError, ValueError, OverflowError) as e: _fail('mask', path, f'{path} has a brush that cannot be unpacked ({e}) for a picture of {size[1]}x{size[0]}: export it again.')
+    except (TypeError, ValueError, OverflowError) as e:
+        _fail('mask', path, f'{path} has a brush that cannot be unpacked ({e}) for a picture of {size[1]}x{size[0]}: export it again.')
     return out.reshape(*size, 4)[..., 3] > 0
 
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv029
@@ -327,42 +394,57 @@ _VOC = '''background aeroplane bicycle bird boat bottle bus car cat chair cow di
 
 def _voc_color(i): return tuple(sum((i >> (3 * b + c) & 1) << (7 - b) for b in range(8)) for c in range(3))
 
+# %% ../../nbs/your_data/04_other_formats.ipynb #cv029-2
 def voc(folder, pictures, split): # VOC2012
     "Pascal VOC: JPEGImages, SegmentationClass, SegmentationObject, ImageSets/Segmentation."
     folder = Path(folder)
-    classes, objects, photos = (pictures_in(folder / n) for n in ('SegmentationClass', 'SegmentationObject', 'JPEGImages'))
-    if not classes: _fail('empty', folder, f'{folder} has no SegmentationClass, expected a folder such as VOC2012: boxes alone are no label map.')
-    lists = {p.stem: p.read_text().split() for p in sorted((folder / 'ImageSets' / 'Segmentation').glob('*.txt')) if p.stem in ('train', 'val', 'test')} or {split: list(classes)}
+    classes, objects, photos = (pictures_in(folder / n)
+                                for n in ('SegmentationClass', 'SegmentationObject', 'JPEGImages'))
+    if not classes:
+        _fail('empty', folder, f'{folder} has no SegmentationClass, expected a folder such as VOC2012: boxes alone are no label map.')
+    lists = ({p.stem: p.read_text().split()
+              for p in sorted((folder / 'ImageSets' / 'Segmentation').glob('*.txt'))
+              if p.stem in ('train', 'val', 'test')} or {split: list(classes)})
     space = LabelSpace(_VOC, [_voc_color(i) for i in range(21)], [False] + [True] * 20, 255)
     def scene(name, part):
-        if name not in classes or name not in photos: _fail('pairing', folder, f'{folder} lists {name}, which has no {"class map" if name not in classes else "photo"}: add it or take it off the list.')
-        return Annotated(name, photos[name], lambda: _voc_maps(classes[name], objects.get(name), space), part, classes[name])
+        if name not in classes or name not in photos:
+            _fail('pairing', folder, f'{folder} lists {name}, which has no {"class map" if name not in classes else "photo"}: add it or take it off the list.')
+        return Annotated(name, photos[name], lambda: _voc_maps(classes[name], objects.get(name), space), part,
+                         classes[name])
     return space, [scene(n, part) for part, names in lists.items() for n in names]
 
+# %% ../../nbs/your_data/04_other_formats.ipynb #cv029-3
 def _voc_maps(class_path, object_path, space):
     "The maps of a scene of VOC: numbers of objects become ids of their classes."
     label = read_ids(class_path).astype(np.int64)
-    if object_path is None: return paint_objects(label.shape, ((c, label == c, False) for c in np.unique(label).tolist()), 0, class_path)
+    if object_path is None:
+        return paint_objects(label.shape, ((c, label == c, False) for c in np.unique(label).tolist()), 0, class_path)
     number = read_ids(object_path).astype(np.int64)
     problem = size_problem(object_path, number.shape, class_path, label.shape)
     if problem: raise DatasetError(problem)
     pairs = np.unique(np.stack([label, number], -1).reshape(-1, 2), axis=0).tolist()
-    return paint_objects(label.shape, ((c, (label == c) & (number == k), k if 0 < c < 255 and 0 < k < 255 else False) for c, k in pairs), 0, class_path)
+    return paint_objects(label.shape,
+                         ((c, (label == c) & (number == k), k if 0 < c < 255 and 0 < k < 255 else False)
+                          for c, k in pairs), 0, class_path)
 
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv030
 def cityscapes_train_ids(folder, pictures, split):
     "Cityscapes' 19 train ids: gtFine/SPLIT/CITY/*_labelTrainIds.png and leftImg8bit."
     folder, full = Path(folder), LabelSpace.cityscapes()
     kept = [i for i in range(full.n_classes) if i not in full.unscored]
-    space = LabelSpace([full.names[i] for i in kept], [full.colors[i] for i in kept], [full.things[i] for i in kept], 255)
+    space = LabelSpace([full.names[i] for i in kept], [full.colors[i] for i in kept], [full.things[i] for i in kept],
+                       255)
     paths = sorted(folder.glob('gtFine/*/*/*_labelTrainIds.png'))
-    if not paths: _fail('empty', folder, f'{folder} has no gtFine/SPLIT/CITY/*_gtFine_labelTrainIds.png: make them with createTrainIdLabelImgs.py of cityscapesScripts, or train on the 35 ids, which need no conversion.')
+    if not paths:
+        _fail('empty', folder, f'{folder} has no gtFine/SPLIT/CITY/*_gtFine_labelTrainIds.png: make them with createTrainIdLabelImgs.py of cityscapesScripts, or train on the 35 ids, which need no conversion.')
     def scene(path):
         stem, (part, city) = path.name.split('_gtFine_')[0], path.parts[-3:-1]
         photo = folder / 'leftImg8bit' / part / city / f'{stem}_leftImg8bit.png'
-        return Annotated(stem, photo if photo.is_file() else None, lambda: _train_id_maps(path, kept, space), part, path)
+        return Annotated(stem, photo if photo.is_file() else None, lambda: _train_id_maps(path, kept, space), part,
+                         path)
     return space, [scene(p) for p in paths]
 
+# %% ../../nbs/your_data/04_other_formats.ipynb #cv030-2
 def _train_id_maps(path, kept, space):
     "Train ids, and the objects of the instance map beside them."
     label, beside = read_ids(path).astype(np.int64), path.with_name(path.name.replace('labelTrainIds', 'instanceIds'))
@@ -374,30 +456,39 @@ def _train_id_maps(path, kept, space):
     return label, np.where(things & (label != 255), train_id[np.minimum(ids // 1000, 65)] * 1000 + ids % 1000, label)
 
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv032
-_MASKS, _PHOTOS = ('label', 'labels', 'mask', 'masks', 'annotations', 'SegmentationClass'), ('image', 'images', 'img', 'photos', 'JPEGImages')
+_MASKS, _PHOTOS = (
+    ('label', 'labels', 'mask', 'masks', 'annotations', 'SegmentationClass'),
+    ('image', 'images', 'img', 'photos', 'JPEGImages'),
+)
 
+# %% ../../nbs/your_data/04_other_formats.ipynb #cv032-2
 def _colors_of(path): # (H, W) int: R * 65536 + G * 256 + B
     "The colours of a picture as numbers; alpha is dropped."
-    if open_picture(path, load=False).format in ('JPEG', 'MPO'): _fail('lossy', path, f'{path} is a JPEG, which changes the colours it stores: export the mask again as PNG.')
+    if open_picture(path, load=False).format in ('JPEG', 'MPO'):
+        _fail('lossy', path, f'{path} is a JPEG, which changes the colours it stores: export the mask again as PNG.')
     return color_numbers(open_picture(path))
 
+# %% ../../nbs/your_data/04_other_formats.ipynb #cv032-3
 def propose_colors(paths): # colour masks
     "A label space from the colours of masks: one class a colour, the most frequent first."
     total = {}
     for p in paths:
         for k, n in zip(*np.unique(_colors_of(p), return_counts=True)): total[int(k)] = total.get(int(k), 0) + int(n)
-        if len(total) > 255: _fail('colors', p, f'{p} and the masks before it have {len(total)} colours, expected at most 255: smoothed edges make such colours; export the masks without smoothing, or list the colours in meta.json.')
+        if len(total) > 255:
+            _fail('colors', p, f'{p} and the masks before it have {len(total)} colours, expected at most 255: smoothed edges make such colours; export the masks without smoothing, or list the colours in meta.json.')
     keys = sorted(total, key=lambda k: -total[k])
     rgb = [(k >> 16, k >> 8 & 255, k & 255) for k in keys]
     return LabelSpace([f'color {r:02x}{g:02x}{b:02x}' for r, g, b in rgb], rgb)
 
+# %% ../../nbs/your_data/04_other_formats.ipynb #cv032-4
 def color_masks(folder, pictures, split):
     "Colour masks: a folder masks (or label, labels) beside a folder images, and meta.json if there is one."
     parts = [p for p in sorted(Path(folder).iterdir()) if p.is_dir() and any((p / m).is_dir() for m in _MASKS)]
     parts = {p.name: p for p in parts} or {split: Path(folder)}
     first = lambda base, names: next((base / n for n in names if (base / n).is_dir()), base / names[0])
     masks = {s: pictures_in(first(p, _MASKS)) for s, p in parts.items()}
-    if not any(masks.values()): _fail('empty', folder, f'{folder} has no masks, expected a folder {" or ".join(_MASKS[:4])} beside a folder images: check the path.')
+    if not any(masks.values()):
+        _fail('empty', folder, f'{folder} has no masks, expected a folder {" or ".join(_MASKS[:4])} beside a folder images: check the path.')
     space = read_meta(folder) or propose_colors([p for m in masks.values() for p in m.values()])
     photos = {s: pictures_in(pictures or first(p, _PHOTOS)) for s, p in parts.items()}
     scene = lambda s, n, p: Annotated(n, photos[s].get(n), lambda: (ids_of_colors(_colors_of(p), space, p), None), s, p)
@@ -406,27 +497,35 @@ def color_masks(folder, pictures, split):
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv035
 def side_by_side(folder, pictures, split):
     "pix2pix's AB pictures, one beside the other, in a folder or in train, val, test."
-    parts = {p.name: pictures_in(p) for p in sorted(Path(folder).iterdir()) if p.is_dir() and pictures_in(p)} or {split: pictures_in(folder)}
-    if not any(parts.values()): _fail('empty', folder, f'{folder} has no pictures, expected A and B side by side: check the path.')
+    parts = ({p.name: pictures_in(p) for p in sorted(Path(folder).iterdir()) if p.is_dir() and pictures_in(p)}
+             or {split: pictures_in(folder)})
+    if not any(parts.values()):
+        _fail('empty', folder, f'{folder} has no pictures, expected A and B side by side: check the path.')
     return None, [(s, n, lambda p=p: _halves(p)) for s, found in parts.items() for n, p in found.items()]
 
+# %% ../../nbs/your_data/04_other_formats.ipynb #cv035-2
 def _halves(path):
     "The left and the right half."
     picture = open_picture(path)
     w, h = picture.size
-    if w % 2: _fail('size', path, f'{path} is {w} pixels wide, expected an even width, A and B side by side: export it again.')
+    if w % 2:
+        _fail('size', path, f'{path} is {w} pixels wide, expected an even width, A and B side by side: export it again.')
     return picture.crop((0, 0, w // 2, h)), picture.crop((w // 2, 0, w, h))
 
+# %% ../../nbs/your_data/04_other_formats.ipynb #cv035-3
 def two_folders(folder, pictures, split):
     "A/train and B/train, or trainA and trainB (CycleGAN's names), paired by stem."
     folder = Path(folder)
-    parts = {p.name: (p, folder / 'B' / p.name) for p in sorted((folder / 'A').glob('*/'))} or {p.name[:-1]: (p, folder / f'{p.name[:-1]}B') for p in sorted(folder.glob('*A/')) if len(p.name) > 1}
-    if not parts: _fail('layout', folder, f'{folder} has neither A/train and B/train nor trainA and trainB: check the path.')
+    parts = ({p.name: (p, folder / 'B' / p.name) for p in sorted((folder / 'A').glob('*/'))}
+             or {p.name[:-1]: (p, folder / f'{p.name[:-1]}B') for p in sorted(folder.glob('*A/')) if len(p.name) > 1})
+    if not parts:
+        _fail('layout', folder, f'{folder} has neither A/train and B/train nor trainA and trainB: check the path.')
     scenes = []
     for s, (a, b) in parts.items():
-        left, right = pictures_in(a), pictures_in(b)
+        left, right = pictures_in(a, arrays=True), pictures_in(b, arrays=True)
         alone = sorted(set(left) ^ set(right))
-        if alone or not left: _fail('pairing', a, f'{a} ({len(left)} pictures) and {b} ({len(right)}) do not pair by name: {some(alone) or "both are empty"}; expected the same scene under one name in both: this method learns from pairs, unpaired photos need CycleGAN.')
+        if alone or not left:
+            _fail('pairing', a, f'{a} ({len(left)} pictures) and {b} ({len(right)}) do not pair by name: {some(alone) or "both are empty"}; expected the same scene under one name in both: this method learns from pairs, unpaired photos need CycleGAN.')
         scenes += [(s, n, lambda n=n, left=left, right=right: (left[n], right[n])) for n in left]
     return None, scenes
 
@@ -434,7 +533,8 @@ def two_folders(folder, pictures, split):
 def _whole_folder(out, write): # a function of the folder to fill
     "Fill a folder beside its place, then rename it."
     out = Path(out)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())): _fail('exists', out, f'{out} is there already and not empty, expected a new or empty folder: name another, or move it away.')
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        _fail('exists', out, f'{out} is there already and not empty, expected a new or empty folder: name another, or move it away.')
     part = out.with_name(f'.{out.name}.{os.getpid()}.part')
     try:
         part.mkdir(parents=True)
@@ -444,15 +544,19 @@ def _whole_folder(out, write): # a function of the folder to fill
     finally: shutil.rmtree(part, ignore_errors=True)
     return out
 
+# %% ../../nbs/your_data/04_other_formats.ipynb #cv037-2
 def _write_scene(a, space, folder):
     "The files of one scene: ids in as few bits as hold them."
     label, instances = a.paint()
     for kind in ('label', 'inst', 'image'): (folder / a.split / kind).mkdir(parents=True, exist_ok=True)
     space.check(label, str(a.source))
-    if (folder / a.split / 'label' / f'{a.name}.png').exists(): _fail('pairing', a.source, f'{a.source} gives the scene {a.name} twice: expected one file name a scene, rename one.')
-    Image.fromarray(label.astype(np.uint8 if space.n_classes < 256 else np.uint16)).save(folder / a.split / 'label' / f'{a.name}.png')
+    if (folder / a.split / 'label' / f'{a.name}.png').exists():
+        _fail('pairing', a.source, f'{a.source} gives the scene {a.name} twice: expected one file name a scene, rename one.')
+    Image.fromarray(label.astype(np.uint8 if space.n_classes < 256
+                                 else np.uint16)).save(folder / a.split / 'label' / f'{a.name}.png')
     if instances is not None:
-        if instances.max() < 2**16: Image.fromarray(instances.astype(np.uint16)).save(folder / a.split / 'inst' / f'{a.name}.png')
+        if instances.max() < 2**16:
+            Image.fromarray(instances.astype(np.uint16)).save(folder / a.split / 'inst' / f'{a.name}.png')
         else: Image.fromarray(instances.astype(np.int32)).save(folder / a.split / 'inst' / f'{a.name}.tif')
     if a.picture is None: return
     w, h = open_picture(a.picture, load=False).size
@@ -460,6 +564,7 @@ def _write_scene(a, space, folder):
     if problem: raise DatasetError(problem)
     shutil.copyfile(a.picture, folder / a.split / 'image' / f'{a.name}{Path(a.picture).suffix}')
 
+# %% ../../nbs/your_data/04_other_formats.ipynb #cv037-3
 def _write_pair(pair, folder):
     "The two pictures of a pair."
     split, name, read = pair
@@ -469,6 +574,7 @@ def _write_pair(pair, folder):
         if isinstance(picture, Path): shutil.copyfile(picture, target / f'{name}{picture.suffix}')
         else: picture.save(target / f'{name}.png')
 
+# %% ../../nbs/your_data/04_other_formats.ipynb #cv037-4
 def _import(read):
     "A converter to the plain layout from a function that finds classes and scenes."
     def convert(source, out, pictures=None, split='train'):
@@ -502,6 +608,7 @@ def to_color_masks(source, out, pictures=None, split='train'):
         (folder / 'meta.json').write_text(json.dumps(space.to_dict(), indent=1), encoding='utf-8')
     return _whole_folder(out, write)
 
+# %% ../../nbs/your_data/04_other_formats.ipynb #cv039-2
 def _copy_photo(scenes, name, folder):
     "The photo of a scene as it is; its name, or None."
     photo = scenes.files['image'].get(name)
@@ -510,6 +617,7 @@ def _copy_photo(scenes, name, folder):
     shutil.copyfile(photo, folder / f'{name}{photo.suffix}')
     return f'{name}{photo.suffix}'
 
+# %% ../../nbs/your_data/04_other_formats.ipynb #cv039-3
 def _regions(scene, space):
     "(class, mask) of every object, and of every class that has none."
     label, ids = scene.label_map[0].numpy(), scene.instance_map[0].numpy()
@@ -522,14 +630,19 @@ def to_coco_panoptic(source, out, pictures=None, split='train'):
     scenes = open_dataset(source, split, need_images=False)
     def write(folder):
         space = scenes.label_space
-        d = dict(images=[], annotations=[], categories=[dict(id=i + 1, name=n, isthing=int(space.things[i]), color=list(space.colors[i])) for i, n in enumerate(space.names)])
+        d = dict(images=[], annotations=[],
+                 categories=[dict(id=i + 1, name=n, isthing=int(space.things[i]), color=list(space.colors[i]))
+                             for i, n in enumerate(space.names)])
         (folder / 'panoptic').mkdir()
         for k, s in enumerate(scenes):
-            d['images'].append(dict(id=k, file_name=_copy_photo(scenes, s.name, folder / 'images') or f'{s.name}.png', height=s.size[0], width=s.size[1]))
-            d['annotations'].append(dict(image_id=k, file_name=f'{s.name}.png', segments_info=_save_segments(s, space, folder / 'panoptic' / f'{s.name}.png')))
+            d['images'].append(dict(id=k, file_name=_copy_photo(scenes, s.name, folder / 'images') or f'{s.name}.png',
+                                    height=s.size[0], width=s.size[1]))
+            d['annotations'].append(dict(image_id=k, file_name=f'{s.name}.png',
+                                         segments_info=_save_segments(s, space, folder / 'panoptic' / f'{s.name}.png')))
         (folder / 'panoptic.json').write_text(json.dumps(d), encoding='utf-8')
     return _whole_folder(out, write)
 
+# %% ../../nbs/your_data/04_other_formats.ipynb #cv040-2
 def _save_segments(scene, space, path):
     "Write a picture of segments; say what they are."
     numbers, info = np.zeros(scene.size, np.int64), []
@@ -539,31 +652,38 @@ def _save_segments(scene, space, path):
     Image.fromarray(np.stack([numbers & 255, numbers >> 8 & 255, numbers >> 16], -1).astype(np.uint8)).save(path)
     return info
 
+# %% ../../nbs/your_data/04_other_formats.ipynb #cv040-3
 def to_labelme(source, out, pictures=None, split='train'):
     "Back: labelme, a JSON beside each photo, objects as masks."
     scenes = open_dataset(source, split)
     def write(folder):
         for s in scenes:
             shapes = [_labelme_shape(scenes.label_space.names[c], m) for c, m in _regions(s, scenes.label_space)]
-            d = dict(version='5.5.0', flags={}, shapes=shapes, imagePath=_copy_photo(scenes, s.name, folder), imageData=None, imageHeight=s.size[0], imageWidth=s.size[1])
+            d = dict(version='5.5.0', flags={}, shapes=shapes, imagePath=_copy_photo(scenes, s.name, folder),
+                     imageData=None, imageHeight=s.size[0], imageWidth=s.size[1])
             (folder / f'{s.name}.json').write_text(json.dumps(d), encoding='utf-8')
     return _whole_folder(out, write)
 
+# %% ../../nbs/your_data/04_other_formats.ipynb #cv040-4
 def _labelme_shape(name, mask):
     "A mask as a shape of labelme: its box, and a PNG in base64."
     (y0, y1), (x0, x1) = ((np.flatnonzero(mask.any(a))[[0, -1]]).tolist() for a in (1, 0))
     data = io.BytesIO()
     Image.fromarray(mask[y0:y1 + 1, x0:x1 + 1]).save(data, 'PNG')
-    return dict(label=name, points=[[x0, y0], [x1, y1]], group_id=None, shape_type='mask', flags={}, description='', mask=base64.b64encode(data.getvalue()).decode())
+    return dict(label=name, points=[[x0, y0], [x1, y1]], group_id=None, shape_type='mask', flags={}, description='',
+                mask=base64.b64encode(data.getvalue()).decode())
 
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv042
 CONVERTERS = { # name: a function of the source, the folder to write, the photos' folder and the split
-    'colors': _import(color_masks), 'coco': _import(coco), 'coco-panoptic': _import(coco_panoptic), 'label-studio': _import(label_studio),
-    'cvat': _import(cvat), 'labelme': _import(labelme), 'voc': _import(voc), 'cityscapes-train-ids': _import(cityscapes_train_ids),
+    'colors': _import(color_masks), 'coco': _import(coco), 'coco-panoptic': _import(coco_panoptic),
+    'label-studio': _import(label_studio),
+    'cvat': _import(cvat), 'labelme': _import(labelme), 'voc': _import(voc),
+    'cityscapes-train-ids': _import(cityscapes_train_ids),
     'side-by-side': _import(side_by_side), 'two-folders': _import(two_folders),
     'to-colors': to_color_masks, 'to-coco-panoptic': to_coco_panoptic, 'to-labelme': to_labelme,
 }
 
+# %% ../../nbs/your_data/04_other_formats.ipynb #cv042-2
 def convert_dataset(form, # a name of `CONVERTERS`
                     source, # the file or folder of that format
                     out, # folder to write; new or empty
@@ -571,5 +691,6 @@ def convert_dataset(form, # a name of `CONVERTERS`
                     split='train', # which part is written, or read on the way back; formats that name their parts keep them
                    ): # the folder
     "A dataset of another program's format in the plain layout, or back."
-    if form not in CONVERTERS: raise ValueError(f'{form!r} is no known format: expected one of {", ".join(CONVERTERS)}.')
+    if form not in CONVERTERS:
+        raise ValueError(f'{form!r} is no known format: expected one of {", ".join(CONVERTERS)}.')
     return CONVERTERS[form](source, out, pictures, split)

@@ -12,10 +12,13 @@ import torch
 from ..core import LabelSpace, Scene
 
 # %% ../../nbs/engine/23_synthetic_facades.ipynb #f3d60890
-_CLASSES = dict(unused=(0, 0, 0), background=(0, 0, 170), facade=(0, 0, 255), window=(0, 85, 255), door=(0, 170, 255), cornice=(0, 255, 255),
-                sill=(85, 255, 170), balcony=(170, 255, 85), blind=(255, 255, 0), deco=(255, 170, 0), molding=(255, 85, 0),
-                pillar=(255, 0, 0), shop=(170, 0, 0))
-FACADE_SPACE = LabelSpace(list(_CLASSES), list(_CLASSES.values()), [name not in ('unused', 'background', 'facade') for name in _CLASSES], unscored=(0,))
+_CLASSES = dict(unused=(0, 0, 0), background=(0, 0, 170), facade=(0, 0, 255), window=(0, 85, 255), door=(0, 170, 255),
+                cornice=(0, 255, 255), sill=(85, 255, 170), balcony=(170, 255, 85), blind=(255, 255, 0),
+                deco=(255, 170, 0), molding=(255, 85, 0), pillar=(255, 0, 0), shop=(170, 0, 0))
+
+# %% ../../nbs/engine/23_synthetic_facades.ipynb #f3d60890-2
+FACADE_SPACE = LabelSpace(list(_CLASSES), list(_CLASSES.values()),
+                          [name not in ('unused', 'background', 'facade') for name in _CLASSES], unscored=(0,))
 
 # %% ../../nbs/engine/23_synthetic_facades.ipynb #f39058b0
 class _Front:
@@ -38,9 +41,12 @@ def _window(front, style, middle, top, bottom, width):
     left, right, height = middle - width / 2, middle + width / 2, bottom - top
     front.put('window', left, top, right, bottom)
     if style['blind']: front.put('blind', left, top, right, top + style['blind'] * height)
-    if style['deco']: front.put('deco', left - 0.1 * width, top - 0.16 * height, right + 0.1 * width, top - 0.04 * height)
-    if style['below'] == 'sill': front.put('sill', left - 0.1 * width, bottom, right + 0.1 * width, bottom + 0.09 * height)
-    if style['below'] == 'balcony': front.put('balcony', left - 0.25 * width, bottom - 0.35 * height, right + 0.25 * width, bottom + 0.06 * height)
+    if style['deco']:
+        front.put('deco', left - 0.1 * width, top - 0.16 * height, right + 0.1 * width, top - 0.04 * height)
+    if style['below'] == 'sill':
+        front.put('sill', left - 0.1 * width, bottom, right + 0.1 * width, bottom + 0.09 * height)
+    if style['below'] == 'balcony':
+        front.put('balcony', left - 0.25 * width, bottom - 0.35 * height, right + 0.25 * width, bottom + 0.06 * height)
 
 # %% ../../nbs/engine/23_synthetic_facades.ipynb #f71c11ce
 def _storey(front, rng, middles, top, bottom, left, right):
@@ -50,7 +56,8 @@ def _storey(front, rng, middles, top, bottom, left, right):
     style = dict(blind=rng.choice([0, 0, 0.3]), deco=rng.random() < 0.3, below=below)
     width, window_top, window_bottom = rng.uniform(0.35, 0.5) * pitch, top + 0.24 * height, top + 0.8 * height
     for middle in middles: _window(front, style, middle, window_top, window_bottom, width)
-    if below == 'shared': front.put('balcony', left + 0.04, window_bottom - 0.15 * height, right - 0.04, window_bottom + 0.08 * height)
+    if below == 'shared':
+        front.put('balcony', left + 0.04, window_bottom - 0.15 * height, right - 0.04, window_bottom + 0.08 * height)
     if rng.random() < 0.4: front.put('cornice', left, bottom - 0.06 * height, right, bottom)
 
 # %% ../../nbs/engine/23_synthetic_facades.ipynb #f99f25eb
@@ -58,9 +65,12 @@ def _ground_floor(front, rng, middles, top, bottom, left, right):
     "A door in one bay, shops or windows in the others."
     pitch, door, shops = middles[1] - middles[0], rng.integers(len(middles)), rng.random() < 0.5
     for i, middle in enumerate(middles):
-        if i == door: front.put('door', middle - 0.24 * pitch, top + 0.25 * (bottom - top), middle + 0.24 * pitch, bottom)
+        if i == door:
+            front.put('door', middle - 0.24 * pitch, top + 0.25 * (bottom - top), middle + 0.24 * pitch, bottom)
         elif shops: front.put('shop', middle - 0.4 * pitch, top + 0.2 * (bottom - top), middle + 0.4 * pitch, bottom)
-        else: _window(front, dict(blind=0, deco=False, below='sill'), middle, top + 0.28 * (bottom - top), top + 0.75 * (bottom - top), 0.42 * pitch)
+        else:
+            _window(front, dict(blind=0, deco=False, below='sill'), middle, top + 0.28 * (bottom - top),
+                    top + 0.75 * (bottom - top), 0.42 * pitch)
     front.put('cornice', left, top, right, top + 0.08 * (bottom - top))
 
 # %% ../../nbs/engine/23_synthetic_facades.ipynb #f2dee8b6
@@ -69,7 +79,8 @@ def synthetic_facade(seed, # the same seed gives the same facade, at any size
                     ): # Scene without an image
     "The label map of a house front."
     rng, front = np.random.default_rng(seed), _Front(size)
-    left, right, top, ground = rng.choice([0., 0.04]), rng.choice([1., 0.96]), rng.uniform(0.04, 0.14), rng.uniform(0.74, 0.8)
+    left, right, top, ground = (rng.choice([0., 0.04]), rng.choice([1., 0.96]), rng.uniform(0.04, 0.14),
+                                rng.uniform(0.74, 0.8))
     front.put('facade', left, top, right, 1.)
     roof, storeys, bays = top + rng.uniform(0.05, 0.08), rng.integers(2, 5), rng.integers(3, 6)
     middles, floors = left + (np.arange(bays) + 0.5) / bays * (right - left), np.linspace(roof, ground, storeys + 1)

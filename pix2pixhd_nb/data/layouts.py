@@ -20,20 +20,25 @@ from PIL import Image
 from fastcore.basics import patch
 from ..core import LabelSpace, Scene, to_pil
 from pix2pixhd_nb.data.pictures import (
-    _KIND_OF_FILE, DatasetError, Problem, _fail, connected_components, cut_problem, disagreement_problem, id_problem,
+    _KIND_OF_FILE, DatasetError, Problem, _fail, channels_in, common_channels, connected_components, cut_problem,
+    disagreement_problem, id_problem,
     pairing_problems, pictures_in, read_ids, read_image, size_problem, some,
 )
+from ..engine.untrusted import brief, one_line, parse_json
 
 # %% ../../nbs/your_data/02_layouts.ipynb #c070
 def _folder(folder):
     "The folder as a path, if it is one."
-    if not Path(folder).is_dir(): raise FileNotFoundError(f'{folder} is not a folder: expected the folder of a dataset, check the path.')
+    if not Path(folder).is_dir():
+        raise FileNotFoundError(f'{folder} is not a folder: expected the folder of a dataset, check the path.')
     return Path(folder)
 
+# %% ../../nbs/your_data/02_layouts.ipynb #c070-2
 def needs_images(split): # a split's name
     "Must every scene of this split have a photo? In a test split one wants to generate them."
     return not split.startswith('test')
 
+# %% ../../nbs/your_data/02_layouts.ipynb #c070-3
 def _inside(folder, name): # name: a split or phase
     "`name` as a part of file names below `folder`: a plain word that leads nowhere else."
     if not re.fullmatch(r'[\w.-]+', str(name)) or set(str(name)) == {'.'}:
@@ -43,7 +48,7 @@ def _inside(folder, name): # name: a split or phase
 # %% ../../nbs/your_data/02_layouts.ipynb #c071
 class SceneFolder:
     "A sequence of scenes read from a folder; the classes below it know one layout each."
-    layout = '' # what `recognises` looks for, in words
+    layout = '' # what `recognises` searches for, in words
     aliases = {} # split names of other datasets: {'val': 'validation'}
     read_label = staticmethod(read_ids) # layouts that number their classes otherwise translate here
 
@@ -52,16 +57,20 @@ class SceneFolder:
                  label_space=None, # its classes; by default what the dataset itself says
                  instances=None, # 'coded': class * 1000 + k; 'any': other object numbers; 'components': do without instance maps; by default what meta.json says, else 'coded'
                  need_images=None, # must every scene have a photo? By default all but those of a test split
-                 image_mode='RGB', # bring photos to these channels; None keeps the files' own
+                 image_mode='auto', # bring photos to these channels: 'L', 'RGB', 'RGBA', a number; None keeps the files' own; 'auto': RGB, and for pairs of pictures what the files have
                 ):
         instances = instances or instances_of(folder)
-        if instances not in ('coded', 'any', 'components'): raise ValueError(f"instances={instances!r} is unknown: give 'coded', 'any' or 'components'.")
+        if instances not in ('coded', 'any', 'components'):
+            raise ValueError(f"instances={instances!r} is unknown: give 'coded', 'any' or 'components'.")
         self.folder, self.instances, self.image_mode, self._warned = _folder(folder), instances, image_mode, set()
         self.split, self.files = self.gather(self.folder, split)
         if need_images is None: need_images = needs_images(self.split)
-        for p in pairing_problems(self.files, f'{self.folder} ({self.split})', need_images, self.splits(self.folder)): raise DatasetError(p)
+        for p in pairing_problems(self.files, f'{self.folder} ({self.split})', need_images, self.splits(self.folder),
+                self.folder / self.split):
+            raise DatasetError(p)
         self.label_space = label_space or self.default_space(self.folder)
         self.names = sorted(self.files['label'])
+        self.image_mode = self.channels(image_mode)
         self._announce_components()
 
     @classmethod
@@ -74,6 +83,10 @@ class SceneFolder:
     def ids_of_label(cls, path, label_space): # class ids; colours are read through the label space
         return read_ids(path, label_space) if cls.read_label is read_ids else cls.read_label(path)
 
+    def channels(self, image_mode): # as asked for
+        "The channels that photos are brought to."
+        return 'RGB' if image_mode == 'auto' else image_mode[1] if isinstance(image_mode, (tuple, list)) else image_mode
+
     def __len__(self): return len(self.names)
 
     def __getitem__(self, i): # a position, or a slice for a shorter dataset
@@ -82,7 +95,8 @@ class SceneFolder:
         part.names = self.names[i]
         return part
 
-    def __repr__(self): return f'{type(self).__name__}({str(self.folder)!r}, {self.split!r}): {len(self)} scenes, {self.label_space.n_classes if self.label_space else "no"} classes'
+    def __repr__(self):
+        return f'{type(self).__name__}({str(self.folder)!r}, {self.split!r}): {len(self)} scenes, {self.label_space.n_classes if self.label_space else "no"} classes'
 
 # %% ../../nbs/your_data/02_layouts.ipynb #c073
 @patch
@@ -96,6 +110,7 @@ def read(self:SceneFolder, name): # the stem of a scene
     if image is not None: _raise(size_problem(paths['image'], image.shape[-2:], paths['label'], label.shape))
     return Scene(torch.from_numpy(label.astype(np.int64))[None], instances, image, name)
 
+# %% ../../nbs/your_data/02_layouts.ipynb #c073-2
 def _raise(problem):
     if problem: raise DatasetError(problem)
 
@@ -119,33 +134,35 @@ def _warn_once(self:SceneFolder, problem):
     "Say what is odd but can be trained on, once for each kind."
     if problem is None or problem.kind in self._warned: return
     self._warned.add(problem.kind)
-    warnings.warn(problem.sentence, stacklevel=4)
+    warnings.warn(problem.message, stacklevel=4)
 
+# %% ../../nbs/your_data/02_layouts.ipynb #c077-2
 @patch
 def _announce_components(self:SceneFolder):
     "Say that connected components stand in for instance maps."
-    if self.label_space is None or self.files['inst'] or self.instances == 'components' or not any(self.label_space.things): return
+    if (self.label_space is None or self.files['inst'] or self.instances == 'components'
+            or not any(self.label_space.things)):
+        return
     things = some(n for n, t in zip(self.label_space.names, self.label_space.things) if t)
     self._warn_once(Problem('components', str(self.folder), f'{self.folder} ({self.split}) has no instance maps: connected components of its thing classes ({things}) stand in, so objects that touch count as one.'))
 
 # %% ../../nbs/your_data/02_layouts.ipynb #c079
 def instances_of(folder): # 'coded', 'any' or 'components'
     "How a folder's instance maps number objects: what its meta.json says, else 'coded'."
-    try: found = json.loads((Path(folder) / 'meta.json').read_text(encoding='utf-8')).get('instance_ids') or 'coded'
+    try: found = parse_json((Path(folder) / 'meta.json').read_text(encoding='utf-8-sig')).get('instance_ids') or 'coded'
     except (OSError, ValueError, AttributeError): return 'coded' # `read_meta` says what is wrong with it
-    if found not in ('coded', 'any', 'components'): _fail('meta', Path(folder) / 'meta.json', f"{Path(folder) / 'meta.json'} has instance_ids {found!r}, expected coded, any or components.")
+    if found not in ('coded', 'any', 'components'):
+        _fail('meta', Path(folder) / 'meta.json', f"{Path(folder) / 'meta.json'} has instance_ids {brief(found)}, expected coded, any or components.")
     return found
 
+# %% ../../nbs/your_data/02_layouts.ipynb #c079-2
 def read_meta(folder): # the `LabelSpace` of `folder`/meta.json, or None where there is none
     "The classes that a folder's meta.json describes."
     path = Path(folder) / 'meta.json'
     if not path.is_file(): return None
-    try:
-        described = json.loads(path.read_text(encoding='utf-8'))
-        if max(int(c['id']) for c in described['classes']) >= 2**16: raise ValueError('an id above 65535')
-        return LabelSpace.from_dict(described)
-    except (ValueError, KeyError, TypeError, AttributeError) as e:
-        _fail('meta', path, f'{path} does not describe a label space ({type(e).__name__}: {e}), expected JSON with classes: a list of {{id, name, color, thing}}.')
+    try: return LabelSpace.from_dict(parse_json(path.read_text(encoding='utf-8-sig')))
+    except ValueError as e:
+        _fail('meta', path, f'{path} does not describe a label space ({one_line(e, 500)}), expected JSON with classes: a list of {{id, name, color, thing}}.')
 
 # %% ../../nbs/your_data/02_layouts.ipynb #c081
 class PlainFolder(SceneFolder):
@@ -156,7 +173,8 @@ class PlainFolder(SceneFolder):
     def recognises(folder): return any(p.is_dir() for p in Path(folder).glob('*/label'))
 
     @staticmethod
-    def splits(folder): return sorted({p.parent.name for kind in ('label', 'inst', 'image') for p in Path(folder).glob(f'*/{kind}')})
+    def splits(folder):
+        return sorted({p.parent.name for kind in ('label', 'inst', 'image') for p in Path(folder).glob(f'*/{kind}')})
 
     @staticmethod
     def find(folder, split): return {k: pictures_in(Path(folder) / split / k) for k in ('label', 'inst', 'image')}
@@ -164,7 +182,8 @@ class PlainFolder(SceneFolder):
     @staticmethod
     def default_space(folder):
         space = read_meta(folder)
-        if space is None: raise FileNotFoundError(f'{folder} has no meta.json, which names the classes: write one, or pass label_space (pix2pixhd_nb.data.doctor.examine proposes one from the ids it finds).')
+        if space is None:
+            raise FileNotFoundError(f'{folder} has no meta.json, which names the classes: write one (pix2pixhd doctor {folder} --write-meta proposes it from the ids found), or in Python pass label_space.')
         return space
 
 # %% ../../nbs/your_data/02_layouts.ipynb #c083
@@ -186,7 +205,8 @@ def _save_scene(scene, folder, ignore_id):
     def save(kind, ids, dtype):
         ids = ids[0].numpy()
         ids, top = np.where(ids == ignore_id, 255, ids), np.iinfo(dtype).max
-        if ids.min() < 0 or ids.max() > top: raise ValueError(f'Scene {scene.name!r} has ids from {ids.min()} to {ids.max()} in its {kind} map, expected 0 to {top}, which is what the PNG holds: renumber them.')
+        if ids.min() < 0 or ids.max() > top:
+            raise ValueError(f'Scene {scene.name!r} has ids from {ids.min()} to {ids.max()} in its {kind} map, expected 0 to {top}, which is what the PNG holds: renumber them.')
         Image.fromarray(ids.astype(dtype)).save(folder / kind / f'{scene.name}.png')
     save('label', scene.label_map, np.uint8)
     if scene.instance_map is not None: save('inst', scene.instance_map, np.uint16)
@@ -200,16 +220,26 @@ class Pix2PixHDFolder(SceneFolder):
     def __init__(self, folder, phase='train', label_space=None, **kwargs): # further arguments: see `SceneFolder`
         super().__init__(folder, phase, label_space, **kwargs)
 
+    def channels(self, image_mode): # one for input and target, or a pair
+        if self.label_space is not None: return super().channels(image_mode)
+        if image_mode is None or image_mode == 'auto':
+            return tuple(common_channels({p: channels_in(p) for p in self.files[k].values()})
+                         for k in ('label', 'image'))
+        return tuple(image_mode) if isinstance(image_mode, (tuple, list)) else (image_mode, image_mode)
+
     @staticmethod
     def recognises(folder): return bool(Pix2PixHDFolder.splits(folder))
 
     @staticmethod
-    def splits(folder): return sorted({p.name.rsplit('_', 1)[0] for end in ('label', 'A') for p in Path(folder).glob(f'*_{end}') if p.is_dir()})
+    def splits(folder):
+        return sorted({p.name.rsplit('_', 1)[0] for end in ('label', 'A')
+                       for p in Path(folder).glob(f'*_{end}') if p.is_dir()})
 
     @staticmethod
     def find(folder, split):
         kinds = ('label', 'inst', 'img') if (Path(folder) / f'{split}_label').is_dir() else ('A', 'inst', 'B')
-        return {k: pictures_in(Path(folder) / f'{split}_{end}') for k, end in zip(('label', 'inst', 'image'), kinds)}
+        return {k: pictures_in(Path(folder) / f'{split}_{end}', arrays=kinds[0] == 'A')
+                for k, end in zip(('label', 'inst', 'image'), kinds)}
 
     @staticmethod
     def default_space(folder):
@@ -222,8 +252,8 @@ def read(self:Pix2PixHDFolder, name): # the stem of a scene
     "The scene called `name`; its label map is a float image where the input is one."
     if self.label_space is not None: return super(Pix2PixHDFolder, self).read(name)
     source, target = self.files['label'][name], self.files['image'].get(name)
-    source_image = read_image(source, self.image_mode)
-    image = None if target is None else read_image(target, self.image_mode)
+    source_image = read_image(source, self.image_mode[0])
+    image = None if target is None else read_image(target, self.image_mode[1])
     if image is not None: _raise(size_problem(target, image.shape[-2:], source, source_image.shape[-2:]))
     return Scene(source_image, None, image, name)
 
@@ -240,8 +270,11 @@ class Cityscapes(SceneFolder):
 
     @staticmethod
     def find(folder, split):
-        def cities(part, suffix): return {s: p for city in sorted((Path(folder) / part / split).glob('*/')) for s, p in pictures_in(city, suffix).items()}
-        return dict(label=cities('gtFine', '_gtFine_labelIds'), inst=cities('gtFine', '_gtFine_instanceIds'), image=cities('leftImg8bit', '_leftImg8bit'))
+        def cities(part, suffix):
+            return {s: p for city in sorted((Path(folder) / part / split).glob('*/'))
+                    for s, p in pictures_in(city, suffix).items()}
+        return dict(label=cities('gtFine', '_gtFine_labelIds'), inst=cities('gtFine', '_gtFine_instanceIds'),
+                    image=cities('leftImg8bit', '_leftImg8bit'))
 
     @staticmethod
     def default_space(folder): return LabelSpace.cityscapes()
@@ -277,16 +310,22 @@ class CamVid(SceneFolder):
         if not (folder / 'codes.txt').is_file():
             return dict(label=pictures_in(folder / f'{split}annot'), inst={}, image=pictures_in(folder / split))
         valid = {Path(line).stem for line in _lines(folder / 'valid.txt')}
-        part = lambda found: {s: p for s, p in found.items() if (s in valid) == (split == 'val') and split in ('train', 'val')}
-        return dict(label=part(pictures_in(folder / 'labels', '_P')), inst={}, image=part(pictures_in(folder / 'images')))
+        part = lambda found: {s: p
+                              for s, p in found.items() if (s in valid) == (split == 'val')
+                              and split in ('train', 'val')}
+        return dict(label=part(pictures_in(folder / 'labels', '_P')), inst={},
+                    image=part(pictures_in(folder / 'images')))
 
     @staticmethod
     def default_space(folder):
         names = _lines(Path(folder) / 'codes.txt')
         colors, names = (None, names) if names else (_CAMVID_COLORS, _CAMVID_NAMES)
-        return LabelSpace(names, colors, [n.lower() in _CAMVID_THINGS for n in names], unscored=[i for i, n in enumerate(names) if n.lower() == 'void'])
+        return LabelSpace(names, colors, [n.lower() in _CAMVID_THINGS for n in names],
+                          unscored=[i for i, n in enumerate(names) if n.lower() == 'void'])
 
-def _lines(path): return [l.strip() for l in Path(path).read_text().splitlines() if l.strip()] if Path(path).is_file() else []
+# %% ../../nbs/your_data/02_layouts.ipynb #c110-2
+def _lines(path):
+    return [l.strip() for l in Path(path).read_text().splitlines() if l.strip()] if Path(path).is_file() else []
 
 # %% ../../nbs/your_data/02_layouts.ipynb #c117
 def shifted(path): # (H, W) integer array
@@ -309,18 +348,22 @@ class ADE20K(SceneFolder):
 
     @staticmethod
     def find(folder, split):
-        return dict(label=pictures_in(Path(folder) / 'annotations' / split), inst={}, image=pictures_in(Path(folder) / 'images' / split))
+        return dict(label=pictures_in(Path(folder) / 'annotations' / split), inst={},
+                    image=pictures_in(Path(folder) / 'images' / split))
 
     @staticmethod
     def default_space(folder):
         names, kinds = _table(Path(folder) / 'objectInfo150.txt'), _table(Path(folder) / 'object150_info.csv')
         if not names and not kinds: return LabelSpace([f'class {i + 1}' for i in range(150)], ignore_id=255)
-        return LabelSpace(_told_apart([re.split('[,;]', row['Name'])[0] for row in names or kinds]), things=[row['Stuff'] == '0' for row in kinds] or None, ignore_id=255)
+        return LabelSpace(_told_apart([re.split('[,;]', row['Name'])[0] for row in names or kinds]),
+                          things=[row['Stuff'] == '0' for row in kinds] or None, ignore_id=255)
 
+# %% ../../nbs/your_data/02_layouts.ipynb #c118-2
 def _told_apart(names): # 'screen' and 'screen' become 'screen' and 'screen 2'
     "Names of which no two are equal."
     return [n if not names[:i].count(n) else f'{n} {names[:i].count(n) + 1}' for i, n in enumerate(names)]
 
+# %% ../../nbs/your_data/02_layouts.ipynb #c118-3
 def _table(path): # rows as dicts; none where the file is missing
     "A table with a head line, separated by tabs or commas."
     rows = [[cell.strip() for cell in re.split('\t' if '\t' in line else ',', line)] for line in _lines(path)]
@@ -332,7 +375,9 @@ clothes,ceiling,books,refrigerator,television,paper,towel,shower curtain,box,whi
 other structure,other furniture,other prop'''.replace('\n', '').split(',')
 _NYU_STUFF = {'wall', 'floor', 'ceiling', 'floor mat', 'other structure', 'other furniture', 'other prop'}
 
-def _first_folder(folder, *names): return next((Path(folder) / n for n in names if (Path(folder) / n).is_dir()), Path(folder) / names[0])
+# %% ../../nbs/your_data/02_layouts.ipynb #c123-2
+def _first_folder(folder, *names):
+    return next((Path(folder) / n for n in names if (Path(folder) / n).is_dir()), Path(folder) / names[0])
 
 # %% ../../nbs/your_data/02_layouts.ipynb #c124
 class NYUv2(SceneFolder):
@@ -341,21 +386,27 @@ class NYUv2(SceneFolder):
     read_label = staticmethod(shifted)
 
     @staticmethod
-    def recognises(folder): return any((Path(folder) / n).is_dir() for n in ('label40', 'Label')) or bool(list(Path(folder).glob('nyu_depth_v2*.mat')))
+    def recognises(folder):
+        return (any((Path(folder) / n).is_dir() for n in ('label40', 'Label'))
+                or bool(list(Path(folder).glob('nyu_depth_v2*.mat'))))
 
     @staticmethod
-    def splits(folder): return [s for s in ('train', 'val', 'test') if (Path(folder) / f'{s}.txt').is_file()] or ['train']
+    def splits(folder):
+        return [s for s in ('train', 'val', 'test') if (Path(folder) / f'{s}.txt').is_file()] or ['train']
 
     @staticmethod
     def find(folder, split):
-        found = dict(label=pictures_in(_first_folder(folder, 'label40', 'label', 'Label')), inst=pictures_in(Path(folder) / 'inst'),
+        found = dict(label=pictures_in(_first_folder(folder, 'label40', 'label', 'Label')),
+                     inst=pictures_in(Path(folder) / 'inst'),
                      image=pictures_in(_first_folder(folder, 'image', 'images', 'rgb', 'RGB')))
         mat = next(Path(folder).glob('nyu_depth_v2*.mat'), None)
-        if mat and not found['label']: _fail('layout', mat, f'{mat} is one HDF5 file, expected folders of PNGs: unpack it once with pix2pixhd_nb.data.layouts.unpack_nyuv2(mat, folder).')
+        if mat and not found['label']:
+            _fail('layout', mat, f'{mat} is one HDF5 file, expected folders of PNGs: unpack it once with pix2pixhd_nb.data.layouts.unpack_nyuv2(mat, folder).')
         return _listed(found, Path(folder), split, ('train', 'val', 'test'))
 
     @staticmethod
-    def default_space(folder): return LabelSpace(_NYU_NAMES, things=[n not in _NYU_STUFF for n in _NYU_NAMES], ignore_id=255)
+    def default_space(folder):
+        return LabelSpace(_NYU_NAMES, things=[n not in _NYU_STUFF for n in _NYU_NAMES], ignore_id=255)
 
 # %% ../../nbs/your_data/02_layouts.ipynb #c126
 def _listed(files, # dict of {stem: path} dicts
@@ -374,8 +425,10 @@ def unpack_nyuv2(mat, # nyu_depth_v2_labeled.mat
                 ): # the folder
     "NYU v2's HDF5 file as a plain folder."
     try: import h5py
-    except ImportError: raise ImportError('Reading NYU v2 from its .mat file needs h5py, which is not installed: pip install h5py.') from None
-    if not Path(mat).is_file(): raise FileNotFoundError(f'{mat} is not there: expected nyu_depth_v2_labeled.mat, check the path.')
+    except ImportError:
+        raise ImportError('Reading NYU v2 from its .mat file needs h5py, which is not installed: pip install h5py.') from None
+    if not Path(mat).is_file():
+        raise FileNotFoundError(f'{mat} is not there: expected nyu_depth_v2_labeled.mat, check the path.')
     with h5py.File(mat, 'r') as f:
         space = LabelSpace([''.join(map(chr, f[r][:].ravel())) for r in f['names'][:].ravel()], ignore_id=65535)
         test = _test_numbers(splits)
@@ -390,6 +443,7 @@ def _test_numbers(splits):
     from scipy.io import loadmat
     return set(loadmat(splits)['testNdxs'].ravel().tolist())
 
+# %% ../../nbs/your_data/02_layouts.ipynb #c131-2
 def _save_room(f, i, folder):
     "Scene `i` of the HDF5 file, whose arrays lie transposed: (channel, width, height)."
     for kind in ('label', 'inst', 'image'): (folder / kind).mkdir(parents=True, exist_ok=True)
@@ -401,8 +455,10 @@ def _save_room(f, i, folder):
     Image.fromarray(f['images'][i].transpose(2, 1, 0)).save(folder / 'image' / f'{i + 1:04d}.png')
 
 # %% ../../nbs/your_data/02_layouts.ipynb #c133
-_HELEN_NAMES = ['background', 'skin', 'left eyebrow', 'right eyebrow', 'left eye', 'right eye', 'nose', 'upper lip', 'inner mouth', 'lower lip', 'hair']
+_HELEN_NAMES = ['background', 'skin', 'left eyebrow', 'right eyebrow', 'left eye', 'right eye', 'nose', 'upper lip',
+                'inner mouth', 'lower lip', 'hair']
 
+# %% ../../nbs/your_data/02_layouts.ipynb #c133-2
 class HelenFaces(SceneFolder):
     "Helen faces as parsed by Smith et al. (CVPR 2013): soft masks of eleven parts (Sec. 4)."
     layout = 'labels/STEM/STEM_lbl00.png (Helen faces)'
@@ -412,13 +468,15 @@ class HelenFaces(SceneFolder):
     def recognises(folder): return next(Path(folder).glob('labels/*/*_lbl00.png'), None) is not None
 
     @staticmethod
-    def splits(folder): return [s for s in ('exemplars', 'tuning', 'testing') if (Path(folder) / f'{s}.txt').is_file()] or ['exemplars']
+    def splits(folder):
+        return [s for s in ('exemplars', 'tuning', 'testing') if (Path(folder) / f'{s}.txt').is_file()] or ['exemplars']
 
     @staticmethod
     def find(folder, split):
         folder = Path(folder)
         masks = {p.parent.name: p for p in sorted(folder.glob('labels/*/*_lbl00.png'))}
-        return _listed(dict(label=masks, inst={}, image=pictures_in(folder / 'images')), folder, split, ('exemplars', 'tuning', 'testing'))
+        return _listed(dict(label=masks, inst={}, image=pictures_in(folder / 'images')), folder, split,
+                       ('exemplars', 'tuning', 'testing'))
 
     @staticmethod
     def default_space(folder): return LabelSpace(_HELEN_NAMES)
@@ -432,12 +490,30 @@ class HelenFaces(SceneFolder):
 # %% ../../nbs/your_data/02_layouts.ipynb #c140
 LAYOUTS = [Cityscapes, ADE20K, HelenFaces, CamVid, Pix2PixHDFolder, NYUv2, PlainFolder]
 
+# %% ../../nbs/your_data/02_layouts.ipynb #c140-2
 def recognise(folder): # the class of a dataset reader
     "The dataset reader whose layout the folder has."
     for reader in LAYOUTS:
         if reader.recognises(_folder(folder)): return reader
     found = some(sorted(p.name for p in Path(folder).iterdir())) or 'nothing in it'
-    _fail('layout', folder, f'{folder} has none of the known layouts: found {found}, expected one of {"; ".join(r.layout for r in LAYOUTS)}: check the path, or arrange the files in the plain layout.')
+    _fail('layout', folder, f'{folder} has none of the known layouts: found {found}, expected one of {"; ".join(r.layout for r in LAYOUTS)}: {_hint(Path(folder))}.')
+
+# %% ../../nbs/your_data/02_layouts.ipynb #c140-3
+def _hint(folder):
+    "What to do with a folder of no known layout, by what it looks like."
+    inside = next((p for p in sorted(folder.iterdir()) if p.is_dir()
+                   and any(reader.recognises(p) for reader in LAYOUTS)), None)
+    if inside: return f'{inside} has a known layout: give that folder'
+    if (folder / 'A').is_dir() and (folder / 'B').is_dir() or any((folder / f'{p.name[:-1]}B').is_dir()
+            for p in folder.glob('?*A/')):
+        return f'it looks like two folders of pairs, which pix2pixhd convert two-folders {folder} OUT writes as train_A and train_B'
+    pictures = [p for part in (folder, *sorted(p for p in folder.iterdir() if p.is_dir()))
+                for p in list(pictures_in(part).values())[:1]]
+    if pictures:
+        return f'if {pictures[0].name} holds a pair side by side, pix2pixhd convert side-by-side {folder} OUT writes train_A and train_B; else arrange the files in the plain layout'
+    if any(folder.glob('*.json')) or any(folder.glob('*.xml')):
+        return "check the path; another program's annotations are brought to the plain layout by pix2pixhd convert (--help lists the formats)"
+    return 'check the path, or arrange the files in the plain layout'
 
 # %% ../../nbs/your_data/02_layouts.ipynb #c141
 def open_dataset(folder, # a dataset in any layout of this chapter

@@ -21,4 +21,5 @@ class ScenesInMemory(list):
     def names(self): return [s.name for s in self]
 
     def __getitem__(self, i): # a number, or a slice, which keeps the label space
-        return ScenesInMemory(super().__getitem__(i), self.label_space) if isinstance(i, slice) else super().__getitem__(i)
+        return (ScenesInMemory(super().__getitem__(i), self.label_space) if isinstance(i, slice)
+                else super().__getitem__(i))

@@ -16,7 +16,8 @@ class ShapeLibrary:
     def __init__(self, shapes, # list of ObjectShape
                  label_space, # LabelSpace
                 ):
-        if not shapes: raise ValueError('The library has no shapes: the scenes hold no whole thing that is large enough.')
+        if not shapes:
+            raise ValueError('The library has no shapes: the scenes hold no whole thing that is large enough.')
         self.shapes, self.label_space, self.lines = shapes, label_space, {}
         for c in {s.label for s in shapes}:
             feet, heights = np.array([(s.foot, len(s.mask) / s.picture_height) for s in shapes if s.label == c]).T
@@ -36,7 +37,8 @@ def from_scenes(cls:ShapeLibrary, scenes, # sequence of Scene
         for i in (i for i in editor.objects if i >= 1000):
             rows, cols, mask = editor.mask_of(i)
             inside = rows.start > 0 and cols.start > 0 and rows.stop < h and cols.stop < w
-            if inside and mask.sum() >= min_share * h * w and editor._is_whole(i): shapes.append(ObjectShape(i // 1000, mask.copy(), rows.stop / h, h))
+            if inside and mask.sum() >= min_share * h * w and editor._is_whole(i):
+                shapes.append(ObjectShape(i // 1000, mask.copy(), rows.stop / h, h))
     return cls(shapes, label_space)
 
 # %% ../../nbs/engine/21_shapes.ipynb #7d5e21f5
@@ -47,9 +49,11 @@ def pick(self:ShapeLibrary, cls, # class name or id
     "A shape of a class."
     c = self.label_space.id(cls) if isinstance(cls, str) else cls
     of_class = [s for s in self.shapes if s.label == c]
-    if not of_class: raise ValueError(f'The library has no shape of class {self.label_space.names[c]!r}; it has {", ".join(sorted({self.label_space.names[s.label] for s in self.shapes}))}.')
+    if not of_class:
+        raise ValueError(f'The library has no shape of class {self.label_space.names[c]!r}; it has {", ".join(sorted({self.label_space.names[s.label] for s in self.shapes}))}.')
     return of_class[np.random.default_rng(seed).integers(len(of_class))]
 
+# %% ../../nbs/engine/21_shapes.ipynb #7d5e21f5-2
 @patch
 def height(self:ShapeLibrary, shape, # ObjectShape
            foot, # where it shall stand, as a share of the picture's height

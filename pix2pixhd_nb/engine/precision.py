@@ -12,11 +12,13 @@ import torch
 # %% ../../nbs/engine/14_precision.ipynb #c006
 PRECISIONS = {'fp32': None, 'bf16': torch.bfloat16, 'fp16': torch.float16}
 
+# %% ../../nbs/engine/14_precision.ipynb #c006-2
 def autocast(precision, # 'fp32', 'bf16' or 'fp16'
              device='cpu', # or 'cuda'
             ): # a context
     "The context in which passes run in this precision."
-    if precision not in PRECISIONS: raise ValueError(f'precision is {precision!r}, expected one of {", ".join(PRECISIONS)}.')
+    if precision not in PRECISIONS:
+        raise ValueError(f'precision is {precision!r}, expected one of {", ".join(PRECISIONS)}.')
     return nullcontext() if precision == 'fp32' else torch.autocast(device, PRECISIONS[precision])
 
 # %% ../../nbs/engine/14_precision.ipynb #prec0002
@@ -24,6 +26,7 @@ def gpu_precision(capability): # of the GPU: (major, minor)
     "The precision that the matrix units of an NVIDIA GPU are made for."
     return 'bf16' if capability[0] >= 8 else 'fp16' if capability[0] == 7 else 'fp32'
 
+# %% ../../nbs/engine/14_precision.ipynb #prec0002-2
 def sixteen_bits(device='cpu'): # 'cpu', 'cuda' or 'mps'
     "The 16-bit precision to take on this machine: 'fp16' on a GPU of capability 7, else 'bf16'."
     device = torch.device(device)

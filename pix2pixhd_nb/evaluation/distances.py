@@ -29,13 +29,16 @@ class FeatureNetwork(nn.Module):
         x = ((x + 1) / 2 - self.mean) / self.std if self.imagenet else x
         return [x := stage(x) for stage in self.stages]
 
+# %% ../../nbs/evaluation/02_distances.ipynb #c008-2
 def squeezenet_features(weights): # path of SqueezeNet 1.1 weights, with torchvision's names
     "SqueezeNet 1.1 as a feature network; never untrained."
     return FeatureNetwork(squeezenet_stages(weights), 'SqueezeNet 1.1 (ImageNet)', True)
 
+# %% ../../nbs/evaluation/02_distances.ipynb #c008-3
 def segmenter_features(segmenter): # from `train_segmenter`
     "The stages of a segmenter as a feature network."
-    network = FeatureNetwork(deepcopy(segmenter.stages), f'{type(segmenter).__name__} trained on the real images', isinstance(segmenter, PhotoSegmenter))
+    network = FeatureNetwork(deepcopy(segmenter.stages), f'{type(segmenter).__name__} trained on the real images',
+                             isinstance(segmenter, PhotoSegmenter))
     return network.to(next(segmenter.parameters()).device)
 
 # %% ../../nbs/evaluation/02_distances.ipynb #c011
@@ -62,28 +65,31 @@ def gaussian_distance(mean_a, cov_a, # (C,), (C, C) float64
     return ((mean_a - mean_b).square().sum() + cov_a.trace() + cov_b.trace() - 2 * shared).item()
 
 # %% ../../nbs/evaluation/02_distances.ipynb #c019
-def frechet_distance(drawn, # (n, C) features of generated images
+def frechet_distance(generated, # (n, C) features of generated images
                      real, # (m, C) features of real images
                     ): # float, the squared distance
     "The Fréchet distance of two samples, each taken for a Gaussian."
-    for what, x in (('generated images', drawn), ('real images', real)):
-        if len(x) <= x.shape[1]: raise ValueError(f'There are {len(x)} {what} for {x.shape[1]} features: a Fréchet distance needs more pictures than features, better ten times as many; take an earlier stage, or the kernel distance.')
-    moments = [m for x in (drawn, real) for m in (x.double().mean(0), torch.cov(x.double().T))]
+    for what, x in (('generated images', generated), ('real images', real)):
+        if len(x) <= x.shape[1]:
+            raise ValueError(f'There are {len(x)} {what} for {x.shape[1]} features: a Fréchet distance needs more pictures than features, better ten times as many; take an earlier stage, or the kernel distance.')
+    moments = [m for x in (generated, real) for m in (x.double().mean(0), torch.cov(x.double().T))]
     return gaussian_distance(*moments)
 
 # %% ../../nbs/evaluation/02_distances.ipynb #c026
-def kernel_distance(drawn, # (n, C) features of generated images
+def kernel_distance(generated, # (n, C) features of generated images
                     real, # (m, C) features of real images
                     n_shuffles=100, # to find the noise
                     seed=0, # of the shuffles
                    ): # distance, noise
     "The unbiased squared kernel distance of two samples (KID's), and its scatter where there is no difference."
-    n, both = len(drawn), torch.cat([drawn, real]).double()
-    if min(n, len(real)) < 2: raise ValueError(f'There are {n} generated images and {len(real)} real ones: a kernel distance needs two of each at least, better a hundred.')
+    n, both = len(generated), torch.cat([generated, real]).double()
+    if min(n, len(real)) < 2:
+        raise ValueError(f'There are {n} generated images and {len(real)} real ones: a kernel distance needs two of each at least, better a hundred.')
     kernel, rng = (both @ both.T / both.shape[1] + 1) ** 3, torch.Generator().manual_seed(seed)
     shuffled = [_mmd(kernel, torch.randperm(len(both), generator=rng), n) for _ in range(n_shuffles)]
     return _mmd(kernel, torch.arange(len(both)), n), float(np.std(shuffled))
 
+# %% ../../nbs/evaluation/02_distances.ipynb #c026-2
 def _mmd(kernel, order, n):
     "The distance between the first `n` of an order and the others."
     a, b = order[:n], order[n:]
@@ -99,14 +105,19 @@ def realism(pictures, # generated: PIL images or (3, H, W) floats in [-1, 1]
     n = min(len(pictures), len(photos))
     features = {k: [picture_features(x, network, k) for x in (pictures, photos)] for k in range(len(network.stages))}
     distance, noise = kernel_distance(*features[len(features) - 1])
-    out = dict(network=network.name, n_drawn=len(pictures), n_photos=len(photos), kernel=distance, kernel_noise=noise, kernel_features=features[len(features) - 1][0].shape[1])
+    out = dict(network=network.name, n_generated=len(pictures), n_real=len(photos), kernel=distance, kernel_noise=noise,
+               kernel_features=features[len(features) - 1][0].shape[1])
     fits = [k for k, (x, _) in features.items() if 2 * x.shape[1] < n]
     dims = features[fits[-1]][0].shape[1] if fits else None
-    return out | dict(frechet=frechet_distance(*features[fits[-1]]) if fits else None, frechet_features=dims, warnings=_too_few(n, dims, features[0][0].shape[1]))
+    return (out | dict(frechet=frechet_distance(*features[fits[-1]]) if fits else None, frechet_features=dims,
+                       warnings=_too_few(n, dims, features[0][0].shape[1])))
 
+# %% ../../nbs/evaluation/02_distances.ipynb #c031-2
 def _too_few(n, dims, least):
     "Warnings about a small sample."
     out = [f'{n} pictures are few for a kernel distance: look at its noise, and use a hundred or more.'] if n < 100 else []
-    if dims is None: out.append(f'No Fréchet distance: {n} pictures are fewer than twice the {least} features of the earliest stage.')
-    elif n < 10 * dims: out.append(f'The Fréchet distance is biased upwards: {n} pictures for {dims} features; compare it only with those of as many pictures.')
+    if dims is None:
+        out.append(f'No Fréchet distance: {n} pictures are fewer than twice the {least} features of the earliest stage.')
+    elif n < 10 * dims:
+        out.append(f'The Fréchet distance is biased upwards: {n} pictures for {dims} features; compare it only with those of as many pictures.')
     return out

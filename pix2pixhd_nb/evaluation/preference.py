@@ -16,7 +16,8 @@ def upper_tail(k, n, p): # at least k of n, each with chance p -> its probabilit
     if k <= 0: return 1.
     if p <= 0 or k > n: return 0.
     if p >= 1: return 1.
-    log = lambda i: math.lgamma(n + 1) - math.lgamma(i + 1) - math.lgamma(n - i + 1) + i * math.log(p) + (n - i) * math.log1p(-p)
+    log = lambda i: (math.lgamma(n + 1) - math.lgamma(i + 1) - math.lgamma(n - i + 1) + i * math.log(p)
+                     + (n - i) * math.log1p(-p))
     return min(1., math.fsum(math.exp(log(i)) for i in range(k, n + 1)))
 
 # %% ../../nbs/evaluation/05_preference_tests.ipynb #c008
@@ -25,12 +26,14 @@ def binomial_interval(k, # answers for ours
                       confidence=0.95, # how often such intervals hold the truth, at least
                      ): # low, high
     "The exact interval of a share (Clopper and Pearson, 1934)."
-    if not 0 <= k <= n or n < 1: raise ValueError(f'k is {k} and n is {n}, expected k of n answers with 0 <= k <= n and at least one answer.')
+    if not 0 <= k <= n or n < 1:
+        raise ValueError(f'k is {k} and n is {n}, expected k of n answers with 0 <= k <= n and at least one answer.')
     alpha = (1 - confidence) / 2
     low = 0. if k == 0 else _root(lambda p: upper_tail(k, n, p) - alpha)
     high = 1. if k == n else _root(lambda p: upper_tail(k + 1, n, p) - (1 - alpha))
     return low, high
 
+# %% ../../nbs/evaluation/05_preference_tests.ipynb #c008-2
 def _root(rising): # a function that rises from below 0 to above 0 between 0 and 1
     "Where it is 0, by halving."
     low, high = 0., 1.
@@ -45,7 +48,8 @@ def sign_test(k, # answers for ours
               n, # answers in all
              ): # p, from 0 to 1
     "The chance of so lopsided a result if there were no preference: the exact two-sided sign test."
-    if not 0 <= k <= n or n < 1: raise ValueError(f'k is {k} and n is {n}, expected k of n answers with 0 <= k <= n and at least one answer.')
+    if not 0 <= k <= n or n < 1:
+        raise ValueError(f'k is {k} and n is {n}, expected k of n answers with 0 <= k <= n and at least one answer.')
     return min(1., 2 * upper_tail(max(k, n - k), n, 0.5))
 
 # %% ../../nbs/evaluation/05_preference_tests.ipynb #c019
@@ -54,35 +58,47 @@ def attention(results, # DataFrame from `results()` or `read_results`
              ): # DataFrame by rater: checks, passed, kept
     "How many attention checks each rater passed, and who is kept; without checks, everybody is."
     checks = results[results.check.astype(bool)]
-    table = pd.DataFrame({'checks': checks.groupby('rater').size(), 'passed': checks.groupby('rater').passed.sum()}).reindex(results.rater.unique()).fillna(0).astype(int)
+    table = (
+        pd.DataFrame({'checks': checks.groupby('rater').size(), 'passed': checks.groupby('rater').passed.sum()})
+        .reindex(results.rater.unique())
+        .fillna(0)
+        .astype(int)
+    )
     return table.assign(kept=table.passed >= least * table.checks)
 
+# %% ../../nbs/evaluation/05_preference_tests.ipynb #c019-2
 def valid_answers(results, # DataFrame from `results()` or `read_results`
                   least=0.8, # share of the checks that a rater must pass
                  ): # DataFrame
     "The answers that count: no checks, shown for the right time, by raters who look."
     missing = {'rater', 'scene', 'left', 'right', 'chosen', 'time', 'in_time', 'check', 'passed'} - set(results.columns)
-    if missing: raise ValueError(f"The results have no column {sorted(missing)[0]!r}: give the table that PreferenceStudy.results() or read_results gives.")
+    if missing:
+        raise ValueError(f"The results have no column {sorted(missing)[0]!r}: give the table that PreferenceStudy.results() or read_results gives.")
     kept = attention(results, least).kept
     rows = results[results.in_time.astype(bool) & ~results.check.astype(bool) & results.rater.map(kept)]
-    if not len(rows): raise ValueError(f'Of {len(results)} answers none counts: all are checks, were shown for the wrong time, or are of raters who passed fewer than {least:.0%} of their checks.')
+    if not len(rows):
+        raise ValueError(f'Of {len(results)} answers none counts: all are checks, were shown for the wrong time, or are of raters who passed fewer than {least:.0%} of their checks.')
     return rows
 
 # %% ../../nbs/evaluation/05_preference_tests.ipynb #c022
 def _pair(row): return tuple(sorted((row.left, row.right)))
 
+# %% ../../nbs/evaluation/05_preference_tests.ipynb #c022-2
 def preferences(results, # DataFrame from `results()` or `read_results`
                 least=0.8, # share of the checks that a rater must pass
                 confidence=0.95, # of the intervals
                ): # DataFrame: a line for every two methods
     "The share of answers for each method over each other, with its exact interval and sign test (Sec. 4.2, Tables 2 and 3)."
     rows = valid_answers(results, least)
-    return pd.DataFrame([_line(a, b, of_pair, confidence) for (a, b), of_pair in rows.groupby(rows.apply(_pair, axis=1))])
+    return pd.DataFrame([_line(a, b, of_pair, confidence)
+                         for (a, b), of_pair in rows.groupby(rows.apply(_pair, axis=1))])
 
+# %% ../../nbs/evaluation/05_preference_tests.ipynb #c022-3
 def _line(a, b, rows, confidence):
     k, n = int((rows.chosen == a).sum()), len(rows)
     low, high = binomial_interval(k, n, confidence)
-    return dict(method=a, over=b, answers=n, raters=rows.rater.nunique(), share=k / n, low=low, high=high, p=sign_test(k, n))
+    return dict(method=a, over=b, answers=n, raters=rows.rater.nunique(), share=k / n, low=low, high=high,
+                p=sign_test(k, n))
 
 # %% ../../nbs/evaluation/05_preference_tests.ipynb #c025
 def time_curve(results, # DataFrame of a timed study
@@ -94,17 +110,21 @@ def time_curve(results, # DataFrame of a timed study
     "The share of answers for a method by the time in view, with exact intervals."
     rows = valid_answers(results, least)
     rows = rows[rows.apply(_pair, axis=1) == tuple(sorted((method, over)))]
-    if not len(rows): raise ValueError(f'No answer compares {method!r} with {over!r}: the methods are {", ".join(sorted({*results.left, *results.right}))}.')
-    if rows.time.isna().all(): raise ValueError('These answers had unlimited time: there is no curve over time; see preferences.')
+    if not len(rows):
+        raise ValueError(f'No answer compares {method!r} with {over!r}: the methods are {", ".join(sorted({*results.left, *results.right}))}.')
+    if rows.time.isna().all():
+        raise ValueError('These answers had unlimited time: there is no curve over time; see preferences.')
     return pd.DataFrame([dict(time=t) | _line(method, over, part, confidence) for t, part in rows.groupby('time')])
 
+# %% ../../nbs/evaluation/05_preference_tests.ipynb #c025-2
 def plot_time_curve(curve, # from `time_curve`
                     ax=None, # matplotlib axes
                    ): # the axes
     "The curve with its intervals."
     import matplotlib.pyplot as plt
     ax = ax or plt.subplots(figsize=(4.8, 2.6), dpi=80, layout='constrained')[1]
-    ax.errorbar(curve.time, 100 * curve.share, 100 * abs(curve[['low', 'high']].T.to_numpy() - curve.share.to_numpy()), fmt='o-', capsize=3)
+    ax.errorbar(curve.time, 100 * curve.share, 100 * abs(curve[['low', 'high']].T.to_numpy() - curve.share.to_numpy()),
+                fmt='o-', capsize=3)
     ax.axhline(50, color='grey', linestyle=':')
     ax.set_xscale('log', base=2)
     ax.set_xticks(curve.time, [f'1/{round(1 / t)}' if t < 1 else f'{t:g}' for t in curve.time])
@@ -121,11 +141,14 @@ def agreement(results, # DataFrame from `results()` or `read_results`
     counts = rows.groupby([*key, rows.chosen]).size().unstack(fill_value=0)
     n = counts.sum(axis=1)
     counts, n = counts[n > 1], n[n > 1]
-    if not len(n): raise ValueError('No question was answered by two raters: agreement needs the same pairs shown to several.')
+    if not len(n):
+        raise ValueError('No question was answered by two raters: agreement needs the same pairs shown to several.')
     agreed = float((counts * (counts - 1)).sum().sum() / (n * (n - 1)).sum())
     by_chance = _chance(counts, n)
-    return dict(agreed=agreed, by_chance=by_chance, kappa=(agreed - by_chance) / (1 - by_chance) if by_chance < 1 else 1., questions=len(n))
+    return dict(agreed=agreed, by_chance=by_chance,
+                kappa=(agreed - by_chance) / (1 - by_chance) if by_chance < 1 else 1., questions=len(n))
 
+# %% ../../nbs/evaluation/05_preference_tests.ipynb #c028-2
 def _chance(counts, n):
     "The chance of agreement of two answers to one question, if each method had its share of the answers whatever the question."
     total, pairs = 0., counts.groupby(level=1)
@@ -141,6 +164,7 @@ def power(n, # answers
     needed = _needed(n, level)
     return upper_tail(needed, n, share) + upper_tail(needed, n, 1 - share)
 
+# %% ../../nbs/evaluation/05_preference_tests.ipynb #c034-2
 def _needed(n, level):
     "The smallest majority of n answers that the sign test takes for a preference; n + 1 where none is."
     low, high = n // 2 + 1, n + 1
@@ -156,7 +180,8 @@ def pairs_needed(difference, # d: the true share is 0.5 + d
                  level=0.05, # of the sign test
                 ): # answers
     "The fewest answers from which on the sign test shows a share of 0.5 + d with the power wanted."
-    if not 0 < difference <= 0.5: raise ValueError(f'difference is {difference}, expected above 0 and at most 0.5: the true share less a half.')
+    if not 0 < difference <= 0.5:
+        raise ValueError(f'difference is {difference}, expected above 0 and at most 0.5: the true share less a half.')
     below = lambda n: power(n, 0.5 + difference, level) < power_wanted
     n = 8
     while any(below(n + k) for k in range(8)): n *= 2

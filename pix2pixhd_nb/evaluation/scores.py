@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['confusion_matrix', 'segmentation_scores', 'Segmenter', 'vary', 'train_segmenter', 'read_back', 'check_pictures',
-           'check_classes', 'count_pictures', 'compare_to_oracle', 'photos_of', 'ratio', 'share_of_oracle',
+           'check_classes', 'count_pictures', 'compare_to_oracle', 'targets_of', 'ratio', 'share_of_oracle',
            'share_interval']
 
 # %% ../../nbs/book/14_does_it_work.ipynb #c005
@@ -17,8 +17,6 @@ from fastai.layers import ConvLayer
 from fastai.torch_core import default_device
 from fastprogress import progress_bar
 from torch import nn
-from torchvision.ops import FeaturePyramidNetwork
-from torchvision.transforms.functional import gaussian_blur
 from ..core import from_pil
 
 # %% ../../nbs/book/14_does_it_work.ipynb #c008
@@ -29,8 +27,10 @@ def confusion_matrix(predicted, # int tensor of class ids, any shape
     "Count the scored pixels by true and by read class."
     n = label_space.n_classes
     true, read = label_map.flatten().long(), predicted.flatten().long()
-    if len(true) != len(read): raise ValueError(f'predicted is {tuple(predicted.shape)} but label_map is {tuple(label_map.shape)}: both must be of one size.')
-    if len(read) and not 0 <= read.min() <= read.max() < n: raise ValueError(f'predicted has ids {read.min()} to {read.max()}, but the label space has ids 0 to {n - 1}: it was read by a segmenter of other classes.')
+    if len(true) != len(read):
+        raise ValueError(f'predicted is {tuple(predicted.shape)} but label_map is {tuple(label_map.shape)}: both must be of one size.')
+    if len(read) and not 0 <= read.min() <= read.max() < n:
+        raise ValueError(f'predicted has ids {read.min()} to {read.max()}, but the label space has ids 0 to {n - 1}: it was read by a segmenter of other classes.')
     scored = (true >= 0) & (true < n)
     for i in label_space.unscored: scored &= true != i
     return torch.bincount(true[scored] * n + read[scored], minlength=n * n).view(n, n)
@@ -44,7 +44,8 @@ def segmentation_scores(confusion, # (n_classes, n_classes): true class, read cl
     correct, true, read = counts.diag(), counts.sum(1), counts.sum(0)
     iou = {name: (correct[i] / (true[i] + read[i] - correct[i])).item() for i, name in enumerate(label_space.names)
            if i not in label_space.unscored and true[i] > 0}
-    if not iou: raise ValueError('The confusion matrix holds no scored pixel: the label maps and the label space do not belong together.')
+    if not iou:
+        raise ValueError('The confusion matrix holds no scored pixel: the label maps and the label space do not belong together.')
     return dict(accuracy=(correct.sum() / counts.sum()).item(), mean_iou=sum(iou.values()) / len(iou), iou=iou)
 
 # %% ../../nbs/book/14_does_it_work.ipynb #c018
@@ -56,7 +57,9 @@ class Segmenter(nn.Module):
                 ):
         super().__init__()
         ends = list(zip((3, *widths), widths))
-        self.stages = nn.ModuleList(nn.Sequential(ConvLayer(a, b, stride=2), *([ConvLayer(b, b)] if i else [])) for i, (a, b) in enumerate(ends))
+        self.stages = nn.ModuleList(nn.Sequential(ConvLayer(a, b, stride=2), *([ConvLayer(b, b)] if i else []))
+                                    for i, (a, b) in enumerate(ends))
+        from torchvision.ops import FeaturePyramidNetwork # here, since a training without a segmenter never waits for it
         self.pyramid = FeaturePyramidNetwork(list(widths), n_features)
         self.head = nn.Conv2d(n_features, n_classes, 1)
 
@@ -76,6 +79,7 @@ def vary(image, # (N, 3, H, W) in [-1, 1]
         return torch.rand(len(image), *shape, generator=seeded, device=image.device)
     image = image * (0.85 + 0.3 * uniform((3, 1, 1))) + 0.3 * (uniform((3, 1, 1)) - 0.5)
     image = image + 0.3 * uniform((1, 1, 1)) * (uniform(image.shape[1:]) - 0.5) * 12 ** 0.5
+    from torchvision.transforms.functional import gaussian_blur
     return image if rng.random() < 0.5 else gaussian_blur(image, 3, rng.uniform(0.3, 1))
 
 # %% ../../nbs/book/14_does_it_work.ipynb #c022
@@ -89,7 +93,8 @@ def train_segmenter(scenes, # sequence of Scene with images of one size
                     balance=0., # 0: every pixel counts alike; 1: every class does; 0.5: halfway, for photos with rare classes
                    ): # the segmenter, ready to read; its `names` are those of the classes it knows
     "Train a segmenter on real images."
-    if n_steps < 2: raise ValueError(f'n_steps is {n_steps}, expected 2 or more: some hundreds make a segmenter that can grade.')
+    if n_steps < 2:
+        raise ValueError(f'n_steps is {n_steps}, expected 2 or more: some hundreds make a segmenter that can grade.')
     torch.manual_seed(seed)
     rng, space, device = random.Random(seed), scenes.label_space, device or default_device()
     model = (network or Segmenter(space.n_classes)).train().to(device, memory_format=torch.channels_last)
@@ -103,17 +108,22 @@ def train_segmenter(scenes, # sequence of Scene with images of one size
         image = torch.stack([s.image.flip(f) for s, f in zip(batch, flips)])
         label = torch.stack([s.label_map[0].flip(f) for s, f in zip(batch, flips)])
         loss(model(vary(image.to(device), rng)), _targets(label, space).to(device)).backward()
-        opt.step(); opt.zero_grad(); schedule.step()
+        opt.step()
+        opt.zero_grad()
+        schedule.step()
     return model.eval()
 
+# %% ../../nbs/book/14_does_it_work.ipynb #c022-2
 def _targets(label, space):
     "Class ids to learn; -1 where there is no class."
     return torch.where((label >= 0) & (label < space.n_classes), label, -1).long()
 
+# %% ../../nbs/book/14_does_it_work.ipynb #c022-3
 def _class_weights(scenes, balance):
     "Weights that fall with a class's share of the pixels; their mean over the pixels is 1."
     n = scenes.label_space.n_classes
-    counts = sum(torch.bincount(_targets(scenes[i].label_map, scenes.label_space).flatten() + 1, minlength=n + 1)[1:] for i in range(len(scenes)))
+    counts = sum(torch.bincount(_targets(scenes[i].label_map, scenes.label_space).flatten() + 1, minlength=n + 1)[1:]
+                 for i in range(len(scenes)))
     share = counts / counts.sum()
     weights = torch.where(counts > 0, share.clamp(min=1e-9) ** -balance, 0.)
     return weights / (weights * share).sum()
@@ -133,11 +143,13 @@ def check_pictures(pictures, # one per scene: PIL images or (3, H, W) floats in 
                   ): # list of (3, H, W) float in [-1, 1]
     "The pictures as tensors, if there is one of each scene's size for each scene."
     if not len(scenes): raise ValueError('There are no scenes to grade: give at least one.')
-    if len(pictures) != len(scenes): raise ValueError(f'There are {len(pictures)} pictures but {len(scenes)} scenes: give one picture for each scene, in the same order.')
+    if len(pictures) != len(scenes):
+        raise ValueError(f'There are {len(pictures)} pictures but {len(scenes)} scenes: give one picture for each scene, in the same order.')
     images = [x if torch.is_tensor(x) else from_pil(x, 'RGB') for x in pictures]
     for image, scene in zip(images, scenes):
         (h, w), (a, b) = image.shape[-2:], scene.size
-        if (h, w) != (a, b): raise ValueError(f'The picture of scene {scene.name!r} is {w}x{h} but its label map is {b}x{a} (width x height): generate it at the size of the scene.')
+        if (h, w) != (a, b):
+            raise ValueError(f'The picture of scene {scene.name!r} is {w}x{h} but its label map is {b}x{a} (width x height): generate it at the size of the scene.')
     return images
 
 # %% ../../nbs/book/14_does_it_work.ipynb #c031
@@ -148,7 +160,8 @@ def check_classes(names, # of the classes that a segmenter or a model knows
     "Raise an error if the scenes have other classes."
     shared = [n for n in label_space.names if n in names]
     if tuple(names) == label_space.names: return
-    if not shared: raise ValueError(f'The {who} knows the classes {", ".join(names[:5])}... and the scenes have {", ".join(label_space.names[:5])}...: none is shared, so use a {who} trained on these classes.')
+    if not shared:
+        raise ValueError(f'The {who} knows the classes {", ".join(names[:5])}... and the scenes have {", ".join(label_space.names[:5])}...: none is shared, so use a {who} trained on these classes.')
     raise ValueError(f'The {who} knows {len(names)} classes, the scenes have {label_space.n_classes}, and {len(shared)} are shared, such as {shared[0]!r}: names and order must be the same, so use a {who} trained on these classes.')
 
 # %% ../../nbs/book/14_does_it_work.ipynb #c032
@@ -172,17 +185,19 @@ def count_pictures(segmenter, # trained on real images
 def compare_to_oracle(segmenter, # Segmenter, trained on real images
                       scenes, # held-out scenes with images
                       pictures, # one per scene: PIL images or float tensors
-                     ): # dict: scores of generated (`drawn`) and `real` images, share of the oracle, worst class, classes left out and unread
+                     ): # dict: scores of generated (`generated`) and `real` images, share of the oracle, worst class, classes left out and unread
     "Scores of generated images beside those of the real ones (Sec. 4, Table 1)."
-    drawn = count_pictures(segmenter, scenes, pictures).sum(0)
-    real = count_pictures(segmenter, scenes, photos_of(scenes)).sum(0)
-    return share_of_oracle(drawn, real, scenes.label_space)
+    generated = count_pictures(segmenter, scenes, pictures).sum(0)
+    real = count_pictures(segmenter, scenes, targets_of(scenes)).sum(0)
+    return share_of_oracle(generated, real, scenes.label_space)
 
-def photos_of(scenes): # sequence of Scene
+# %% ../../nbs/book/14_does_it_work.ipynb #c034-2
+def targets_of(scenes): # sequence of Scene
     "The real image of every scene."
     photos = [scenes[i].image for i in range(len(scenes))]
     bare = [i for i, p in enumerate(photos) if p is None]
-    if bare: raise ValueError(f'Scene {scenes[bare[0]].name!r} has no image ({len(bare)} of {len(photos)} have none): there is no oracle without the real images of the graded scenes.')
+    if bare:
+        raise ValueError(f'Scene {scenes[bare[0]].name!r} has no image ({len(bare)} of {len(photos)} have none): there is no oracle without the real images of the graded scenes.')
     return photos
 
 # %% ../../nbs/book/14_does_it_work.ipynb #c035
@@ -192,21 +207,23 @@ def ratio(figure, # of the generated images
     "A figure as a share of its oracle."
     return figure / oracle if oracle > 0 else float('nan')
 
-def share_of_oracle(drawn, # (n_classes, n_classes) int, counted on the generated images
+# %% ../../nbs/book/14_does_it_work.ipynb #c035-2
+def share_of_oracle(generated, # (n_classes, n_classes) int, counted on the generated images
                     real, # the same, on the real images of the same scenes
                     label_space, # LabelSpace of both
-                   ): # dict: drawn, real, share, worst_class, left_out, unread
+                   ): # dict: generated, real, share, worst_class, left_out, unread
     "Both scores, and the one as a share of the other."
-    drawn, real = (segmentation_scores(c, label_space) for c in (drawn, real))
-    share = {k: ratio(drawn['iou'][k], v) for k, v in real['iou'].items()}
+    generated, real = (segmentation_scores(c, label_space) for c in (generated, real))
+    share = {k: ratio(generated['iou'][k], v) for k, v in real['iou'].items()}
     unread = [k for k, v in real['iou'].items() if not v]
     worst = min((k for k in share if k not in unread), key=share.get, default=next(iter(share)))
-    ratios = {k: ratio(drawn[k], real[k]) for k in ('accuracy', 'mean_iou')}
+    ratios = {k: ratio(generated[k], real[k]) for k in ('accuracy', 'mean_iou')}
     scored = [n for i, n in enumerate(label_space.names) if i not in label_space.unscored]
-    return dict(drawn=drawn, real=real, share=dict(ratios, iou=share), worst_class=worst, left_out=[n for n in scored if n not in share], unread=unread)
+    return dict(generated=generated, real=real, share=dict(ratios, iou=share), worst_class=worst,
+                left_out=[n for n in scored if n not in share], unread=unread)
 
 # %% ../../nbs/book/14_does_it_work.ipynb #c039
-def share_interval(drawn, # (S, n_classes, n_classes) int from `count_pictures`: one per scene, on the generated images
+def share_interval(generated, # (S, n_classes, n_classes) int from `count_pictures`: one per scene, on the generated images
                    real, # the same, on the real images
                    label_space, # LabelSpace of both
                    n=200, # times that the scenes are sampled anew
@@ -215,8 +232,8 @@ def share_interval(drawn, # (S, n_classes, n_classes) int from `count_pictures`:
     "The 95 % bootstrap interval over scenes of the shares of the oracle."
     rng, shares = torch.Generator().manual_seed(seed), []
     for _ in range(n):
-        chosen = torch.randint(len(drawn), (len(drawn),), generator=rng)
-        d, r = (segmentation_scores(x[chosen].sum(0), label_space) for x in (drawn, real))
+        chosen = torch.randint(len(generated), (len(generated),), generator=rng)
+        d, r = (segmentation_scores(x[chosen].sum(0), label_space) for x in (generated, real))
         shares.append([ratio(d[k], r[k]) for k in ('accuracy', 'mean_iou')])
     low, high = torch.tensor(shares).quantile(torch.tensor([0.025, 0.975]), 0).tolist()
     return dict(accuracy=(low[0], high[0]), mean_iou=(low[1], high[1]))

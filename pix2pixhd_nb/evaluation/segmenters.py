@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['STAGES', 'CHANNELS', 'IMAGENET', 'squeezenet_stages', 'squeezenet_weights', 'PhotoSegmenter', 'photo_segmenter',
-           'save_segmenter', 'load_segmenter']
+           'save_segmenter', 'load_segmenter', 'segmenter_names']
 
 # %% ../../nbs/evaluation/01_segmenters.ipynb #c005
 import json
@@ -12,20 +12,19 @@ from collections import OrderedDict
 from pathlib import Path
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import nn
-from torchvision.models import squeezenet1_1
-from torchvision.ops import FeaturePyramidNetwork
-from ..engine.files import write_whole
+from ..engine.files import save_tensors, write_whole
 from .scores import Segmenter
+from ..engine.untrusted import brief, is_name, misfit, one_line, parse_json, read_safetensors, read_torch
 
 # %% ../../nbs/evaluation/01_segmenters.ipynb #c008
 STAGES, CHANNELS = (0, 2, 5, 8, 13), (64, 128, 256, 512) # where SqueezeNet's stages begin and end; the channels of each
 
+# %% ../../nbs/evaluation/01_segmenters.ipynb #c008-2
 def squeezenet_stages(weights=None, # path of SqueezeNet 1.1 weights with torchvision's names; None: untrained
                      ): # ModuleList of four stages, each at half the size of the one before
     "The feature layers of SqueezeNet 1.1, in stages."
+    from torchvision.models import squeezenet1_1 # here, since a training never waits for it
     layers = squeezenet1_1().features
     layers[0].padding = (1, 1) # halves a size exactly
     if weights is not None: layers.load_state_dict(squeezenet_weights(weights, layers.state_dict()))
@@ -36,17 +35,24 @@ def squeezenet_weights(path, # of a file that torch.save wrote
                        wanted, # state dict of the layers, for its names and shapes
                       ): # state dict
     "The feature layers' weights in a file, if they are SqueezeNet's."
-    if not Path(path).is_file(): raise FileNotFoundError(f'{path} is not there: expected the weights of SqueezeNet 1.1 that torchvision publishes.')
-    try: found = torch.load(path, map_location='cpu', weights_only=True)
-    except Exception as e: raise ValueError(f'{path} cannot be read as weights ({type(e).__name__}): expected a file of tensors that torch.save wrote.') from None
-    found = {k.removeprefix('features.'): v for k, v in found.items() if k.startswith('features.')}
-    odd = [k for k, v in wanted.items() if k not in found or found[k].shape != v.shape]
-    if odd: raise ValueError(f"{path} holds the weights of another network: SqueezeNet 1.1's features.{odd[0]} is {'absent' if odd[0] not in found else 'of another shape'}; give the file that torchvision publishes for SqueezeNet 1.1.")
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'{path} is not there: expected the weights of SqueezeNet 1.1 that torchvision publishes.')
+    try: found = read_torch(path)
+    except Exception as e:
+        raise ValueError(f'{path} cannot be read as weights ({type(e).__name__}: {one_line(e, 300)}): expected a file of tensors that torch.save wrote.') from None
+    if not isinstance(found, dict):
+        raise ValueError(f'{path} holds {brief(found)}, expected the weights of SqueezeNet 1.1 by name: give the file that torchvision publishes.')
+    found = {k.removeprefix('features.'): v
+             for k, v in found.items() if isinstance(k, str) and k.startswith('features.')}
+    wrong = misfit({k: v for k, v in found.items() if k in wanted}, wanted)
+    if wrong:
+        raise ValueError(f'{path} holds the weights of another network: {wrong}; give the file that torchvision publishes for SqueezeNet 1.1.')
     return {k: found[k] for k in wanted}
 
 # %% ../../nbs/evaluation/01_segmenters.ipynb #c013
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225) # mean and standard deviation of its pictures, from 0 to 1
 
+# %% ../../nbs/evaluation/01_segmenters.ipynb #c013-2
 class PhotoSegmenter(nn.Module):
     "Reads a photo: class scores for every pixel, by SqueezeNet 1.1 and a feature pyramid."
     def __init__(self, n_classes, # scores per pixel
@@ -54,8 +60,10 @@ class PhotoSegmenter(nn.Module):
                 ):
         super().__init__()
         self.stages = squeezenet_stages()
+        from torchvision.ops import FeaturePyramidNetwork
         self.pyramid = FeaturePyramidNetwork(list(CHANNELS), n_features)
-        self.head = nn.Sequential(nn.ReLU(), nn.Conv2d(n_features, n_features, 3, padding=1), nn.BatchNorm2d(n_features), nn.ReLU(), nn.Conv2d(n_features, n_classes, 1))
+        self.head = nn.Sequential(nn.ReLU(), nn.Conv2d(n_features, n_features, 3, padding=1),
+                                  nn.BatchNorm2d(n_features), nn.ReLU(), nn.Conv2d(n_features, n_classes, 1))
         for name, v in zip(('mean', 'std'), IMAGENET): self.register_buffer(name, torch.tensor(v).view(3, 1, 1))
 
     def forward(self, x): # (N, 3, H, W) in [-1, 1] -> (N, n_classes, H, W)
@@ -71,7 +79,8 @@ def photo_segmenter(n_classes, # scores per pixel
     "A segmenter for photos, with a backbone that has seen many of them."
     segmenter = PhotoSegmenter(n_classes)
     if weights is not None: segmenter.stages = squeezenet_stages(weights)
-    else: print('No weights were given: the backbone is untrained, so all that this segmenter knows will come from your own photos.')
+    else:
+        print('No weights were given: the backbone is untrained, so all that this segmenter knows will come from your own photos.')
     return segmenter
 
 # %% ../../nbs/evaluation/01_segmenters.ipynb #c019
@@ -81,22 +90,33 @@ def save_segmenter(segmenter, # from `train_segmenter`
     "Write a segmenter beside its place, then rename it."
     notes = dict(kind=type(segmenter).__name__, names=json.dumps(segmenter.names))
     tensors = {k: v.contiguous().cpu() for k, v in segmenter.state_dict().items()}
-    return write_whole(path, lambda part: save_file(tensors, part, notes))
+    return write_whole(path, lambda part: save_tensors(tensors, part, notes))
 
 # %% ../../nbs/evaluation/01_segmenters.ipynb #c020
 def load_segmenter(path, # written by `save_segmenter`
                    device='cpu', # where to read
                   ): # the segmenter, ready to read
     "A saved segmenter."
-    if not Path(path).is_file(): raise FileNotFoundError(f'{path} is not there: expected a segmenter written by save_segmenter.')
-    try:
-        with safe_open(path, 'pt') as f: notes, tensors = f.metadata() or {}, {k: f.get_tensor(k) for k in f.keys()}
-    except SafetensorError as e: raise ValueError(f'{path} is no whole safetensors file ({e}): train the segmenter again.') from None
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'{path} is not there: expected a segmenter written by save_segmenter.')
+    notes, tensors = read_safetensors(path, 'train the segmenter again')
     networks = {c.__name__: c for c in (Segmenter, PhotoSegmenter)}
-    if notes.get('kind') not in networks: raise ValueError(f"{path} holds weights of kind {notes.get('kind')!r}, expected {' or '.join(networks)}: it was not written by save_segmenter.")
-    with torch.device('meta'): network = networks[notes['kind']](len(names := json.loads(notes['names'])))
-    odd = [k for k, v in network.state_dict().items() if k not in tensors or tensors[k].shape != v.shape]
-    if odd: raise ValueError(f"{path} does not fit a {notes['kind']} of {len(names)} classes: {odd[0]} is {'absent' if odd[0] not in tensors else 'of another shape'}; the file is of another network or version.")
-    network.load_state_dict(tensors, assign=True)
-    network.names = tuple(names)
+    if notes.get('kind') not in networks:
+        raise ValueError(f"{path} holds weights of kind {brief(notes.get('kind'))}, expected {' or '.join(networks)}: it was not written by save_segmenter.")
+    names = segmenter_names(notes, path)
+    with torch.device('meta'): network = networks[notes['kind']](len(names))
+    wrong = misfit(tensors, network.state_dict())
+    if wrong:
+        raise ValueError(f"{path} does not fit a {notes['kind']} of {len(names)} classes: {wrong}; the file is of another network or version.")
+    network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}, assign=True)
+    network.names = names
     return network.to(device).eval()
+
+# %% ../../nbs/evaluation/01_segmenters.ipynb #c020-2
+def segmenter_names(notes, path): # of a segmenter's file
+    "The names of its classes."
+    try: names = parse_json(notes.get('names', ''))
+    except ValueError: names = None
+    if not isinstance(names, list) or not 0 < len(names) <= 2**16 or not all(map(is_name, names)):
+        raise ValueError(f'{path} has the names {brief(names)}, expected a list of the names of its classes: it was not written by save_segmenter.')
+    return tuple(names)

@@ -7,7 +7,7 @@ __all__ = ['edge_hits', 'edge_accuracy', 'compare_edges']
 
 # %% ../../nbs/evaluation/04_touching_objects.ipynb #c005
 import torch
-from .scores import check_pictures, photos_of, ratio
+from .scores import check_pictures, targets_of, ratio
 
 # %% ../../nbs/evaluation/04_touching_objects.ipynb #c011
 def edge_hits(scene, # Scene with an instance map
@@ -21,15 +21,22 @@ def edge_hits(scene, # Scene with an instance map
     down = _row_hits(scene.label_map[0].T, scene.instance_map[0].T, image.transpose(1, 2), reach, slack, visible)
     return [torch.cat(parts) for parts in zip(across, down)]
 
+# %% ../../nbs/evaluation/04_touching_objects.ipynb #c011-2
 def _row_hits(label, ids, image, reach, slack, visible):
     "The crossings along rows."
     if label.shape[1] < 2 * reach: return label.new_zeros(0), torch.zeros(0, dtype=torch.bool)
     label, ids = (x.unfold(1, 2 * reach, 1) for x in (label, ids))
     left, right = ids[..., :1], ids[..., -1:]
-    touching = ((ids[..., :reach] == left).all(-1) & (ids[..., reach:] == right).all(-1) & (left != right)[..., 0] & (label == label[..., :1]).all(-1))
+    touching = (
+        (ids[..., :reach] == left).all(-1)
+        & (ids[..., reach:] == right).all(-1)
+        & (left != right)[..., 0]
+        & (label == label[..., :1]).all(-1)
+    )
     steps = ((image[..., 1:] - image[..., :-1]).abs().mean(0) * 127.5).unfold(1, 2 * reach - 1, 1)[touching]
     inner = slice(reach - 1 - slack, reach + slack)
-    at_border, elsewhere = steps[:, inner].amax(1), torch.cat([steps[:, :inner.start], steps[:, inner.stop:]], 1).amax(1)
+    at_border, elsewhere = steps[:, inner].amax(1), torch.cat([steps[:, :inner.start], steps[:, inner.stop:]],
+                                                              1).amax(1)
     return label[..., 0][touching], (at_border > elsewhere) & (at_border >= visible)
 
 # %% ../../nbs/evaluation/04_touching_objects.ipynb #c017
@@ -38,24 +45,29 @@ def edge_accuracy(pictures, # one per scene: PIL images or (3, H, W) floats in [
                   **kwargs, # reach, slack, visible: of `edge_hits`
                  ): # dict: accuracy, classes {name: accuracy}, crossings {name: how many}
     "The share of crossings between touching objects of one class that show an edge (Sec. 3.3)."
-    images, scenes, names = check_pictures(pictures, scenes), [scenes[i] for i in range(len(scenes))], scenes.label_space.names
+    images, scenes, names = check_pictures(pictures, scenes), [scenes[i]
+                                                               for i in range(len(scenes))], scenes.label_space.names
     bare = [s.name for s in scenes if s.instance_map is None]
     if bare: raise ValueError(f'Scene {bare[0]!r} has no instance map: without it no one knows where objects touch.')
     classes, hits = (torch.cat(x) for x in zip(*(edge_hits(s, x, **kwargs) for s, x in zip(scenes, images))))
     by_class = {names[c]: hits[classes == c] for c in classes.unique().tolist() if 0 <= c < len(names)}
-    return dict(accuracy=hits.float().mean().item() if len(hits) else float('nan'), classes={k: v.float().mean().item() for k, v in by_class.items()},
+    return dict(accuracy=hits.float().mean().item() if len(hits) else float('nan'),
+                classes={k: v.float().mean().item() for k, v in by_class.items()},
                 crossings={k: len(v) for k, v in by_class.items()})
 
 # %% ../../nbs/evaluation/04_touching_objects.ipynb #c018
 def compare_edges(pictures, # one per scene: PIL images or (3, H, W) floats in [-1, 1]
                   scenes, # sequence of Scene with images and instance maps, and a `label_space`
                   **kwargs, # reach, slack, visible: of `edge_hits`
-                 ): # dict: drawn, real, chance, share, above_chance
+                 ): # dict: generated, real, chance, share, above_chance
     "Edges of generated images beside those of the real ones, and beside chance."
-    photos = photos_of(scenes)
+    photos = targets_of(scenes)
     moved = [photos[(i + 1) % len(photos)] for i in range(len(photos))]
-    drawn, real = (edge_accuracy(x, scenes, **kwargs) for x in (pictures, photos))
-    out = dict(drawn=drawn, real=real, share=ratio(drawn['accuracy'], real['accuracy']))
-    if len(photos) < 2 or len({x.shape for x in photos}) > 1: return out | dict(chance=float('nan'), above_chance=float('nan'))
+    generated, real = (edge_accuracy(x, scenes, **kwargs) for x in (pictures, photos))
+    out = dict(generated=generated, real=real, share=ratio(generated['accuracy'], real['accuracy']))
+    if len(photos) < 2 or len({x.shape for x in photos}) > 1:
+        return out | dict(chance=float('nan'), above_chance=float('nan'))
     chance = edge_accuracy(moved, scenes, **kwargs)['accuracy']
-    return out | dict(chance=chance, above_chance=(drawn['accuracy'] - chance) / room if (room := real['accuracy'] - chance) > 0 else float('nan'))
+    return (out | dict(chance=chance,
+                       above_chance=(generated['accuracy'] - chance) / room if (room := real['accuracy'] - chance) > 0
+                       else float('nan')))

@@ -33,8 +33,8 @@ def unet_up(widths, # channels of each size, finest first
     layers, inwards = [], widths[::-1]
     for i, (before, after) in enumerate(zip(inwards, inwards[1:])):
         taken = before * 2 if skips and i else before
-        layers.append(nn.Sequential(nn.ReLU(), nn.ConvTranspose2d(taken, after, 4, stride=2, padding=1), norm_layer(norm, after),
-                                    nn.Dropout(dropout) if i < 3 else nn.Identity()))
+        layers.append(nn.Sequential(nn.ReLU(), nn.ConvTranspose2d(taken, after, 4, stride=2, padding=1),
+                                    norm_layer(norm, after), nn.Dropout(dropout) if i < 3 else nn.Identity()))
     return nn.ModuleList(layers)
 
 # %% ../../nbs/evaluation/08_baseline_networks.ipynb #c013
@@ -48,13 +48,16 @@ class UNet(nn.Module):
                  norm='instance', # or 'batch'
                 ):
         super().__init__()
-        if n_downsample < 2: raise ValueError(f'n_downsample is {n_downsample}, expected 2 or more: with one halving a U-Net has no skip.')
-        self.config = dict(in_channels=in_channels, out_channels=out_channels, width=width, n_downsample=n_downsample, dropout=dropout, norm=norm)
+        if n_downsample < 2:
+            raise ValueError(f'n_downsample is {n_downsample}, expected 2 or more: with one halving a U-Net has no skip.')
+        self.config = dict(in_channels=in_channels, out_channels=out_channels, width=width, n_downsample=n_downsample,
+                           dropout=dropout, norm=norm)
         self.multiple_of = 2**n_downsample
         widths = [min(width * 2**i, 8 * width) for i in range(n_downsample)]
         self.first = nn.Conv2d(in_channels, width, 4, stride=2, padding=1)
         self.down, self.up = unet_down(widths, norm), unet_up(widths, True, dropout, norm)
-        self.last = nn.Sequential(nn.ReLU(), nn.ConvTranspose2d(width * 2, out_channels, 4, stride=2, padding=1), nn.Tanh())
+        self.last = nn.Sequential(nn.ReLU(), nn.ConvTranspose2d(width * 2, out_channels, 4, stride=2, padding=1),
+                                  nn.Tanh())
         init_weights(self)
 
     def forward(self, x): # (N, in_channels, H, W) -> (N, out_channels, H, W) in [-1, 1]
@@ -85,10 +88,12 @@ class CascadedRefinementNetwork(nn.Module):
                  widths=(1024, 1024, 1024, 1024, 1024, 512, 512, 128), # channels of each module, coarsest first
                 ):
         super().__init__()
-        if not widths: raise ValueError('widths is empty, expected the channels of each module, coarsest first: at least one module is needed.')
+        if not widths:
+            raise ValueError('widths is empty, expected the channels of each module, coarsest first: at least one module is needed.')
         self.config = dict(in_channels=in_channels, out_channels=out_channels, widths=list(widths))
         self.multiple_of = 2**(len(widths) - 1)
-        self.refine = nn.ModuleList(RefinementModule(in_channels + below, width) for below, width in zip((0, *widths), widths))
+        self.refine = nn.ModuleList(RefinementModule(in_channels + below, width)
+                                    for below, width in zip((0, *widths), widths))
         self.head = nn.Sequential(nn.Conv2d(widths[-1], out_channels, 1), nn.Tanh())
         init_weights(self)
 

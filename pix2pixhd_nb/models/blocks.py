@@ -43,8 +43,10 @@ def upsample(channels, # channels taken; half as many are given
              upsampling='transposed', # as in the paper, or 'resize': enlarge, then convolve
             ): # nn.Sequential, (N, C, H, W) -> (N, C/2, 2H, 2W)
     "3x3 transposed convolution of stride 2 that doubles the sides and halves the channels (u in the paper's appendix)."
-    if upsampling not in ('transposed', 'resize'): raise ValueError(f"upsampling is {upsampling!r}, expected 'transposed' or 'resize'.")
-    if upsampling == 'resize': enlarge = [nn.Upsample(scale_factor=2), nn.ReflectionPad2d(1), nn.Conv2d(channels, channels//2, 3)]
+    if upsampling not in ('transposed', 'resize'):
+        raise ValueError(f"upsampling is {upsampling!r}, expected 'transposed' or 'resize'.")
+    if upsampling == 'resize':
+        enlarge = [nn.Upsample(scale_factor=2), nn.ReflectionPad2d(1), nn.Conv2d(channels, channels//2, 3)]
     else: enlarge = [nn.ConvTranspose2d(channels, channels//2, 3, stride=2, padding=1, output_padding=1)]
     return nn.Sequential(*enlarge, norm_layer(norm, channels//2), nn.ReLU())
 
@@ -109,7 +111,8 @@ def check_size(x, # (N, C, H, W)
         f'Size {width}x{height} (width x height) is too small for the {name}: both sides must be {smallest} pixels or more; '
         'give a larger input, or build it with fewer halvings.')
     if height % multiple_of == 0 and width % multiple_of == 0: return
-    widths, heights = (' or '.join(map(str, nearest_sizes(side, multiple_of, smallest) if side % multiple_of else [side]))
+    widths, heights = (' or '.join(map(str,
+                                       nearest_sizes(side, multiple_of, smallest) if side % multiple_of else [side]))
                        for side in (width, height))
     raise ValueError(f'Size {width}x{height} (width x height) does not fit the {name}: both sides must be multiples of {multiple_of}; '
                      f'resize or pad to a width of {widths} and a height of {heights}.')

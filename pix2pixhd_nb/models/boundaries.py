@@ -12,7 +12,8 @@ import torch
 def instance_boundaries(instance_map, # (N, 1, H, W) int, object ids
                        ): # (N, 1, H, W) float in {0., 1.}
     "1 where a pixel's object differs from that of a neighbour above, below, left or right (Sec. 3.3)."
-    if instance_map.is_floating_point(): raise ValueError(f'instance_map is {instance_map.dtype}, expected integer object ids: floats round ids above 16,777,216.')
+    if instance_map.is_floating_point():
+        raise ValueError(f'instance_map is {instance_map.dtype}, expected integer object ids: floats round ids above 16,777,216.')
     edges = torch.zeros_like(instance_map, dtype=torch.bool)
     across = instance_map[..., 1:] != instance_map[..., :-1]
     down = instance_map[..., 1:, :] != instance_map[..., :-1, :]

@@ -14,7 +14,7 @@ from torch._subclasses.fake_tensor import FakeTensor
 
 # %% ../../nbs/engine/07_condition_conv.ipynb #c2b4c305
 class ConditionConv2d(nn.Conv2d):
-    "A convolution over a condition, which is mostly zeros: a processor leaves out the classes that are not there, or looks them up in a table."
+    "A convolution over a condition, which is mostly zeros: a processor leaves out the classes that are not there, or styles them up in a table."
     group = 16 # channels that a processor multiplies at once
     one_hot = 0 # how many of the first channels are classes
 
@@ -22,10 +22,11 @@ class ConditionConv2d(nn.Conv2d):
         kept = self.present(x)
         if kept is None: return super().forward(x)
         found = self.from_table(x) if len(kept) > self.group and not torch.is_grad_enabled() else None
-        return self._conv_forward(x.index_select(1, kept), self.weight.index_select(1, kept), self.bias) if found is None else found
+        return (self._conv_forward(x.index_select(1, kept), self.weight.index_select(1, kept), self.bias)
+                if found is None else found)
 
     def present(self, x):
-        "The channels of the classes that are there, and all the others; None where nobody can look, or where one group holds all."
+        "The channels of the classes that are there, and all the others; None where nobody can style, or where one group holds all."
         unseen = torch.compiler.is_compiling() or isinstance(x, FakeTensor) or x.device.type != 'cpu'
         if unseen or not self.one_hot or self.in_channels <= self.group: return None
         classes = x[:, :self.one_hot].detach()
@@ -47,7 +48,8 @@ def ids(self:ConditionConv2d, x):
     "The class of every pixel, `one_hot` for none: (N, H, W); None where these channels are not one-hot."
     if x.dtype not in (torch.float32, torch.float64): return None
     classes, n = x[:, :self.one_hot].flatten(2), self.one_hot
-    with torch.autocast('cpu', enabled=False): total, ids = (torch.stack([torch.ones(n), torch.arange(n)]).to(x.dtype) @ classes).unbind(1)
+    with torch.autocast('cpu', enabled=False):
+        total, ids = (torch.stack([torch.ones(n), torch.arange(n)]).to(x.dtype) @ classes).unbind(1)
     most = classes.amax(1)
     if ((most != total) | (most != most.bool()) | (classes.amin(1) < 0)).any(): return None
     return torch.where(total == 1, ids, n).int().view(len(x), *x.shape[-2:])
@@ -62,12 +64,14 @@ def from_table(self:ConditionConv2d, x):
     rest = F.conv2d(others, weight, self.bias) if others.shape[1] else self.bias[:, None, None]
     return rest + self.look_up(ids, torch.get_autocast_dtype('cpu') if torch.is_autocast_enabled('cpu') else x.dtype)
 
+# %% ../../nbs/engine/07_condition_conv.ipynb #96ae8a5d-2
 @patch
 def look_up(self:ConditionConv2d, ids, dtype, rows=32):
     "Sum of one row of a table for each place of the kernel, some rows of the picture at a time."
     kh, kw = self.kernel_size
     weight = self.weight[:, :self.one_hot].to(dtype).permute(2, 3, 1, 0).reshape(kh * kw, self.one_hot, -1)
-    table, place = F.pad(weight, (0, 0, 0, 1)).flatten(0, 1), (self.one_hot + 1) * torch.arange(kh * kw, dtype=ids.dtype)
+    table, place = (F.pad(weight, (0, 0, 0, 1)).flatten(0, 1),
+                    (self.one_hot + 1) * torch.arange(kh * kw, dtype=ids.dtype))
     out = table.new_empty(len(ids), self.out_channels, ids.shape[1] - kh + 1, ids.shape[2] - kw + 1)
     for picture, result in zip(ids, out):
         for top in range(0, result.shape[1], rows):
@@ -83,4 +87,5 @@ class ImageConv2d(nn.Conv2d):
         if x.device.type != 'cpu' or self.out_channels >= ConditionConv2d.group: return super().forward(x)
         (o, c, kh, kw), width = self.weight.shape, x.shape[3] - self.kernel_size[1] + 1
         columns = F.conv2d(x, self.weight.permute(0, 3, 1, 2).reshape(o * kw, c, kh, 1)).unflatten(1, (o, kw))
-        return sum((columns[:, :, i, :, i:i + width].to(torch.promote_types(columns.dtype, torch.float32)) for i in range(kw)), self.bias[:, None, None])
+        return sum((columns[:, :, i, :, i:i + width].to(torch.promote_types(columns.dtype, torch.float32))
+                    for i in range(kw)), self.bias[:, None, None])

@@ -42,12 +42,13 @@ class MultiscaleDiscriminator(nn.Module):
     "The paper's D1, D2, D3: equal discriminators on an image pyramid, finest first (Sec. 3.2)."
     def __init__(self, in_channels, # channels of condition and image together
                  width=64, # channels of each first layer
-                 n_layers=3, # layers of stride 2 in each
-                 n_scales=3, # sizes looked at: full, half, quarter...
-                 spectral=False, # keep every layer's gain at 1 (Miyato et al. 2018)
+                 n_layers=3, # layers of stride 2 in each discriminator
+                 n_scales=3, # discriminators, one per scale: full size, half, quarter...
+                 spectral=False, # beyond the paper: spectral normalisation of the discriminators (Miyato et al. 2018)
                 ):
         super().__init__()
-        self.config = dict(in_channels=in_channels, width=width, n_layers=n_layers, n_scales=n_scales, spectral=spectral)
+        self.config = dict(in_channels=in_channels, width=width, n_layers=n_layers, n_scales=n_scales,
+                           spectral=spectral)
         self.scales = nn.ModuleList(PatchDiscriminator(in_channels, width, n_layers) for _ in range(n_scales))
         for m in self.scales.modules() if spectral else ():
             if isinstance(m, nn.Conv2d): spectral_norm(m)

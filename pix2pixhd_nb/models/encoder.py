@@ -21,7 +21,8 @@ class FeatureEncoder(nn.Module):
                  norm='instance', # or 'batch'
                 ):
         super().__init__()
-        self.config = dict(in_channels=in_channels, out_channels=out_channels, width=width, n_downsample=n_downsample, norm=norm)
+        self.config = dict(in_channels=in_channels, out_channels=out_channels, width=width, n_downsample=n_downsample,
+                           norm=norm)
         self.multiple_of = 2**n_downsample
         widths = [width * 2**i for i in range(n_downsample)]
         self.front = nn.Sequential(stem(in_channels, width, norm), *(downsample(w, norm) for w in widths))

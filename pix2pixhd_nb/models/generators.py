@@ -38,10 +38,10 @@ class GlobalGenerator(nn.Module):
     def __init__(self, in_channels, # one-hot classes, boundary, instance features
                  out_channels=3, # channels of the image
                  width=64, # channels of the first feature map
-                 n_downsample=4, # halvings before the residual blocks
-                 n_blocks=9, # residual blocks
-                 norm='instance', # or 'batch'
-                 upsampling='transposed', # or 'resize', against checkerboards
+                 n_downsample=4, # halvings in the global generator
+                 n_blocks=9, # residual blocks of the global generator
+                 norm='instance', # or 'batch', which keeps an edit to its place
+                 upsampling='transposed', # or 'resize': beyond the paper, against checkerboards
                 ):
         super().__init__()
         self.config = dict(in_channels=in_channels, out_channels=out_channels, width=width,
@@ -81,16 +81,17 @@ class CoarseToFineGenerator(nn.Module):
     def __init__(self, in_channels, # one-hot classes, boundary, instance features
                  out_channels=3, # channels of the image
                  width=32, # channels of the newest enhancer; the global generator has width * 2**n_enhancers
-                 n_downsample=4, # halvings inside the global generator
+                 n_downsample=4, # halvings in the global generator
                  n_blocks=9, # residual blocks of the global generator
                  n_enhancers=1, # local enhancers, coarsest first
                  n_enhancer_blocks=3, # residual blocks of each enhancer
-                 norm='instance', # or 'batch'
-                 upsampling='transposed', # or 'resize', against checkerboards
+                 norm='instance', # or 'batch', which keeps an edit to its place
+                 upsampling='transposed', # or 'resize': beyond the paper, against checkerboards
                 ):
         super().__init__()
-        self.config = dict(in_channels=in_channels, out_channels=out_channels, width=width, n_downsample=n_downsample, n_blocks=n_blocks,
-                           n_enhancers=n_enhancers, n_enhancer_blocks=n_enhancer_blocks, norm=norm, upsampling=upsampling)
+        self.config = dict(in_channels=in_channels, out_channels=out_channels, width=width, n_downsample=n_downsample,
+                           n_blocks=n_blocks, n_enhancers=n_enhancers, n_enhancer_blocks=n_enhancer_blocks, norm=norm,
+                           upsampling=upsampling)
         self.multiple_of = 2**(n_downsample + n_enhancers)
         self.trunk = global_trunk(in_channels, width * 2**n_enhancers, n_downsample, n_blocks, norm, upsampling)
         self.enhancers = nn.ModuleList(LocalEnhancer(in_channels, width * 2**i, n_enhancer_blocks, norm, upsampling)
@@ -135,7 +136,8 @@ def grow(generator, # GlobalGenerator or CoarseToFineGenerator, trained
     config |= dict(width=config['width']//2, n_enhancers=config['n_enhancers'] + 1)
     with torch.device('meta'): grown = CoarseToFineGenerator(**config)
     grown.trunk = generator.trunk
-    newest = LocalEnhancer(config['in_channels'], config['width'], config['n_enhancer_blocks'], config['norm'], config['upsampling'])
+    newest = LocalEnhancer(config['in_channels'], config['width'], config['n_enhancer_blocks'], config['norm'],
+                           config['upsampling'])
     grown.enhancers = nn.ModuleList([*getattr(generator, 'enhancers', ()), newest])
     grown.head = init_weights(head(config['width'], config['out_channels']))
     like = next(generator.parameters())

@@ -8,12 +8,13 @@ __all__ = ['WIDTHS', 'SHIPPED', 'perceptual_slice', 'PerceptualNetwork', 'small_
 # %% ../../nbs/engine/09_perceptual_network.ipynb #c003
 from pathlib import Path
 
-from safetensors.torch import load_file
 from torch import nn
+from ..engine.untrusted import misfit, read_safetensors
 
 # %% ../../nbs/engine/09_perceptual_network.ipynb #c006
 WIDTHS = 32, 64, 96, 128 # channels of the slices
 
+# %% ../../nbs/engine/09_perceptual_network.ipynb #c006-2
 def perceptual_slice(c_in, # channels of the slice before
                      c_out, # channels of this one
                      halve=True, # at half the size of the slice before?
@@ -38,9 +39,14 @@ class PerceptualNetwork(nn.Module):
 # %% ../../nbs/engine/09_perceptual_network.ipynb #c010
 SHIPPED = Path(__file__).parents[1] / 'pretrained/perceptual/weights.safetensors' if '__file__' in globals() else None
 
+# %% ../../nbs/engine/09_perceptual_network.ipynb #c010-2
 def small_perceptual_network(path=None, # of its weights; those that ship by default
                             ): # PerceptualNetwork, frozen
     "The trained network."
     network = PerceptualNetwork()
-    network.load_state_dict({k: v.float() for k, v in load_file(path or SHIPPED).items()})
+    tensors = read_safetensors(path or SHIPPED, 'copy it again, or leave the path out')[1]
+    wrong = misfit(tensors, network.state_dict())
+    if wrong:
+        raise ValueError(f'{path or SHIPPED} does not hold the small perceptual network: {wrong}; leave the path out to take the one that ships.')
+    network.load_state_dict({k: v.float() for k, v in tensors.items()})
     return network.requires_grad_(False).eval()

@@ -51,7 +51,8 @@ def instance_vectors(features, # (N, C, H, W) float
     "The mean feature vector of every object of a batch, as a table (Sec. 3.4)."
     _check_maps(features, instance_map)
     index, picture, ids, area = instance_index(instance_map)
-    return dict(picture=picture, id=ids, area=area, vector=_means(features, _in_turns(index, len(ids)), area).T, index=index)
+    return dict(picture=picture, id=ids, area=area, vector=_means(features, _in_turns(index, len(ids)), area).T,
+                index=index)
 
 # %% ../../nbs/engine/06_pooling.ipynb #c015
 def instance_mean(features, # (N, C, H, W) float
@@ -120,7 +121,8 @@ def paint_features(vectors, # {object id: (C,) vector}, or a list of such dicts,
     index, picture, ids, _ = instance_index(instance_map)
     places = list(zip(picture.tolist(), ids.tolist()))
     missing = sorted({i for n, i in places if i not in dicts[n]})
-    if missing: raise ValueError(f"vectors has none for object id {', '.join(map(str, missing[:5]))}: every id in instance_map needs one.")
+    if missing:
+        raise ValueError(f"vectors has none for object id {', '.join(map(str, missing[:5]))}: every id in instance_map needs one.")
     table = torch.stack([torch.as_tensor(dicts[n][i], dtype=torch.float32) for n, i in places]).to(instance_map.device)
     n, _, h, w = instance_map.shape
     return table[index].view(n, h, w, -1).movedim(-1, 1)

@@ -34,9 +34,15 @@ class Synthesizer(nn.Module):
         self.n_classes, self.boundary, self.ignore_id, self.encode_at = n_classes, boundary, ignore_id, encode_at
         self.feature_channels = encoder.config['out_channels'] if encoder else feature_channels
         mark_classes(generator, n_classes)
-        if encode_at not in ('auto', 'full'): raise ValueError(f"encode_at is {encode_at!r}, expected 'auto' or 'full'.")
+        if encode_at not in ('auto', 'full'):
+            raise ValueError(f"encode_at is {encode_at!r}, expected 'auto' or 'full'.")
         found, wanted = generator.config['in_channels'], n_classes + boundary + self.feature_channels
-        if found != wanted: raise ValueError(f'The generator takes {found} channels but this scene has {wanted}: {n_classes} classes, {int(boundary)} boundary and {self.feature_channels} features; build it with in_channels={wanted}.')
+        if found != wanted:
+            raise ValueError(f'The generator takes {found} channels but this scene has {wanted}: {n_classes} classes, {int(boundary)} boundary and {self.feature_channels} features; build it with in_channels={wanted}.')
+
+    @property
+    def config(self): # all but the networks
+        return {k: getattr(self, k) for k in ('n_classes', 'boundary', 'ignore_id', 'encode_at', 'feature_channels')}
 
     @property
     def shrink(self): # how many times smaller the encoder's image is
@@ -52,11 +58,12 @@ class Synthesizer(nn.Module):
                 features=None, # (N, F, H, W): styles given directly
                ): # (N, 3, H, W) in [-1, 1]
         "Generate the image of a scene."
-        return self.draw(self.condition(label_map, instance_map), label_map if instance_map is None else instance_map, image, features)
+        return self.generate(self.condition(label_map, instance_map),
+                             label_map if instance_map is None else instance_map, image, features)
 
 # %% ../../nbs/engine/08_synthesizer.ipynb #c007
 @patch
-def draw(self:Synthesizer,
+def generate(self:Synthesizer,
          condition, # (N, n_classes + boundary, H, W), made by `condition`
          instance_map=None, # (N, 1, H, W) int; needed to take styles from `image`
          image=None, # (N, 3, H, W) in [-1, 1]: the reference whose styles are taken
@@ -64,7 +71,8 @@ def draw(self:Synthesizer,
         ): # (N, 3, H, W) in [-1, 1]
     "Generate the image of a scene whose condition is already made."
     if not self.feature_channels: return self.generator(condition)
-    if features is None and (image is None or not self.encoder): raise ValueError('This model generates from instance features: pass a reference image, or features.' if self.encoder else 'This model generates from instance features and has no encoder to measure them: pass features.')
+    if features is None and (image is None or not self.encoder):
+        raise ValueError('This model generates from instance features: pass a reference image, or features.' if self.encoder else 'This model generates from instance features and has no encoder to measure them: pass features.')
     if features is None: features = self.encode(image, instance_map)
     return self.generator(torch.cat([condition, features.to(condition.dtype)], 1))
 
@@ -77,9 +85,11 @@ def condition(self:Synthesizer,
              ): # (N, n_classes + boundary, H, W) float
     "What generator and discriminator are told about a scene (Sec. 3.3)."
     is_image = label_map.is_floating_point()
-    x = label_map if is_image else one_hot(label_map, self.n_classes, self.ignore_id, check=not self.training if check is None else check)
+    x = (label_map if is_image
+         else one_hot(label_map, self.n_classes, self.ignore_id, check=not self.training if check is None else check))
     if not self.boundary: return x
-    if is_image and instance_map is None: raise ValueError('An image as input has no instances: pass an instance_map, or build the Synthesizer with boundary=False.')
+    if is_image and instance_map is None:
+        raise ValueError('An image as input has no instances: pass an instance_map, or build the Synthesizer with boundary=False.')
     return torch.cat([x, instance_boundaries(label_map if instance_map is None else instance_map)], 1)
 
 # %% ../../nbs/engine/08_synthesizer.ipynb #c014
@@ -88,10 +98,12 @@ def pixel_features(self:Synthesizer,
                    image, # (N, 3, H, W) in [-1, 1]
                   ): # (N, F, H, W)
     "What the encoder says of every pixel, before the mean over instances."
-    if not self.encoder: raise ValueError('This model has no encoder: build it with one to generate from instance features.')
+    if not self.encoder:
+        raise ValueError('This model has no encoder: build it with one to generate from instance features.')
     raw = self.encoder.raw(F.avg_pool2d(image, self.shrink) if self.shrink > 1 else image)
     return F.interpolate(raw, size=image.shape[-2:])
 
+# %% ../../nbs/engine/08_synthesizer.ipynb #c014-2
 @patch
 def encode(self:Synthesizer,
            image, # (N, 3, H, W) in [-1, 1]

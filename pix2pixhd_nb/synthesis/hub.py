@@ -17,14 +17,18 @@ from .pipeline import Pix2PixHD
 def model_card(self:Pix2PixHD): # str
     "The text of `README.md`: what the model is, and how it was trained."
     m, space = self.synthesizer, self.label_space
-    facts = dict(generator=type(m.generator).__name__, classes=', '.join(space.names) if space else 'none: image to image',
+    facts = dict(generator=type(m.generator).__name__,
+                 classes=', '.join(space.names) if space else 'none: image to image',
                  styles=f'{m.feature_channels} numbers for each object' if m.feature_channels else 'none')
-    facts |= {k: v for k, v in self.training.items() if k != 'options'} | {f'option {k}': v for k, v in self.training.get('options', {}).items()}
+    facts |= {k: v for k, v in self.training.items() if k != 'options'} | {
+        f'option {k}': v for k, v in self.training.get('options', {}).items()
+    }
     rows = '\n'.join(f'| {k} | {v} |' for k, v in facts.items())
     return ('---\nlibrary_name: pix2pixhd_nb\npipeline_tag: image-to-image\ntags:\n- pix2pixhd_nb\n- pix2pixhd\n---\n\n# A pix2pixHD model\n\n'
-            f'It generates an image from a label map.\n\n| | |\n|---|---|\n{rows}\n\n'
+            f'It generates an image from {"a label map" if space else "another image"}.\n\n| | |\n|---|---|\n{rows}\n\n'
             "```python\nfrom pix2pixhd_nb import Pix2PixHD\nimport pix2pixhd_nb.synthesis.hub\npipe = Pix2PixHD.from_pretrained('THIS_REPOSITORY')\npipe.predict('label_map.png')\n```\n")
 
+# %% ../../nbs/reference/12_hub.ipynb #c-2
 @patch
 def save_pretrained(self:Pix2PixHD, folder, # made if it does not exist
                     half=False, # weights in 16 bits
@@ -41,6 +45,7 @@ def hub(): # the module huggingface_hub
     except ImportError: raise ValueError("The Hub needs huggingface_hub: pip install 'pix2pixhd_nb[hub]'.") from None
     return huggingface_hub
 
+# %% ../../nbs/reference/12_hub.ipynb #g-2
 def why_no_hub(error, name): # what the library raised; the repository
     "The error message for a repository that could not be reached."
     while error.__cause__ is not None: error = error.__cause__ # the library wraps what the Hub answered
@@ -49,6 +54,7 @@ def why_no_hub(error, name): # what the library raised; the repository
         return f'{name!r} is no folder here, and the Hub refused it ({text[0] if text else type(error).__name__}): check the name, and log in with `hf auth login` where it is private.'
     return f'{name!r} is no folder here, and the Hub cannot be reached, nor is a copy kept from before: connect to the internet, or give the folder of a saved model.'
 
+# %% ../../nbs/reference/12_hub.ipynb #g-3
 @patch(cls_method=True)
 def from_pretrained(cls:Pix2PixHD,
                     name, # folder of a saved model, or 'OWNER/NAME' on the Hub
@@ -60,10 +66,15 @@ def from_pretrained(cls:Pix2PixHD,
     if Path(name).is_dir(): return cls.load(name, device)
     h = hub()
     import httpx
-    try: folder = h.snapshot_download(str(name), revision=revision, allow_patterns=['pipeline.json', '*.safetensors', 'README.md'], **options)
-    except (h.errors.HfHubHTTPError, h.errors.HFValidationError, h.errors.LocalEntryNotFoundError, h.errors.OfflineModeIsEnabled, httpx.HTTPError, OSError) as e: raise ValueError(why_no_hub(e, str(name))) from e
+    try:
+        folder = h.snapshot_download(str(name), revision=revision,
+                                     allow_patterns=['pipeline.json', '*.safetensors', 'README.md'], **options)
+    except (h.errors.HfHubHTTPError, h.errors.HFValidationError, h.errors.LocalEntryNotFoundError,
+            h.errors.OfflineModeIsEnabled, httpx.HTTPError, OSError) as e:
+        raise ValueError(why_no_hub(e, str(name))) from e
     return cls.load(folder, device)
 
+# %% ../../nbs/reference/12_hub.ipynb #g-4
 @patch
 def push_to_hub(self:Pix2PixHD,
                 name, # 'OWNER/NAME'
@@ -79,5 +90,7 @@ def push_to_hub(self:Pix2PixHD,
     with TemporaryDirectory() as folder:
         try:
             name = api.create_repo(name, private=private, exist_ok=True).repo_id
-            return api.upload_folder(repo_id=name, folder_path=self.save_pretrained(folder, half), commit_message=message)
-        except (h.errors.HfHubHTTPError, h.errors.OfflineModeIsEnabled, httpx.HTTPError, OSError) as e: raise ValueError(f'Nothing was put on the Hub as {name!r} ({str(e).splitlines()[0] if str(e) else type(e).__name__}): check the connection, the name and the login (`hf auth login`).') from e
+            return api.upload_folder(repo_id=name, folder_path=self.save_pretrained(folder, half),
+                                     commit_message=message)
+        except (h.errors.HfHubHTTPError, h.errors.OfflineModeIsEnabled, httpx.HTTPError, OSError) as e:
+            raise ValueError(f'Nothing was put on the Hub as {name!r} ({str(e).splitlines()[0] if str(e) else type(e).__name__}): check the connection, the name and the login (`hf auth login`).') from e

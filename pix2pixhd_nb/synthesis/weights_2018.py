@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['load_2018_state', 'why_unreadable', 'which_2018_network', 'expect_2018_network', 'block_layers', 'trunk_layers',
-           'enhancer_layers', 'number_after', 'shape_of', 'move_weights', 'read_2018_generator', 'read_2018_encoder',
-           'read_2018_discriminator']
+           'enhancer_layers', 'number_after', 'shape_of', 'check_count', 'move_weights', 'read_2018_generator',
+           'read_2018_encoder', 'read_2018_discriminator']
 
 # %% ../../nbs/reference/06_weights_2018.ipynb #c002
 import pickle, re
@@ -16,6 +16,7 @@ import torch
 from ..models.generators import GlobalGenerator, CoarseToFineGenerator
 from ..models.discriminators import MultiscaleDiscriminator
 from ..models.encoder import FeatureEncoder
+from ..engine.untrusted import brief, misfit, read_torch
 
 # %% ../../nbs/reference/06_weights_2018.ipynb #c009
 def load_2018_state(source, # path of a .pth file, or the state dict itself
@@ -26,9 +27,10 @@ def load_2018_state(source, # path of a .pth file, or the state dict itself
         name, path = Path(source).name, Path(source)
         if not path.is_file(): raise FileNotFoundError(
             f'No checkpoint at {path}: expected a .pth file of the 2018 code, such as latest_net_G.pth.')
-        try: source = torch.load(path, map_location='cpu', weights_only=True)
+        try: source = read_torch(path)
         except Exception as e: raise ValueError(why_unreadable(e, name)) from e
-    if not isinstance(source, dict) or not all(torch.is_tensor(v) for v in source.values()): raise ValueError(
+    if not isinstance(source, dict) or not all(torch.is_tensor(v) and isinstance(k, str) and k.isascii()
+            and len(k) < 200 for k, v in source.items()): raise ValueError(
         f'{name} holds no plain dictionary of tensors: expected the state dict that the 2018 code saves for one network.')
     statistics = 'running_mean', 'running_var', 'num_batches_tracked'
     return {k.removeprefix('module.'): v for k, v in source.items() if not k.endswith(statistics)}, name
@@ -38,7 +40,8 @@ def why_unreadable(error, # what torch.load raised
                    name, # of the file
                   ): # str
     "The error message for a file that torch could not open as plain tensors."
-    if isinstance(error, pickle.UnpicklingError) and re.search('GLOBAL|class|function|instruction', str(error)): return (
+    if isinstance(error, pickle.UnpicklingError) and re.search('GLOBAL|class|function|instruction',
+            str(error)): return (
         f'{name} holds Python objects, not only tensors, and opening it could run code: '
         'load it where you trust it and save network.state_dict() instead.')
     return f'{name} cannot be read as a checkpoint: the file is damaged or was cut short, copy or download it again.'
@@ -59,7 +62,8 @@ def expect_2018_network(source, # path or state dict
     state, name = load_2018_state(source)
     found = which_2018_network(state)
     if found == kind: return state, name
-    if found: raise ValueError(f'{name} holds a 2018 {found} and not the {kind} asked for: read it with read_2018_{found}.')
+    if found:
+        raise ValueError(f'{name} holds a 2018 {found} and not the {kind} asked for: read it with read_2018_{found}.')
     raise ValueError(f'{name} looks like no network of the 2018 code (its keys begin with {list(state)[:3]}): '
                      f'expected the {kind}, whose keys begin with "{"scale0_layer0.0" if kind == "discriminator" else "model.1"}".')
 
@@ -103,7 +107,21 @@ def shape_of(state, # dict of tensors
     "The shape of a weight, or an error message where it is missing."
     if f'{layer}.weight' not in state: raise ValueError(
         f'{name} lacks {layer}.weight, so the architecture cannot be worked out: the checkpoint is incomplete, copy it again.')
-    return state[f'{layer}.weight'].shape
+    shape = state[f'{layer}.weight'].shape
+    if len(shape) != 4 or not all(shape):
+        raise ValueError(f'{name} has {layer}.weight of shape {tuple(shape)}, expected that of a convolution: the checkpoint is damaged, copy it again.')
+    return shape
+
+# %% ../../nbs/reference/06_weights_2018.ipynb #c022-2
+def check_count(n, # worked out from names
+                least, most, # that a network may have
+                what, # in words
+                name, # of the file
+               ): # the number
+    "Refuse a number of layers that no network has, before any is built."
+    if not (float(n).is_integer() and least <= n <= most):
+        raise ValueError(f'{name} would have {brief(n)} {what}, expected {least} to {most}: its names are not those of the 2018 code.')
+    return int(n)
 
 # %% ../../nbs/reference/06_weights_2018.ipynb #c023
 def move_weights(state, # dict of tensors, old names
@@ -121,11 +139,15 @@ def move_weights(state, # dict of tensors, old names
         f'{name} holds {surplus[0]}{f" and {len(surplus) - 1} more" if surplus[1:] else ""}, which no {type(network).__name__} with instance norm has: '
         'networks trained with batch norm or altered layers cannot be read.')
     new = dict(zip(network.state_dict(), (state[k] for k in old)))
-    wrong = [(o, k) for o, k in zip(old, new) if new[k].shape != network.state_dict()[k].shape]
+    wanted = network.state_dict()
+    wrong = next((o for o, k in zip(old, new) if new[k].shape != wanted[k].shape), None)
     if wrong: raise ValueError(
-        f'{name} has {wrong[0][0]} of shape {tuple(new[wrong[0][1]].shape)}, expected '
-        f'{tuple(network.state_dict()[wrong[0][1]].shape)}: this {type(network).__name__} was altered, and cannot be read.')
-    network.load_state_dict(new)
+        f'{name} has {wrong} of shape {tuple(state[wrong].shape)}, expected '
+        f'{tuple(wanted[next(k for o, k in zip(old, new) if o == wrong)].shape)}: this {type(network).__name__} was altered, and cannot be read.')
+    wrong = misfit(new, wanted)
+    if wrong:
+        raise ValueError(f'{name} does not hold the weights of a {type(network).__name__}: {wrong}; save or copy the checkpoint again.')
+    network.load_state_dict({k: v.to(torch.float32, copy=True) for k, v in new.items()}, assign=True)
     return network.eval()
 
 # %% ../../nbs/reference/06_weights_2018.ipynb #c025
@@ -137,7 +159,8 @@ def read_2018_generator(source, # path of a *_net_G.pth, or its state dict
     enhancers = number_after(state, r'model(\d+)_1\.')
     if not blocks: raise ValueError(
         f'{name} has no residual blocks under "model", so the architecture cannot be worked out: the checkpoint is incomplete, copy it again.')
-    n_downsample, n_blocks = (blocks[0] - 4)//3, len(blocks)
+    n_downsample, n_blocks = check_count((blocks[0] - 4) // 3, 0, 8, 'halvings', name), len(blocks)
+    check_count(max(enhancers, default=0), 0, 8, 'enhancers', name)
     layers, last = trunk_layers(n_downsample, n_blocks)
     n_enhancer_blocks = len(number_after(state, r'model1_2\.(\d+)\.conv_block'))
     for m in enhancers:
@@ -145,8 +168,11 @@ def read_2018_generator(source, # path of a *_net_G.pth, or its state dict
         layers += more
     stem = f'model{enhancers[-1]}_1.1' if enhancers else 'model.1'
     (width, in_channels, *_), (out_channels, *_) = shape_of(state, stem, name), shape_of(state, last, name)
-    config = dict(in_channels=in_channels, out_channels=out_channels, width=width, n_downsample=n_downsample, n_blocks=n_blocks)
-    network = CoarseToFineGenerator(**config, n_enhancers=len(enhancers), n_enhancer_blocks=n_enhancer_blocks) if enhancers else GlobalGenerator(**config)
+    config = dict(in_channels=in_channels, out_channels=out_channels, width=width, n_downsample=n_downsample,
+                  n_blocks=n_blocks)
+    with torch.device('meta'):
+        network = (CoarseToFineGenerator(**config, n_enhancers=len(enhancers), n_enhancer_blocks=n_enhancer_blocks)
+                   if enhancers else GlobalGenerator(**config))
     return move_weights(state, layers + [last], network, name)
 
 # %% ../../nbs/reference/06_weights_2018.ipynb #c029
@@ -154,10 +180,11 @@ def read_2018_encoder(source, # path of a *_net_E.pth, or its state dict
                      ): # FeatureEncoder
     "An encoder of the 2018 code, which encoded at the full size: use it with encode_at='full'."
     state, name = expect_2018_network(source, 'encoder')
-    n_downsample = (number_after(state, r'model\.(\d+)\.')[-1] - 5)//6
+    n_downsample = check_count((number_after(state, r'model\.(\d+)\.')[-1] - 5) // 6, 0, 8, 'halvings', name)
     layers, last = trunk_layers(n_downsample, 0)
     (width, in_channels, *_), (out_channels, *_) = shape_of(state, 'model.1', name), shape_of(state, last, name)
-    return move_weights(state, layers + [last], FeatureEncoder(in_channels, out_channels, width, n_downsample), name)
+    with torch.device('meta'): network = FeatureEncoder(in_channels, out_channels, width, n_downsample)
+    return move_weights(state, layers + [last], network, name)
 
 # %% ../../nbs/reference/06_weights_2018.ipynb #c031
 def read_2018_discriminator(source, # path of a *_net_D.pth, or its state dict
@@ -167,10 +194,13 @@ def read_2018_discriminator(source, # path of a *_net_D.pth, or its state dict
     state = {k.replace('.model.', '.'): v for k, v in state.items()}
     scales = number_after(state, r'(?:scale|layer)(\d+)')
     if any(k.startswith('scale') for k in state):
-        n_layers = number_after(state, r'scale\d+_layer(\d+)')[-1] - 1
+        n_layers = check_count(max(number_after(state, r'scale\d+_layer(\d+)'), default=0) - 1, 1, 8,
+                               'layers of stride 2', name)
         layers = [f'scale{i}_layer{j}.0' for i in reversed(scales) for j in range(n_layers + 2)]
     else:
-        n_layers = (number_after(state, r'layer\d+\.(\d+)')[-1] - 2)//3
+        n_layers = check_count((max(number_after(state, r'layer\d+\.(\d+)'), default=0) - 2) // 3, 1, 8,
+                               'layers of stride 2', name)
         layers = [f'layer{i}.{max(0, 3*j - 1)}' for i in reversed(scales) for j in range(n_layers + 2)]
     width, in_channels, *_ = shape_of(state, layers[0], name)
-    return move_weights(state, layers, MultiscaleDiscriminator(in_channels, width, n_layers, len(scales)), name)
+    with torch.device('meta'): network = MultiscaleDiscriminator(in_channels, width, n_layers, len(scales))
+    return move_weights(state, layers, network, name)

@@ -2,16 +2,17 @@
 from pix2pixhd_nb._house import lazy
 
 __all__, __getattr__, __dir__ = lazy(__name__, {
-    'recipes': ['RECIPES', 'SCENES_A_BATCH', 'LIMITS', 'recipe_options', 'check_numbers', 'takes_options_of', 'options_of', 'unknown_option', 'comments_of'],
-    'losses': ['VGG_SLICES', 'AFTER_POOLING', 'SLICE_WEIGHTS', 'PICTURE_MEAN', 'GANLoss', 'FeatureMatchingLoss', 'load_vgg_weights', 'published_vgg19', 'vgg_slice', 'vgg_slices', 'scale_picture', 'check_scale', 'PerceptualLoss', 'generator_losses', 'discriminator_losses'],
+    'recipes': ['RECIPES', 'SCENES_A_BATCH', 'RENAMED', 'LIMITS', 'recipe_options', 'named_today', 'check_numbers', 'takes_options_of', 'options_of', 'unknown_option', 'comments_of'],
+    'losses': ['VGG_SLICES', 'AFTER_POOLING', 'SLICE_WEIGHTS', 'PICTURE_MEAN', 'GANLoss', 'FeatureMatchingLoss', 'load_vgg_weights', 'published_vgg19', 'vgg_slice', 'vgg_slices', 'scale_picture', 'check_scale', 'PerceptualLoss', 'generator_losses', 'discriminator_losses', 'loss_functions'],
     'augmentation': ['Change', 'recolour', 'translate', 'cut_out', 'DifferentiableAugmentation'],
     'step': ['GANOptimizer', 'GAN', 'LossPair', 'ImagePool', 'GANTraining', 'objective', 'training_step', 'GANLearner', 'TrainingLoss'],
+    'networks': ['pix2pixhd_networks', 'started_options'],
     'cuda_graphs': ['WITHIN', 'GraphedTraining'],
-    'learner': ['CUDA_GRAPH', 'pix2pixhd_networks', 'started_options', 'pix2pixhd_learner', 'fastest_precision'],
+    'learner': ['CUDA_GRAPH', 'INSTEAD', 'pix2pixhd_learner', 'FirstBeta', 'fastest_precision'],
     'coarse_to_fine': ['grow_learner', 'fit_coarse_to_fine'],
     'baselines': ['pix2pix_learner', 'crn_learner'],
     'distributed': ['Distributed', 'distribute'],
-    'checkpoints': ['FORMAT', 'random_states', 'set_random_states', 'training_state', 'write_checkpoint', 'read_checkpoint', 'checkpoints_in', 'latest_checkpoint', 'Stopped', 'Checkpoint', 'best_checkpoint', 'same_classes', 'restore'],
-    'monitor': ['LEVELS', 'loss_meaning', 'smoothed', 'plot_history', 'not_finite', 'discriminator_won', 'discriminator_blind', 'saturated_share', 'bright_spots', 'look_alike', 'over_fitting', 'Alarm', 'GANMonitor'],
-    'cost': ['GPU_CONTEXT', 'Budget', 'rehearse', 'bytes_needed', 'step_seconds', 'Option', 'training_options', 'propose'],
+    'checkpoints': ['FORMAT', 'random_states', 'set_random_states', 'training_state', 'write_checkpoint', 'read_checkpoint', 'check_state', 'checkpoints_in', 'latest_checkpoint', 'Stopped', 'Checkpoint', 'best_checkpoint', 'best_value', 'same_classes', 'restore', 'check_optimizers'],
+    'monitor': ['LEVELS', 'ALARMS', 'loss_meaning', 'smoothed', 'plot_history', 'not_finite', 'discriminator_won', 'discriminator_blind', 'saturated_share', 'bright_spots', 'mode_collapse', 'overfitting', 'Alarm', 'GANMonitor'],
+    'cost': ['GPU_CONTEXT', 'Budget', 'rehearse', 'bytes_needed', 'step_seconds', 'Option', 'training_options', 'propose', 'saved_bytes', 'check_memory'],
 })

@@ -35,6 +35,7 @@ def recolour(image, # (N, C, H, W)
     "Brightness, saturation and contrast of each picture (Zhao et al. 2020)."
     return torch.cat([_recoloured(x, *values) for x, values in zip(image.split(1), colour)])
 
+# %% ../../nbs/engine/10_augmentation.ipynb #c009-2
 def _recoloured(image, brightness, saturation, contrast): # (1, C, H, W), three numbers
     image = image + brightness
     grey = image.mean(1, keepdim=True)
@@ -49,6 +50,7 @@ def translate(x, # (N, C, H, W)
     "Shift each picture by its own whole pixels."
     return torch.cat([F.pad(p, (right, -right, down, -down)) for p, (down, right) in zip(x.split(1), shift)])
 
+# %% ../../nbs/engine/10_augmentation.ipynb #c011-2
 def cut_out(x, # (N, C, H, W)
             centre, # per picture: row and column
            ): # the same, with a hole of half the sides, zero inside
@@ -66,12 +68,14 @@ class DifferentiableAugmentation:
     def __init__(self, policy='colour,translation,cutout'): # which of the three, with commas between
         self.policy = [p.strip() for p in policy.split(',')]
         odd = [p for p in self.policy if p not in self.kinds]
-        if odd: raise ValueError(f"augmentation has {odd[0]!r}, expected some of {', '.join(self.kinds)}, with commas between.")
+        if odd:
+            raise ValueError(f"augmentation has {odd[0]!r}, expected some of {', '.join(self.kinds)}, with commas between.")
 
-    def draw(self, image): # (N, C, H, W): its batch and size are taken
+    def sample(self, image): # (N, C, H, W): its batch and size are taken
         "A `Change` for a batch."
         n, _, h, w = image.shape
         whole = lambda low, high: torch.stack([torch.randint(low(s), high(s) + 1, (n,)) for s in (h, w)], 1)
         colour = torch.rand(n, 3) * torch.tensor([1., 2., 1.]) + torch.tensor([-0.5, 0., 0.5])
         shift, hole = whole(lambda s: -(s // 8), lambda s: s // 8), whole(lambda s: 0, lambda s: s - 1)
-        return Change(*(v.tolist() if kind in self.policy else None for kind, v in zip(self.kinds, (colour, shift, hole))))
+        return Change(*(v.tolist() if kind in self.policy else None
+                        for kind, v in zip(self.kinds, (colour, shift, hole))))

@@ -32,7 +32,9 @@ def crn_learner(dls, # DataLoaders of scenes, from `scene_dataloaders`
                 **kwargs, # of `pix2pixhd_learner`: lr, precision...
                ): # Learner
     "A Learner that trains a cascaded refinement network (Chen & Koltun 2017): no discriminator, perceptual loss."
-    if perceptual is None and not l1_weight: raise ValueError('The cascaded refinement network learns from the perceptual loss alone: pass the path of VGG19 weights as perceptual, or an l1_weight in its stead.')
+    if perceptual is None and not l1_weight:
+        raise ValueError('The cascaded refinement network learns from the perceptual loss alone: pass the path of VGG19 weights as perceptual, or an l1_weight in its stead.')
     kwargs = dict(boundary=False, n_scales=1, discriminator_width=1) | kwargs
     crn = partial(CascadedRefinementNetwork, widths=tuple(widths))
-    return pix2pixhd_learner(dls, gan_weight=0., feature_weight=0., perceptual=perceptual, l1_weight=l1_weight, make_generator=crn, **kwargs)
+    return pix2pixhd_learner(dls, gan_weight=0., feature_weight=0., perceptual=perceptual, l1_weight=l1_weight,
+                             make_generator=crn, **kwargs)

@@ -24,11 +24,13 @@ def freeze_coarse(self:Learner,
     "Freeze all of the generator but its newest enhancer (Sec. 3.2)."
     synthesizer, scales = self.model.synthesizer, self.model.discriminator.scales
     generator = synthesizer.generator
-    if not hasattr(generator, 'coarse_parameters'): raise ValueError('This generator has no enhancer, so there is nothing to freeze: grow it first with grow_learner.')
+    if not hasattr(generator, 'coarse_parameters'):
+        raise ValueError('This generator has no enhancer, so there is nothing to freeze: grow it first with grow_learner.')
     for p in generator.coarse_parameters(): p.requires_grad_(False)
     if encoder and synthesizer.encoder: synthesizer.encoder.requires_grad_(False)
     if discriminators: scales[1:].requires_grad_(False)
 
+# %% ../../nbs/book/10_coarse_to_fine.ipynb #c074-2
 @patch
 def unfreeze_coarse(self:Learner):
     "Let every parameter of the generator, the encoder and the discriminators learn again."
@@ -47,10 +49,10 @@ def grow_learner(learn, # trained Learner, from `pix2pixhd_learner`
                 ): # Learner; it shares the trained layers, encoder and discriminators
     "A Learner for twice the size: an enhancer on top of what was trained (Sec. 3.2)."
     old, model, training = learn.model.synthesizer, learn.model, learn.gan_training
-    synthesizer = Synthesizer(grow(old.generator, n_enhancer_blocks), old.n_classes, old.encoder, old.boundary, old.ignore_id, old.encode_at, old.feature_channels)
+    synthesizer = Synthesizer(grow(old.generator, n_enhancer_blocks), encoder=old.encoder, **old.config)
     discriminator = grow_discriminator(model.discriminator) if add_discriminator else model.discriminator
-    gan = GAN(synthesizer, discriminator, model.precision, model.channels_last, model.average, model.recompute)
-    training = GANTraining(training.gan_loss, training.feature_matching, training.perceptual, training.pool.size, training.gan_weight, training.l1_weight, training.augmentation)
+    gan = GAN(synthesizer, discriminator, **model.config)
+    training = GANTraining(**training.config)
     if not training.discriminates: gan.discriminator.requires_grad_(False)
     grown = _learner(dls, gan, training, learn.lr if lr is None else lr, betas, metrics, cbs, cuda_graph, learner or {})
     grown.options = getattr(learn, 'options', {})
@@ -70,7 +72,8 @@ def fit_coarse_to_fine(dls_by_size, # DataLoaders of the same scenes, smallest s
     learn = pix2pixhd_learner(first, lr=lr, **options)
     learn.fit_flat_linear(n_flat, n_decay, cbs=cbs)
     for dls in others:
-        learn = grow_learner(learn, dls, metrics=options.get('metrics'), learner=options.get('learner'), cuda_graph=options.get('cuda_graph', 'auto'))
+        learn = grow_learner(learn, dls, metrics=options.get('metrics'), learner=options.get('learner'),
+                             cuda_graph=options.get('cuda_graph', 'auto'))
         learn.freeze_coarse()
         learn.fit(n_frozen, cbs=cbs)
         learn.unfreeze_coarse()

@@ -29,8 +29,10 @@ def rates_from(self:GANOptimizer, rates): # two tensors of one number
         for (g, _), values in zip(groups, before): g.update(values)
 
 # %% ../../nbs/engine/16_training_with_cuda_graphs.ipynb #c011
-WITHIN = 'after_pred', 'after_loss', 'before_backward', 'after_cancel_backward', 'after_backward', 'before_step', 'after_cancel_step', 'after_step'
+WITHIN = ('after_pred', 'after_loss', 'before_backward', 'after_cancel_backward', 'after_backward', 'before_step',
+          'after_cancel_step', 'after_step')
 
+# %% ../../nbs/engine/16_training_with_cuda_graphs.ipynb #c011-2
 class GraphedTraining(Callback):
     "Captures a training step as a CUDA graph and replays it: same kernels, no waiting for Python."
     order = 65 # after schedules have set the rates
@@ -38,16 +40,19 @@ class GraphedTraining(Callback):
                  most=4, # graphs, each for one set of shapes; each holds the memory of a step
                  where_allowed=False, # where a step cannot be captured, train without a graph; else that is an error
                 ):
-        if warm_up < 3: raise ValueError(f"warm_up is {warm_up}, expected 3 or more: Adam's running means must be there before a step is captured, and up to two steps may be left out.")
+        if warm_up < 3:
+            raise ValueError(f"warm_up is {warm_up}, expected 3 or more: Adam's running means must be there before a step is captured, and up to two steps may be left out.")
         self.warm_up, self.most, self.where_allowed, self.graphed = warm_up, most, where_allowed, None
 
     def before_fit(self):
         self.graphed, why = None, self.obstacle()
-        if why and not self.where_allowed: raise ValueError(f'This training step cannot be captured in a CUDA graph: {why}; leave GraphedTraining out.')
+        if why and not self.where_allowed:
+            raise ValueError(f'This training step cannot be captured in a CUDA graph: {why}; leave GraphedTraining out.')
         device = next(self.model.parameters()).device
         if why or self.where_allowed and device.type != 'cuda': return
-        self.rates = [torch.zeros((), device=device, dtype=torch.float32 if device.type == 'cuda' else torch.float64) for _ in self.opt.both]
-        self.average_weight = torch.zeros((), device=device)
+        self.rates = [torch.zeros((), device=device, dtype=torch.float32 if device.type == 'cuda' else torch.float64)
+                      for _ in self.opt.both]
+        self.ema_weight = torch.zeros((), device=device)
         self.seen, self.graphed = Counter(), Graphed(self.step, 0, self.most)
 
     def after_fit(self): self.graphed = None # its memory is free again
@@ -58,14 +63,16 @@ def obstacle(self:GraphedTraining): # text, or None
     "Why this step cannot be captured."
     training, model = self.gan_training, self.model
     for cb in self.learn.cbs:
-        if self.where_allowed and isinstance(cb, GraphedTraining) and cb is not self: return 'another GraphedTraining captures it'
+        if self.where_allowed and isinstance(cb, GraphedTraining) and cb is not self:
+            return 'another GraphedTraining captures it'
         within = [e for e in WITHIN if hasattr(type(cb), e)]
         if within: return f'{cb.name} acts within it ({within[0]})'
     if model.precision == 'fp16': return 'precision fp16 scales its losses by numbers from Python; take bf16'
     if training.augmentation: return 'the augmentation is sampled by Python'
     if training.pool.size: return 'older fakes (pool_size) are chosen by Python'
     if world_size() > 1: return 'ranks exchange their gradients within it'
-    if model.recompute and any(isinstance(m, nn.Dropout) for m in model.modules()): return 'activation checkpointing restores the random numbers of dropout by way of Python'
+    if model.activation_checkpointing and any(isinstance(m, nn.Dropout) for m in model.modules()):
+        return 'activation checkpointing restores the random numbers of dropout by way of Python'
 
 # %% ../../nbs/engine/16_training_with_cuda_graphs.ipynb #6eafe1b0
 @patch
@@ -77,7 +84,7 @@ def before_batch(self:GraphedTraining):
     self.seen[shapes] += 1
     if self.seen[shapes] <= self.warm_up: return
     for rate, o in zip(self.rates, self.opt.both): rate.fill_(o.hypers[-1]['lr'])
-    self.average_weight.fill_(self.model.average_weight(len(self.gan_training.history) + 1))
+    self.ema_weight.fill_(self.model.ema_weight(len(self.gan_training.history) + 1))
     self.learn.pred, self.learn.batch_losses = self.graphed(*scene)
     self.learn.loss = self.learn.loss_grad = self.batch_losses[-1]
     raise CancelBatchException
@@ -86,4 +93,5 @@ def before_batch(self:GraphedTraining):
 @patch
 def step(self:GraphedTraining, *scene): # label map, instance map, real image, and styles where they come with the scenes
     "The step with its rates read on the device: the generated batch and the losses."
-    with self.opt.rates_from(self.rates): return training_step(self.model, self.gan_training, scene, self.opt, self.average_weight)
+    with self.opt.rates_from(self.rates):
+        return training_step(self.model, self.gan_training, scene, self.opt, self.ema_weight)

@@ -10,10 +10,11 @@ from itertools import chain
 import torch.distributed as dist
 from fastai.callback.core import Callback
 from fastai.callback.progress import ProgressCallback
-from fastai.metrics import AvgMetric
-from fastai.learner import AvgLoss
+from fastai.learner import AvgLoss, AvgMetric
 from fastcore.basics import noop
-from ..engine.distributed import from_first, gather, mean_over_ranks, meeting, rank, world_size
+from pix2pixhd_nb.engine.distributed import (
+    from_first, gather, highest_over_ranks, mean_over_ranks, meeting, rank, world_size,
+)
 
 # %% ../../nbs/engine/19_several_gpus.ipynb #c011
 class Distributed(Callback):
@@ -25,7 +26,8 @@ class Distributed(Callback):
         with meeting():
             for t in chain(self.model.parameters(), self.model.buffers()): dist.broadcast(t.data, 0)
         for hook in self.hooks: hook.remove() # of a fit that broke off
-        self.hooks = [p.register_post_accumulate_grad_hook(self._average) for p in self.model.parameters() if p.requires_grad]
+        self.hooks = [p.register_post_accumulate_grad_hook(self._average)
+                      for p in self.model.parameters() if p.requires_grad]
 
     def _average(self, p):
         p.grad.div_(world_size())
@@ -35,13 +37,17 @@ class Distributed(Callback):
         with meeting():
             while self.pending: self.pending.pop().wait()
 
+    def after_batch(self): # before the losses are read: to wait for a GPU that waits for a lost rank would be to wait for the watchdog
+        if next(self.model.parameters()).is_cuda: highest_over_ranks(0)
+
     def after_train(self): # running statistics of batch norm
         for b in self.model.buffers():
             if b.is_floating_point(): b.data.copy_(mean_over_ranks(b.data))
 
     def after_validate(self):
         for m in (self.recorder.loss, *self.recorder.metrics):
-            if isinstance(m, (AvgLoss, AvgMetric)): m.total, m.count = (sum(column) for column in zip(*gather((float(m.total), m.count))))
+            if isinstance(m, (AvgLoss, AvgMetric)):
+                m.total, m.count = (sum(column) for column in zip(*gather((float(m.total), m.count))))
             elif hasattr(m, 'merge'): m.merge(gather)
 
     def after_fit(self):
@@ -52,8 +58,10 @@ class Distributed(Callback):
 def distribute(learn): # from `pix2pixhd_learner`
     "The same Learner, training together with all ranks; alone, nothing changes."
     if world_size() == 1: return learn
-    for dl in learn.dls.loaders: dl.rank, dl.n_ranks, dl.dataset.seed = rank(), world_size(), from_first(dl.dataset.seed)
-    if not len(learn.dls.train): raise ValueError(f'{learn.dls.train.n} scenes are too few for {world_size()} ranks with bs={learn.dls.train.bs}: an epoch would have no batch; use fewer ranks or a smaller bs.')
+    for dl in learn.dls.loaders:
+        dl.rank, dl.n_ranks, dl.dataset.seed = rank(), world_size(), from_first(dl.dataset.seed)
+    if not len(learn.dls.train):
+        raise ValueError(f'{learn.dls.train.n} scenes are too few for {world_size()} ranks with bs={learn.dls.train.bs}: an epoch would have no batch; use fewer ranks or a smaller bs.')
     if rank():
         learn.remove_cb(ProgressCallback)
         learn.logger = noop

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['VGG_SLICES', 'AFTER_POOLING', 'SLICE_WEIGHTS', 'PICTURE_MEAN', 'GANLoss', 'FeatureMatchingLoss', 'load_vgg_weights',
            'published_vgg19', 'vgg_slice', 'vgg_slices', 'scale_picture', 'check_scale', 'PerceptualLoss',
-           'generator_losses', 'discriminator_losses']
+           'generator_losses', 'discriminator_losses', 'loss_functions']
 
 # %% ../../nbs/book/07_losses.ipynb #c002x
 import warnings
@@ -15,6 +15,8 @@ import torch.nn.functional as F
 from fastcore.basics import patch
 from torch import nn
 from ..models.perceptual_network import small_perceptual_network
+from ..engine.untrusted import brief, one_line, read_torch
+from ..core import three_bands
 
 # %% ../../nbs/book/07_losses.ipynb #c005
 class GANLoss(nn.Module):
@@ -49,7 +51,8 @@ class FeatureMatchingLoss(nn.Module):
                  reduction='mean', # over the scales: 'mean' as in the 2018 code, or 'sum' as in Eq. 5
                 ):
         super().__init__()
-        if reduction not in ('mean', 'sum'): raise ValueError(f"reduction is {reduction!r}, expected 'mean' (the 2018 code) or 'sum' (Eq. 5).")
+        if reduction not in ('mean', 'sum'):
+            raise ValueError(f"reduction is {reduction!r}, expected 'mean' (the 2018 code) or 'sum' (Eq. 5).")
         self.weight, self.reduction = weight, reduction
 
     def forward(self, fake_outputs, # per scale, the list of feature maps of the fake
@@ -74,11 +77,18 @@ def load_vgg_weights(weights, # path of a state dict, or the dict: keys 'feature
     if not isinstance(weights, dict):
         if not Path(weights).is_file(): raise FileNotFoundError(
             f"No VGG19 weights at {weights}: save the state dict of torchvision's vgg19 there, or take perceptual='small', which needs no file.")
-        try: weights = torch.load(path := weights, map_location='cpu', weights_only=True)
-        except Exception as e: raise ValueError(f'{path} cannot be read as weights ({type(e).__name__}): expected a file of tensors that torch.save wrote.') from None
+        path = weights
+        try: weights = read_torch(path)
+        except Exception as e:
+            raise ValueError(f'{path} cannot be read as weights ({type(e).__name__}: {one_line(e, 300)}): expected a file of tensors that torch.save wrote.') from None
+        plain = (isinstance(weights, dict)
+                 and all(torch.is_tensor(v) and v.is_floating_point() and v.isfinite().all() for v in weights.values()))
+        if not plain or not all(isinstance(k, str) and k.isascii() for k in weights):
+            raise ValueError(f'{path} holds {brief(weights) if not isinstance(weights, dict) else "more than tensors of finite numbers by name"}, expected the weights of VGG19: save the state dict of torchvision\'s vgg19 there.')
     state = {k.removeprefix('features.'): v for k, v in weights.items()}
     numbers = [k.split('.')[0] for k in state if k.endswith('.weight')]
-    found = {int(n): (state[f'{n}.weight'], state[f'{n}.bias']) for n in numbers if n.isdigit() and f'{n}.bias' in state}
+    found = {int(n): (state[f'{n}.weight'], state[f'{n}.bias'])
+             for n in numbers if n.isdigit() and f'{n}.bias' in state}
     return {n: (w / scale if n == 0 else w, b / scale) for n, (w, b) in found.items()}
 
 # %% ../../nbs/book/07_losses.ipynb #vggname1
@@ -108,23 +118,27 @@ def vgg_slices(weights, # 'vgg19' for torchvision's, a path of a state dict, or 
                scale=1., # see `load_vgg_weights`
               ): # dict of slice name -> nn.Sequential
     "The slices of VGG19 that its weights are there for."
-    convolutions = load_vgg_weights(published_vgg19() if isinstance(weights, str) and weights == 'vgg19' else weights, scale)
+    convolutions = load_vgg_weights(published_vgg19() if isinstance(weights, str) and weights == 'vgg19' else weights,
+                                    scale)
     wanted = list(VGG_SLICES)[:layers]
     complete = [all(n in convolutions for n in VGG_SLICES[name]) for name in wanted] + [False]
     kept, left_out = wanted[:complete.index(False)], wanted[complete.index(False):]
     if not kept: raise ValueError(f'The perceptual loss found no VGG19 convolutions in its weights (numbers {sorted(convolutions)[:5]}): '
                                   "expected torchvision's names, 'features.0.weight' and on.")
-    if left_out: warnings.warn(f'perceptual, {len(kept)} slices: the weights stop early, kept {", ".join(kept)}, left out {", ".join(left_out)}.')
+    if left_out:
+        warnings.warn(f'perceptual, {len(kept)} slices: the weights stop early, kept {", ".join(kept)}, left out {", ".join(left_out)}.')
     return {name: vgg_slice(convolutions, VGG_SLICES[name]) for name in kept}
 
 # %% ../../nbs/book/07_losses.ipynb #vggscal1
 PICTURE_MEAN = 0.51 # mean of relu1_1 of VGG19 on `scale_picture`, with torchvision's weights
 
+# %% ../../nbs/book/07_losses.ipynb #vggscal1-2
 def scale_picture(): # (1, 3, 64, 64) in [-1, 1]
     "A fixed picture: a ramp of each colour, with stripes."
     y, x = torch.meshgrid(torch.linspace(-1, 1, 64), torch.linspace(-1, 1, 64), indexing='ij')
     return torch.stack([x, y, (6 * (x + y)).sin()])[None] * 0.8
 
+# %% ../../nbs/book/07_losses.ipynb #vggscal1-3
 def check_scale(loss, # PerceptualLoss of VGG19
                ):
     "Refuse weights of another activation scale."
@@ -163,7 +177,8 @@ class PerceptualLoss(nn.Module):
                 ):
         super().__init__()
         small = isinstance(network, str) and network == 'small'
-        slices = {f'slice {i + 1}': part for i, part in enumerate(small_perceptual_network().slices)} if small else vgg_slices(network, layers, scale)
+        slices = ({f'slice {i + 1}': part for i, part in enumerate(small_perceptual_network().slices)} if small
+                  else vgg_slices(network, layers, scale))
         self.weight, self.normalize, self.names = weight, normalize and not small, list(slices)
         self.slice_weights = [1 / len(slices)] * len(slices) if small else SLICE_WEIGHTS
         self.slices = nn.ModuleList(slices.values())
@@ -174,13 +189,13 @@ class PerceptualLoss(nn.Module):
 
 # %% ../../nbs/book/07_losses.ipynb #77d4e4c0
 @patch
-def features(self:PerceptualLoss, image): # (N, 3, H, W) in [-1, 1]
+def features(self:PerceptualLoss, image): # (N, C, H, W) in [-1, 1]; of other than 3 channels, three bands are seen
     "The feature map after each slice."
-    if image.shape[1] != 3: raise ValueError(
-        f'The perceptual loss takes images of 3 channels, got {image.shape[1]}: its network knows colour images only, leave this loss out.')
+    image = three_bands(image)
     x = ((image + 1)/2 - self.mean) / self.std if self.normalize else image
     return [x := part(x) for part in self.slices]
 
+# %% ../../nbs/book/07_losses.ipynb #77d4e4c0-2
 @patch
 def forward(self:PerceptualLoss, fake, # (N, 3, H, W) in [-1, 1]
             real, # the same; no gradient reaches it
@@ -189,6 +204,7 @@ def forward(self:PerceptualLoss, fake, # (N, 3, H, W) in [-1, 1]
     wanted = torch.is_grad_enabled() and fake.requires_grad
     return _AtOnce.apply(fake, real, self.distance) if wanted and not scaled else self.distance(fake, real)
 
+# %% ../../nbs/book/07_losses.ipynb #77d4e4c0-3
 @patch
 def distance(self:PerceptualLoss, fake, real):
     with torch.no_grad(): targets = self.features(real)
@@ -209,7 +225,8 @@ def generator_losses(fake_outputs, # the discriminator's outputs on the fake; No
     "What the generator minimises, by name (Eq. 5)."
     losses = dict(gan=gan_weight * gan_loss(fake_outputs, True, generator=True)) if gan_weight else {}
     if feature_matching is not None: losses['feature_matching'] = feature_matching(fake_outputs, real_outputs)
-    if perceptual is not None: losses['perceptual'] = perceptual if torch.is_tensor(perceptual) else perceptual(fake, real)
+    if perceptual is not None:
+        losses['perceptual'] = perceptual if torch.is_tensor(perceptual) else perceptual(fake, real)
     if l1_weight: losses['l1'] = l1_weight * F.l1_loss(fake, real)
     return losses
 
@@ -220,3 +237,15 @@ def discriminator_losses(fake_outputs, # the discriminator's outputs on the deta
                         ): # dict name -> scalar; the discriminator minimises half their sum
     "What the discriminator minimises, by name (Eq. 3)."
     return dict(d_real=gan_loss(real_outputs, True), d_fake=gan_loss(fake_outputs, False))
+
+# %% ../../nbs/book/07_losses.ipynb #lossopt1
+def loss_functions(gan='lsgan', # 'lsgan', 'vanilla' or 'hinge'
+                   feature_weight=10., # of the feature matching loss; 0: leave it out
+                   feature_reduction='mean', # of its scales: 'mean' (2018 code) or 'sum' (Eq. 5)
+                   perceptual=None, # 'small' (ships with the package), 'vgg19' (torchvision's), the path of VGG19 weights, or a PerceptualLoss
+                   perceptual_weight=10., # of a perceptual loss that is given by name or path
+                  ): # dict: gan_loss, feature_matching, perceptual; None for one that is left out
+    "The losses of these options (Eq. 5)."
+    if isinstance(perceptual, (str, Path)): perceptual = PerceptualLoss(perceptual, perceptual_weight)
+    matching = FeatureMatchingLoss(feature_weight, feature_reduction) if feature_weight else None
+    return dict(gan_loss=GANLoss(gan), feature_matching=matching, perceptual=perceptual)

@@ -22,11 +22,11 @@ from torch import nn
 from ..engine.distributed import mean_over_ranks
 from ..engine.memory import keep_freed_memory
 from ..engine.precision import autocast
-from ..models.activation_checkpointing import recompute_blocks
+from ..models.activation_checkpointing import checkpoint_activations
 from ..models.condition_conv import mark_classes
-from .losses import discriminator_losses, FeatureMatchingLoss, GANLoss, generator_losses, PerceptualLoss
+from .losses import discriminator_losses, GANLoss, generator_losses, loss_functions
 from .augmentation import DifferentiableAugmentation
-from pathlib import Path
+from .recipes import takes_options_of
 
 # %% ../../nbs/book/08_one_training_step.ipynb #c019
 class GANOptimizer:
@@ -58,7 +58,8 @@ class GANOptimizer:
                   v, # one value for both networks, or two
                  ):
         v = np.ravel(v).tolist()
-        if len(v) not in (1, 2): raise ValueError(f'{k} got {len(v)} values: give one for both networks, or two (generator, discriminator).')
+        if len(v) not in (1, 2):
+            raise ValueError(f'{k} got {len(v)} values: give one for both networks, or two (generator, discriminator).')
         for o, value in zip(self.both, v * (2 // len(v))): o.set_hyper(k, value)
 
 # %% ../../nbs/book/08_one_training_step.ipynb #c021
@@ -67,6 +68,7 @@ def skip_if(self:GANOptimizer, not_finite): # tensor of one number, on the devic
     "Where it is 1, the next step changes nothing."
     self.not_finite = not_finite if self.not_finite is None else torch.maximum(self.not_finite, not_finite)
 
+# %% ../../nbs/book/08_one_training_step.ipynb #c021-2
 @patch
 def step(self:GANOptimizer):
     "Step each network by itself; in fp16 an overflow in one skips only that one."
@@ -77,20 +79,24 @@ def step(self:GANOptimizer):
         scaler.update()
         o.opt.__dict__.pop('found_inf', None)
 
+# %% ../../nbs/book/08_one_training_step.ipynb #c021-3
 @patch
 def zero_grad(self:GANOptimizer):
     for o in self.both: o.zero_grad()
     self.not_finite = None
 
+# %% ../../nbs/book/08_one_training_step.ipynb #c021-4
 @patch
 def clear_state(self:GANOptimizer):
     for o in self.both: o.clear_state()
 
+# %% ../../nbs/book/08_one_training_step.ipynb #c021-5
 @patch
 def state_dict(self:GANOptimizer):
     "Both optimisers and both scalers."
     return dict(optimizers=[o.state_dict() for o in self.both], scalers=[s.state_dict() for s in self.scalers])
 
+# %% ../../nbs/book/08_one_training_step.ipynb #c021-6
 @patch
 def load_state_dict(self:GANOptimizer, state):
     for o, s in zip(self.both, state['optimizers']):
@@ -106,21 +112,30 @@ class GAN(nn.Module):
                  discriminator, # MultiscaleDiscriminator on condition and image
                  precision='fp32', # 'fp32', 'bf16' or 'fp16'
                  channels_last=False, # keep a pixel's channels together in memory: faster in 16 bits
-                 average=0., # beyond the paper: generate with an exponential moving average (EMA) of the weights; 0.999 is usual
-                 recompute=False, # activation checkpointing: keep less for the backward pass and compute it again; less memory, more time
+                 ema=0., # beyond the paper: generate with an exponential moving average (EMA) of the weights; 0.999 is usual
+                 activation_checkpointing=False, # activation checkpointing: keep less for the backward pass and compute it again; less memory, more time
                 ):
         super().__init__()
         autocast(precision) # is it one?
-        self.synthesizer, self.discriminator, self.precision, self.channels_last = synthesizer, discriminator, precision, channels_last
-        self.average, self.averaged = average, deepcopy(synthesizer).requires_grad_(False) if average else None
+        self.synthesizer, self.discriminator, self.precision, self.channels_last = (
+            synthesizer,
+            discriminator,
+            precision,
+            channels_last,
+        )
+        self.ema, self.ema_synthesizer = ema, deepcopy(synthesizer).requires_grad_(False) if ema else None
         mark_classes(discriminator, synthesizer.n_classes)
         if channels_last: self.to(memory_format=torch.channels_last)
-        self.recompute = recompute
-        if recompute: recompute_blocks(self)
+        self.activation_checkpointing = activation_checkpointing
+        if activation_checkpointing: checkpoint_activations(self)
 
     @property
-    def drawer(self): # Synthesizer that generates when not training
-        return self.synthesizer if self.averaged is None else self.averaged
+    def config(self): # all but the networks
+        return {k: getattr(self, k) for k in ('precision', 'channels_last', 'ema', 'activation_checkpointing')}
+
+    @property
+    def eval_synthesizer(self): # Synthesizer that generates when not training
+        return self.synthesizer if self.ema_synthesizer is None else self.ema_synthesizer
 
     def autocast(self):
         "The context in which this model's passes run."
@@ -140,9 +155,10 @@ def generate(self:GAN, condition, # (N, C, H, W), from `Synthesizer.condition`
              instance_map, image=None, features=None, # as for the model itself
             ): # (N, 3, H, W) in [-1, 1]
     "The image of a scene whose condition is made already; outside training with the EMA's weights."
-    synthesizer = self.synthesizer if self.training else self.drawer
-    with self.autocast(): return synthesizer.draw(condition, instance_map, image, features).float()
+    synthesizer = self.synthesizer if self.training else self.eval_synthesizer
+    with self.autocast(): return synthesizer.generate(condition, instance_map, image, features).float()
 
+# %% ../../nbs/book/08_one_training_step.ipynb #fad15030-2
 @patch
 def discriminate(self:GAN, condition, # (N, C, H, W), from `Synthesizer.condition`
                  image, # (N, 3, H, W) in [-1, 1]
@@ -153,6 +169,7 @@ def discriminate(self:GAN, condition, # (N, C, H, W), from `Synthesizer.conditio
     if change: pair = change(pair, image.shape[1])
     with self.autocast(): return self.discriminator(pair)
 
+# %% ../../nbs/book/08_one_training_step.ipynb #fad15030-3
 @patch
 def parts(self:GAN):
     "The generator's (with the encoder's) and the discriminator's parameters: the optimiser's two groups."
@@ -195,8 +212,10 @@ class ImagePool:
                  instance_map, # (N, 1, H, W) int
                  fake, # (N, 3, H, W)
                 ): # the same three, some of them of older scenes
-        shown = [self.swap((_small(l), _small(i), f)) for l, i, f in zip(label_map, instance_map, fake.detach().nan_to_num(0., 0., 0.))]
-        return tuple(torch.stack(parts).to(given.dtype) for parts, given in zip(zip(*shown), (label_map, instance_map, fake)))
+        shown = [self.swap((_small(l), _small(i), f))
+                 for l, i, f in zip(label_map, instance_map, fake.detach().nan_to_num(0., 0., 0.))]
+        return tuple(torch.stack(parts).to(given.dtype)
+                     for parts, given in zip(zip(*shown), (label_map, instance_map, fake)))
 
     def swap(self, new):
         "The new one, or an older one whose place it takes."
@@ -206,6 +225,7 @@ class ImagePool:
             new, self.kept[i] = self.kept[i], new
         return new
 
+# %% ../../nbs/book/08_one_training_step.ipynb #c029-2
 def _small(ids): return ids if ids.is_floating_point() else ids.int()
 
 # %% ../../nbs/book/08_one_training_step.ipynb #c031
@@ -225,8 +245,15 @@ class GANTraining(Callback):
         self.not_finite = self.in_a_row = 0 # batches whose step was skipped
 
     @property
+    def config(self): # what a training that goes on from this one is made with, of a grown model
+        losses = dict(gan_loss=self.gan_loss, feature_matching=self.feature_matching, perceptual=self.perceptual)
+        weights = dict(gan_weight=self.gan_weight, l1_weight=self.l1_weight)
+        return losses | weights | dict(pool_size=self.pool.size, augmentation=self.augmentation)
+
+    @property
     def loss_names(self): # names of the losses, in the order of the history's columns
-        used = dict(gan=self.gan_weight, feature_matching=self.feature_matching, perceptual=self.perceptual, l1=self.l1_weight)
+        used = dict(gan=self.gan_weight, feature_matching=self.feature_matching, perceptual=self.perceptual,
+                    l1=self.l1_weight)
         return [k for k, v in used.items() if v] + (['d_real', 'd_fake'] if self.discriminates else [])
 
     @property
@@ -234,29 +261,29 @@ class GANTraining(Callback):
         return bool(self.gan_weight or self.feature_matching)
 
 # %% ../../nbs/book/08_one_training_step.ipynb #object01
-def objective(gan='lsgan', # 'lsgan', 'vanilla' or 'hinge'
-              feature_weight=10., # of the feature matching loss; 0: leave it out
-              feature_reduction='mean', # of its scales: 'mean' (2018 code) or 'sum' (Eq. 5)
-              perceptual=None, # 'small' (ships with the package), 'vgg19' (torchvision's), the path of VGG19 weights, or a PerceptualLoss
-              perceptual_weight=10., # of a perceptual loss that is given by name or path
-              pool_size=0, # older fakes shown to the discriminator
+@takes_options_of(loss_functions)
+def objective(pool_size=0, # older fakes shown to the discriminator
               gan_weight=1., # of the adversarial loss; 0 leaves it out
               l1_weight=0., # of the distance of the pixels, which pix2pix adds 100 times
               augmentation=None, # beyond the paper: 'colour,translation,cutout', for small data
+              **losses, # options of the losses
              ): # GANTraining
     "The training step with the losses of these options (Eq. 5)."
-    if isinstance(perceptual, (str, Path)): perceptual = PerceptualLoss(perceptual, perceptual_weight)
-    matching = FeatureMatchingLoss(feature_weight, feature_reduction) if feature_weight else None
-    training = GANTraining(GANLoss(gan), matching, perceptual, pool_size, gan_weight, l1_weight, DifferentiableAugmentation(augmentation) if augmentation else None)
-    if not training.loss_names: raise ValueError('gan_weight, feature_weight and l1_weight are 0 and there is no perceptual loss: nothing is left to learn from, give one of them.')
+    change = DifferentiableAugmentation(augmentation) if augmentation else None
+    weights = dict(gan_weight=gan_weight, l1_weight=l1_weight)
+    training = GANTraining(**loss_functions(**losses), **weights, pool_size=pool_size, augmentation=change)
+    if not training.loss_names:
+        raise ValueError('gan_weight, feature_weight and l1_weight are 0 and there is no perceptual loss: nothing is left to learn from, give one of them.')
     return training
 
 # %% ../../nbs/book/08_one_training_step.ipynb #f79eca8a
 @patch
 def before_fit(self:GANTraining):
     for cb in self.learn.cbs:
-        if isinstance(cb, LRFinder): raise ValueError('lr_find looks for the rate at which one loss falls fastest, but the losses of two networks that train against each other have no such rate: keep the paper\'s 2e-4, or compare the pictures of two short runs.')
-        if isinstance(cb, MixedPrecision): raise ValueError("fastai's MixedPrecision scales one loss for one optimiser: leave it out and pass precision='bf16' or 'fp16' to pix2pixhd_learner.")
+        if isinstance(cb, LRFinder):
+            raise ValueError('lr_find searches for the rate at which one loss falls fastest, but the losses of two networks that train against each other have no such rate: keep the paper\'s 2e-4, or compare the pictures of two short runs.')
+        if isinstance(cb, MixedPrecision):
+            raise ValueError("fastai's MixedPrecision scales one loss for one optimiser: leave it out and pass precision='bf16' or 'fp16' to pix2pixhd_learner.")
     device = next(self.model.parameters()).device
     if self.perceptual: self.perceptual.to(device)
     if device.type == 'cpu': keep_freed_memory()
@@ -266,7 +293,7 @@ def training_step(gan, # GAN
                   training, # GANTraining: its losses
                   scene, # label map, instance map, real image, and the styles where they come with the scenes
                   opt=None, # GANOptimizer; None: look at the losses, move nothing
-                  average_weight=None, # how far the EMA moves to the new weights, a number or a tensor
+                  ema_weight=None, # how far the EMA moves to the new weights, a number or a tensor
                   events=None, # a `GANLearner`, whose callbacks act within the step
                  ): # the generated image; the losses by `training.loss_names` and, last, the generator's sum
     "One step of both networks (Sec. 3.2, Eq. 5)."
@@ -283,7 +310,7 @@ def training_step(gan, # GAN
     with gan.autocast(): perceptual = training.perceptual and training.perceptual(fake, real)
 
     # Discriminate: one pass over the fake, which serves both losses, and one over the real image, changed alike.
-    change = training.augmentation.draw(fake) if training.augmentation and gan.training else None
+    change = training.augmentation.sample(fake) if training.augmentation and gan.training else None
     fake_out, real_out = (gan.discriminate(condition, x, change) if discriminates else None for x in (fake, real))
     older_out = fake_out
     if discriminates and training.pool.size and opt: # the discriminator's own loss looks at older fakes, too
@@ -292,7 +319,8 @@ def training_step(gan, # GAN
 
     # Losses: both are taken before either network moves.
     with gan.autocast():
-        g_losses = generator_losses(fake_out, real_out, loss, training.feature_matching, perceptual, fake, real, training.gan_weight, training.l1_weight)
+        g_losses = generator_losses(fake_out, real_out, loss, training.feature_matching, perceptual, fake, real,
+                                    training.gan_weight, training.l1_weight)
         d_losses = discriminator_losses(older_out, real_out, loss) if discriminates else {}
     pair = LossPair(sum(g_losses.values()), sum(d_losses.values()) / 2, opt)
     values = torch.stack([v.detach().float() for v in (*g_losses.values(), *d_losses.values(), pair.generator)])
@@ -311,7 +339,7 @@ def training_step(gan, # GAN
 
     # Update: each network by its own Adam, then the EMA of the generator's weights.
     events.during('step', opt.step) if events else opt.step()
-    if gan.average: gan.update_average(average_weight * (1 - opt.not_finite))
+    if gan.ema: gan.update_ema(ema_weight * (1 - opt.not_finite))
     opt.zero_grad()
     return fake, values
 
@@ -322,8 +350,9 @@ class GANLearner(Learner):
         self.batch_losses = None # of this batch, on the device
         if not self.yb: return super()._do_one_batch()
         label_map, instance_map, *features = self.xb
-        training_step(self.model, self.gan_training, (label_map, instance_map, self.yb[0], *features), self.opt if self.training else None,
-                      self.model.average_weight(len(self.gan_training.history) + 1), events=self)
+        training_step(self.model, self.gan_training, (label_map, instance_map, self.yb[0], *features),
+                      self.opt if self.training else None, self.model.ema_weight(len(self.gan_training.history) + 1),
+                      events=self)
 
     def after_losses(self, fake, pair, losses): # from `training_step`
         "What callbacks find in the learner from here on."
@@ -334,6 +363,7 @@ class GANLearner(Learner):
     def during(self, name, f): # 'backward' or 'step', and what is done in it
         self._with_events(f, name, CancelBackwardException if name == 'backward' else CancelStepException)
 
+# %% ../../nbs/book/08_one_training_step.ipynb #016ee5cd-2
 @patch
 def after_batch(self:GANTraining):
     "Read the losses, when the step is over; note them; stop after three in a row that were not finite."
@@ -345,6 +375,7 @@ def after_batch(self:GANTraining):
     self.history.append(self.read)
     self.check_finite()
 
+# %% ../../nbs/book/08_one_training_step.ipynb #016ee5cd-3
 @patch
 def check_finite(self:GANTraining):
     "Count the batches whose losses were not finite, and whose step changed nothing; three in a row stop the run."
@@ -352,7 +383,8 @@ def check_finite(self:GANTraining):
     self.in_a_row = self.in_a_row + 1 if bad else 0
     if not bad: return
     self.not_finite += 1
-    if self.in_a_row == 3: raise ValueError(f"The losses ({', '.join(bad)}) were not finite three batches in a row, up to batch {len(self.history) - 1}: training stops before they spoil the weights; go on from a checkpoint with a lower learning rate, or in fp32.")
+    if self.in_a_row == 3:
+        raise ValueError(f"The losses ({', '.join(bad)}) were not finite three batches in a row, up to batch {len(self.history) - 1}: training stops before they spoil the weights; go on from a checkpoint with a lower learning rate, or in fp32.")
     self.learn.loss = torch.zeros_like(self.loss)
 
 # %% ../../nbs/book/08_one_training_step.ipynb #c033
@@ -372,14 +404,15 @@ class TrainingLoss(Metric):
 
 # %% ../../nbs/book/08_one_training_step.ipynb #n450045
 @patch
-def average_weight(self:GAN, t): # steps done, this one included
+def ema_weight(self:GAN, t): # steps done, this one included
     "How far the exponential moving average goes towards the trained weights in this step."
-    return 1 - min(self.average, (1 + t) / (10 + t))
+    return 1 - min(self.ema, (1 + t) / (10 + t))
 
+# %% ../../nbs/book/08_one_training_step.ipynb #n450045-2
 @patch
 @torch.no_grad()
-def update_average(self:GAN, weight): # tensor of one number on the device
+def update_ema(self:GAN, weight): # tensor of one number on the device
     "Move the exponential moving average of the weights towards the trained ones."
-    averaged = list(self.averaged.parameters())
+    averaged = list(self.ema_synthesizer.parameters())
     torch._foreach_lerp_(averaged, list(self.synthesizer.parameters()), [weight] * len(averaged))
-    for a, b in zip(self.averaged.buffers(), self.synthesizer.buffers()): a.copy_(b)
+    for a, b in zip(self.ema_synthesizer.buffers(), self.synthesizer.buffers()): a.copy_(b)

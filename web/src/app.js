@@ -22,7 +22,7 @@ const KEPT_STEPS = 40, THUMB = 128
 let world, scene, stage, selected = null, tool = 'select', cls = 0, scope = 'one', press = null, restyling = null, shapeSeed = 0, history = new Map(), saveTimer = 0
 const drawer = new Drawer({
   ready: d => { $('where').textContent = `It runs on ${d.where}${d.threads > 1 ? ` with ${d.threads} threads` : ''}.`; document.body.dataset.engine = d.where; performance.mark('ready'); document.body.dataset.threads = d.threads },
-  picture: shown, style: showStyle, photo: looks => attempt(() => did(scene.restyle(looks), 'Every object has its style from your photo.')),
+  picture: shown, style: showStyle, photo: styles => attempt(() => did(scene.restyle(styles), 'Every object has its style from your photo.')),
   failed: (message, what) => say(what === 'start' ? `The model could not be loaded (${message}): reload the page.` : `No picture: ${message}`, true),
   busy: yes => { $('work').classList.toggle('on', yes) }
 })
@@ -59,7 +59,7 @@ async function showKept (name) { // the first scene's picture, generated when th
   const response = await fetch(`worlds/${name}/first.webp`).catch(() => null)
   if (!response?.ok) return
   const bitmap = await createImageBitmap(await response.blob())
-  if (document.body.dataset.drawn || bitmap.width !== scene.width || bitmap.height !== scene.height) return
+  if (document.body.dataset.generated || bitmap.width !== scene.width || bitmap.height !== scene.height) return
   stage.picture.getContext('2d').drawImage(bitmap, 0, 0)
   document.body.dataset.kept = 'yes'
   performance.mark('kept')
@@ -67,7 +67,7 @@ async function showKept (name) { // the first scene's picture, generated when th
 
 function openScene (k) {
   const s = world.scenes[k]
-  begin(Scene.fromRuns(world, s.instance_map, s.looks), `${s.title}. Click an object to change its style, or take the brush and paint.`)
+  begin(Scene.fromRuns(world, s.instance_map, s.styles), `${s.title}. Click an object to change its style, or take the brush and paint.`)
 }
 
 function openBlank () { // sky above the rest
@@ -109,7 +109,7 @@ function refresh () {
   scene.complete()
   stage.show(stage.map, paintMap(scene))
   const depth = scene.done.length
-  refresh.drawn = { n: drawer.draw(scene), depth, scene }
+  refresh.generated = { n: drawer.draw(scene), depth, scene }
   showSelection()
   updateButtons()
   clearTimeout(saveTimer)
@@ -120,11 +120,11 @@ function shown (d) {
   if (d.w !== scene.width || d.h !== scene.height) return
   stage.show(stage.picture, d.rgba)
   $('time').textContent = `${(d.ms / 1000).toFixed(2)} s`
-  document.body.dataset.drawn = d.n
+  document.body.dataset.generated = d.n
   delete document.body.dataset.kept
   document.body.dataset.ms = Math.round(d.ms)
   performance.mark('picture')
-  if (refresh.drawn.n === d.n) remember(refresh.drawn.depth)
+  if (refresh.generated.n === d.n) remember(refresh.generated.depth)
 }
 
 function updateButtons () {
@@ -205,7 +205,7 @@ function showSelection () {
   $('all').disabled = n < 2
   $('duplicate').disabled = selected < 1000
   $('become').value = c
-  const centres = world.book.of(c), now = scene.looks.get(selected)
+  const centres = world.book.of(c), now = scene.styles.get(selected)
   if ($('styles').dataset.key !== `${selected}`) {
     $('styles').dataset.key = `${selected}`
     $('styles').replaceChildren(...centres.map((_, k) => {
@@ -222,8 +222,8 @@ function showSelection () {
 
 function showStyles (centres) { // each style on that very object, generated when the picture is done
   const window = around(scene.objects.get(selected), scene.width, scene.height, THUMB), ids = scene.cut(window), side = window.w
-  const there = new Map([...new Set(ids)].map(id => [id, scene.looks.get(id)]))
-  drawer.showStyles(centres.map((v, k) => ({ key: k, ids, w: side, h: side, looks: new Map([...there, [selected, v]]) })))
+  const there = new Map([...new Set(ids)].map(id => [id, scene.styles.get(id)]))
+  drawer.showStyles(centres.map((v, k) => ({ key: k, ids, w: side, h: side, styles: new Map([...there, [selected, v]]) })))
 }
 
 function showStyle (d) {
@@ -239,7 +239,7 @@ const share = () => +$('blend').value / 100
 function chooseStyle (k, t = share()) { // another try takes the place of the last one
   const ids = inScope(), mine = restyling && scene.done.at(-1) === restyling.step && restyling.ids.join() === ids.join()
   if (mine) scene.undo()
-  const base = mine ? restyling.base : new Map(ids.map(id => [id, scene.looks.get(id)])), centre = world.book.of(classOf(selected))[k]
+  const base = mine ? restyling.base : new Map(ids.map(id => [id, scene.styles.get(id)])), centre = world.book.of(classOf(selected))[k]
   scene.restyle(new Map(ids.map(id => [id, blend(base.get(id), centre, t)])))
   restyling = { step: scene.done.at(-1), ids, base, k }
   did(true, `${ids.length > 1 ? `All ${ids.length}` : nameOf(selected)}: style ${k + 1}${t < 1 ? `, ${Math.round(100 * t)} %` : ''}.`)

@@ -46,7 +46,7 @@ export class Drawer {
     else if (d.kind === 'failed') {
       this.on.failed(d.message, d.what)
       if (d.what === 'draw' && d.n === this.n) this.on.busy(false)
-    } else if (d.kind === 'photo') this.on.photo(d.looks)
+    } else if (d.kind === 'photo') this.on.photo(d.styles)
     else if (d.kind === 'style') { if (d.n === this.styles) this.on.style(d) } else if (d.n > this.shown) {
       this.shown = d.n
       this.on.picture(d)
@@ -56,13 +56,13 @@ export class Drawer {
   }
 
   draw (scene) {
-    this.last = { kind: 'draw', n: ++this.n, ids: scene.ids, w: scene.width, h: scene.height, looks: scene.looks }
+    this.last = { kind: 'draw', n: ++this.n, ids: scene.ids, w: scene.width, h: scene.height, styles: scene.styles }
     this.on.busy(true)
     this.worker.postMessage(this.last)
     return this.n
   }
 
-  showStyles (jobs) { // [{key, ids, w, h, looks}]: the styles of what is selected; earlier ones are forgotten
+  showStyles (jobs) { // [{key, ids, w, h, styles}]: the styles of what is selected; earlier ones are forgotten
     this.styles = (this.styles ?? 0) + 1
     this.worker.postMessage({ kind: 'styles', jobs: jobs.map(j => ({ kind: 'style', n: this.styles, ...j })) })
   }

@@ -5,17 +5,17 @@ export function padded (w, h, multiple) { // the size that the networks are give
   return { w: up(w), h: up(h) }
 }
 
-export function inputs (ids, w, h, looks, multiple) { // label, instance and style of every pixel, edges repeated
-  const to = padded(w, h, multiple), n = to.w * to.h, features = looks.values().next().value.length
+export function inputs (ids, w, h, byId, multiple) { // label, instance and style of every pixel, edges repeated
+  const to = padded(w, h, multiple), n = to.w * to.h, features = byId.values().next().value.length
   const label = new Int32Array(n), instance = new Int32Array(n), styles = new Float32Array(features * n)
-  let last = null, look = null
+  let last = null, style = null
   for (let y = 0, p = 0; y < to.h; y++) {
     for (let x = 0; x < to.w; x++, p++) {
       const id = ids[Math.min(y, h - 1) * w + Math.min(x, w - 1)]
-      if (id !== last) { last = id; look = looks.get(id); if (!look) throw new Error(`Object ${id} has no style.`) }
+      if (id !== last) { last = id; style = byId.get(id); if (!style) throw new Error(`Object ${id} has no style.`) }
       instance[p] = id
       label[p] = id >= 1000 ? Math.floor(id / 1000) : id
-      for (let k = 0; k < features; k++) styles[k * n + p] = look[k]
+      for (let k = 0; k < features; k++) styles[k * n + p] = style[k]
     }
   }
   return { ...to, features, label, instance, styles }

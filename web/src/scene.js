@@ -7,16 +7,16 @@ export const FORMAT = 'pix2pixhd_nb edit 1'
 export const classOf = id => id >= 1000 ? Math.floor(id / 1000) : id
 
 export class Scene {
-  constructor (world, ids, width, height, looks = new Map()) { // ids: Int32Array of width * height
-    Object.assign(this, { world, ids, width, height, looks, done: [], undone: [], cache: null })
+  constructor (world, ids, width, height, styles = new Map()) { // ids: Int32Array of width * height
+    Object.assign(this, { world, ids, width, height, styles, done: [], undone: [], cache: null })
     this.classes = world.label_space.classes
     const odd = ids.find(id => !this.classes[classOf(id)])
     if (odd !== undefined) throw new Error(`The scene has an object ${odd} of class ${classOf(odd)}, but this world has classes 0 to ${this.classes.length - 1}: choose the world that it was made in.`)
   }
 
-  static fromRuns (world, d, looks = {}) {
+  static fromRuns (world, d, styles = {}) {
     const { w, h, values } = unruns(d)
-    return new Scene(world, values, w, h, new Map(Object.entries(looks).map(([i, v]) => [+i, v])))
+    return new Scene(world, values, w, h, new Map(Object.entries(styles).map(([i, v]) => [+i, v])))
   }
 
   get objects () { // Map of id to {x, y, w, h, area}
@@ -73,14 +73,14 @@ export class Scene {
 
   give (step, mask, id) { this.write(step, mask, this.cut(mask).map((v, p) => mask.on[p] ? id : v)) }
 
-  setLook (step, id, look) {
-    step.looks.set(id, [step.looks.get(id)?.[0] ?? this.looks.get(id) ?? null, look])
-    if (look) this.looks.set(id, look); else this.looks.delete(id)
+  setStyle (step, id, style) {
+    step.styles.set(id, [step.styles.get(id)?.[0] ?? this.styles.get(id) ?? null, style])
+    if (style) this.styles.set(id, style); else this.styles.delete(id)
   }
 
   commit (step) { // enters a step into the history; false if it changed nothing
-    for (const c of step.changes) for (const id of new Set(c.before)) if (!this.objects.has(id) && this.looks.has(id)) this.setLook(step, id, null)
-    if (!step.changes.length && !step.looks.size) return false
+    for (const c of step.changes) for (const id of new Set(c.before)) if (!this.objects.has(id) && this.styles.has(id)) this.setStyle(step, id, null)
+    if (!step.changes.length && !step.styles.size) return false
     this.done.push(step)
     this.undone = []
     return true
@@ -101,7 +101,7 @@ export class Scene {
   }
 
   replay (step, which, onto) {
-    for (const [id, pair] of step.looks) if (pair[which]) this.looks.set(id, pair[which]); else this.looks.delete(id)
+    for (const [id, pair] of step.styles) if (pair[which]) this.styles.set(id, pair[which]); else this.styles.delete(id)
     onto.push(step)
     return step
   }
@@ -112,17 +112,17 @@ export class Scene {
     throw new Error(`There are a thousand objects of class ${this.classes[cls].name} already: remove some first.`)
   }
 
-  newLook (step, id, look = null) {
-    if (!look && !this.looks.has(id)) look = this.world.book.any(classOf(id), random(this.done.length))
-    if (look) this.setLook(step, id, look)
+  newStyle (step, id, style = null) {
+    if (!style && !this.styles.has(id)) style = this.world.book.any(classOf(id), random(this.done.length))
+    if (style) this.setStyle(step, id, style)
   }
 
   // ---- operations; each returns whether anything changed, or the id of what it made
 
   drawMask (name, mask, cls, goOn = null) {
-    const id = goOn !== null && classOf(goOn) === cls && this.objects.has(goOn) ? goOn : this.newId(cls), step = { name, changes: [], looks: new Map() }
+    const id = goOn !== null && classOf(goOn) === cls && this.objects.has(goOn) ? goOn : this.newId(cls), step = { name, changes: [], styles: new Map() }
     this.give(step, mask, id)
-    if (step.changes.length) this.newLook(step, id)
+    if (step.changes.length) this.newStyle(step, id)
     return this.commit(step) ? id : null
   }
 
@@ -148,7 +148,7 @@ export class Scene {
   }
 
   remove (id) {
-    const step = { name: 'remove', changes: [], looks: new Map() }, { box, content } = this.behind(id)
+    const step = { name: 'remove', changes: [], styles: new Map() }, { box, content } = this.behind(id)
     this.write(step, box, content)
     return this.commit(step)
   }
@@ -192,10 +192,10 @@ export class Scene {
     this.give(step, mask, id)
   }
 
-  add (shape, x, y, look = null) { // id of the new object
-    const step = { name: 'add', changes: [], looks: new Map() }, id = this.newId(shape.label)
+  add (shape, x, y, style = null) { // id of the new object
+    const step = { name: 'add', changes: [], styles: new Map() }, id = this.newId(shape.label)
     this.stamp(step, id, shape, x, y)
-    this.newLook(step, id, look)
+    this.newStyle(step, id, style)
     this.commit(step)
     return id
   }
@@ -206,10 +206,10 @@ export class Scene {
     return { shape: { label: classOf(id), mask: m.on, w: m.w, h: m.h, foot: (m.y + m.h) / this.height, picture_height: this.height }, x: m.x + Math.floor(m.w / 2), y: m.y + m.h - 1 }
   }
 
-  copy (id, x, y) { return this.add(this.shapeOf(id).shape, x, y, this.looks.get(id)) }
+  copy (id, x, y) { return this.add(this.shapeOf(id).shape, x, y, this.styles.get(id)) }
 
   move (id, dx, dy) {
-    const { shape, x, y } = this.shapeOf(id), step = { name: 'move', changes: [], looks: new Map() }, { box, content } = this.behind(id)
+    const { shape, x, y } = this.shapeOf(id), step = { name: 'move', changes: [], styles: new Map() }, { box, content } = this.behind(id)
     this.write(step, box, content)
     try { this.stamp(step, id, shape, x + dx, y + dy) } catch (e) {
       for (const c of [...step.changes].reverse()) this.put(c, c.before)
@@ -218,27 +218,27 @@ export class Scene {
     return this.commit(step)
   }
 
-  restyle (looks, t = 1) { // Map of id to style; t 0 keeps the present one, 1 takes the new one whole
-    const step = { name: 'restyle', changes: [], looks: new Map() }
-    for (const [id, look] of looks) {
-      const now = this.looks.get(id)
-      this.setLook(step, id, now ? blend(now, look, t) : look)
+  restyle (styles, t = 1) { // Map of id to style; t 0 keeps the present one, 1 takes the new one whole
+    const step = { name: 'restyle', changes: [], styles: new Map() }
+    for (const [id, style] of styles) {
+      const now = this.styles.get(id)
+      this.setStyle(step, id, now ? blend(now, style, t) : style)
     }
     return this.commit(step)
   }
 
   complete () { // gives a style to every object that has none yet; no step
     const next = random(0)
-    for (const id of this.objects.keys()) if (!this.looks.has(id)) this.looks.set(id, this.world.book.any(classOf(id), next))
+    for (const id of this.objects.keys()) if (!this.styles.has(id)) this.styles.set(id, this.world.book.any(classOf(id), next))
   }
 
   // ---- JSON
 
   toJSON (steps = Infinity) { // `steps`: the most of the history that is kept
     const change = c => ({ at: [c.y, c.x], before: runs(c.before, c.w, c.h), after: runs(c.after, c.w, c.h) })
-    const step = s => ({ name: s.name, changes: s.changes.map(change), looks: Object.fromEntries(s.looks) })
+    const step = s => ({ name: s.name, changes: s.changes.map(change), styles: Object.fromEntries(s.styles) })
     return {
-      format: FORMAT, label_space: this.world.label_space, instance_map: runs(this.ids, this.width, this.height), looks: Object.fromEntries(this.looks),
+      format: FORMAT, label_space: this.world.label_space, instance_map: runs(this.ids, this.width, this.height), styles: Object.fromEntries(this.styles),
       done: (steps === Infinity ? this.done : this.done.slice(-steps)).map(step), undone: (steps === Infinity ? this.undone : []).map(step)
     }
   }
@@ -248,9 +248,9 @@ export class Scene {
     const names = s => (s?.classes ?? []).map(c => c.name).join(', ')
     if (names(d.label_space) !== names(world.label_space)) throw new Error(`The scene has other classes than this world (${names(d.label_space)}): choose the world that it was made in.`)
     const change = c => { const b = unruns(c.before), a = unruns(c.after); return { y: c.at[0], x: c.at[1], w: b.w, h: b.h, before: b.values, after: a.values } }
-    const step = s => ({ name: s.name, changes: s.changes.map(change), looks: new Map(Object.entries(s.looks).map(([i, pair]) => [+i, pair])) })
+    const step = s => ({ name: s.name, changes: s.changes.map(change), styles: new Map(Object.entries(s.styles).map(([i, pair]) => [+i, pair])) })
     try {
-      const scene = Scene.fromRuns(world, d.instance_map, d.looks)
+      const scene = Scene.fromRuns(world, d.instance_map, (d.styles ?? d.looks))
       scene.done = d.done.map(step)
       scene.undone = d.undone.map(step)
       return scene
@@ -260,7 +260,7 @@ export class Scene {
 
 function openCheck (d) { // a small scene and its picture by PyTorch
   const { w, h, values } = unruns(d.instance_map)
-  return { ids: values, width: w, height: h, looks: new Map(Object.entries(d.looks).map(([i, v]) => [+i, v])), rgb: Uint8Array.from(atob(d.picture), c => c.charCodeAt(0)) }
+  return { ids: values, width: w, height: h, styles: new Map(Object.entries((d.styles ?? d.looks)).map(([i, v]) => [+i, v])), rgb: Uint8Array.from(atob(d.picture), c => c.charCodeAt(0)) }
 }
 
 export function openWorld (d) { // what world.json holds, ready for scenes

@@ -26,16 +26,16 @@ async function start (options) {
 }
 
 async function agrees () { // does a small picture equal PyTorch's? The milliseconds that a pixel of it took, the second time
-  const { ids, width, height, looks, rgb } = world.check
-  const got = await generate(ids, width, height, looks)
+  const { ids, width, height, styles, rgb } = world.check
+  const got = await generate(ids, width, height, styles)
   if (rgb.some((v, i) => Math.abs(v - got[4 * Math.floor(i / 3) + i % 3]) > 2)) throw new Error('this WebGPU gives another picture')
   const began = performance.now()
-  await generate(ids, width, height, looks)
+  await generate(ids, width, height, styles)
   return (performance.now() - began) / (width * height)
 }
 
-async function generate (ids, w, h, looks) {
-  const x = inputs(ids, w, h, looks, world.multiple_of), shape = [1, 1, x.h, x.w]
+async function generate (ids, w, h, styles) {
+  const x = inputs(ids, w, h, styles, world.multiple_of), shape = [1, 1, x.h, x.w]
   const out = await generator.run({
     label: new ort.Tensor('int32', x.label, shape), instance: new ort.Tensor('int32', x.instance, shape), styles: new ort.Tensor('float32', x.styles, [1, x.features, x.h, x.w])
   })
@@ -62,9 +62,9 @@ async function next () {
     else waiting.styles.shift()
     const began = performance.now()
     try {
-      if (job.kind === 'photo') postMessage({ kind: 'photo', n: job.n, looks: await encode(job) })
+      if (job.kind === 'photo') postMessage({ kind: 'photo', n: job.n, styles: await encode(job) })
       else {
-        const rgba = await generate(job.ids, job.w, job.h, job.looks)
+        const rgba = await generate(job.ids, job.w, job.h, job.styles)
         postMessage({ kind: job.kind, n: job.n, key: job.key, w: job.w, h: job.h, rgba, ms: performance.now() - began }, [rgba.buffer])
       }
     } catch (e) { postMessage({ kind: 'failed', n: job.n, what: job.kind, message: e.message }) }

@@ -1,0 +1,242 @@
+"The apps face strangers: what a page sends is data, bounded before it is decoded, and nothing it sends raises, reads a file or is kept for ever."
+import asyncio
+import json
+import struct
+import zlib
+from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings, strategies as st
+from PIL import Image
+from pix2pixhd_nb.apps import base
+from pix2pixhd_nb.apps.base import GESTURES, MOST_BYTES, MOST_PIXELS, maps_of
+from pix2pixhd_nb.apps.canvas import png
+from pix2pixhd_nb.apps.explorer import StyleExplorer
+from pix2pixhd_nb.apps.studio import SceneStudio
+from pix2pixhd_nb.core import to_pil
+from pix2pixhd_nb.data.toy import LABEL_SPACE, SyntheticScenes
+from pix2pixhd_nb.editing.shapes import ShapeLibrary
+from test_explorer import SCENES, new_model
+
+MODEL = new_model('batch')
+SHAPES = ShapeLibrary.from_scenes(SyntheticScenes(6, size=(64, 128)), LABEL_SPACE)
+
+
+def studio(): return SceneStudio(MODEL, SCENES[0], SHAPES, scenes=lambda n: SCENES[n % len(SCENES)])
+def send(app, do, buffers=(), **arguments): app._handle_custom_msg(dict(do=do, **arguments), list(buffers))
+def sent(app):
+    "What the app sends back to its page, in a list that grows."
+    messages = []
+    app.send = lambda content, buffers=None: messages.append((content, buffers))
+    return messages
+
+
+@pytest.mark.parametrize('name', ['a.json', 'a.png', '/etc/hostname', '../../secret.json'])
+@pytest.mark.parametrize('app', [studio, lambda: StyleExplorer(MODEL, SCENES[0])])
+def test_a_path_in_an_upload_opens_nothing(app, name, tmp_path, monkeypatch):
+    app = app()
+    saved = app.save(tmp_path/'secret')[1]
+    app.load(SCENES[1])
+    before, there, missing = app.recipe, str(saved), str(tmp_path/'missing.json')
+    opened = []
+    monkeypatch.setattr('builtins.open', lambda *a, **k: opened.append(a))
+    for text in (there, missing): send(app, 'open', [text.encode()], name=name)
+    said = app.message
+    send(app, 'open', [there.encode()], name=name)
+    assert app.message == said and app.refused, 'the answer tells whether a file exists'
+    send(app, 'restore', text=there)
+    monkeypatch.undo()
+    assert not opened and app.recipe == before
+
+
+def test_files_that_claim_too_much_are_refused_before_they_are_decoded(monkeypatch):
+    app, decoded = studio(), []
+    before = app.recipe
+    monkeypatch.setattr(Image.Image, 'load', lambda self: decoded.append(self.size))
+    head = b'IHDR' + struct.pack('>IIBBBBB', 60_000, 60_000, 1, 0, 0, 0, 0)
+    wide = b'\x89PNG\r\n\x1a\n' + struct.pack('>I', 13) + head + struct.pack('>I', zlib.crc32(head))
+    for data in (wide + b'\0\0\0\0IDAT' + struct.pack('>I', zlib.crc32(b'IDAT')), bytes(MOST_BYTES + 1), b'{' + b' ' * MOST_BYTES):
+        send(app, 'open', [data], name='big.png')
+        assert app.refused and ('at most' in app.message), app.message
+        send(app, 'photo', [data], name='big.png')
+        assert app.refused
+    monkeypatch.undo()
+    assert not decoded and app.recipe == before
+
+
+def recipes():
+    "Scenes whose numbers are no scene, or too much of one."
+    good = json.loads(StyleExplorer(MODEL, SCENES[0]).recipe)
+    def change(**runs): return good | dict(instance_map=good['instance_map'] | runs)
+    side = int(MOST_PIXELS ** 0.5) + 1
+    step = dict(name='paint', styles={}, changes=[dict(at=[0, 0], before=dict(size=[side, side], ids=[1], lengths=[side * side]), after=dict(size=[side, side], ids=[1], lengths=[side * side]))])
+    yield 'too many pixels', change(size=[side, side], ids=[1], lengths=[side * side])
+    yield 'a billion in a run', change(lengths=[10 ** 12])
+    yield 'negative runs', change(size=[1, 1], ids=[1, 1, 1], lengths=[-1, 1, 1])
+    yield 'size and runs differ', change(size=[1, 1])
+    yield 'text for numbers', change(lengths='lengths')
+    yield 'a number that is none', change(size=[float('nan'), 2])
+    yield 'too long a history', good | dict(done=[step] * 3)
+    yield 'no list', good | dict(done=7)
+
+
+@pytest.mark.parametrize('what, recipe', list(recipes()), ids=lambda v: v if isinstance(v, str) else '')
+def test_scenes_that_claim_too_much_are_refused_before_anything_is_allocated(what, recipe, monkeypatch):
+    app = studio()
+    before, built = app.recipe, []
+    monkeypatch.setattr(base.SceneEditor, 'from_json', lambda *a, **k: built.append(a))
+    send(app, 'open', [json.dumps(recipe).encode()], name='a.json')
+    monkeypatch.undo()
+    assert app.refused and not built and app.recipe == before
+
+
+def test_maps_go_out_and_come_back(tmp_path):
+    app = studio()
+    app.paint([(20, 40), (60, 50)], 'car', 9)
+    for what in ('ids', 'instances', 'colors'):
+        ids, messages = app.editor.instance_map.copy(), sent(app)
+        send(app, 'download', what=what)
+        (content, (data,)), = messages
+        assert content['type'] == 'file' and '/' not in content['name']
+        app.load(SCENES[1])
+        send(app, 'open', [data], name=content['name'])
+        assert not app.refused, app.message
+        assert (app.editor.label_map == np.where(ids >= 1000, ids // 1000, ids)).all()
+        if what == 'instances': assert (app.editor.instance_map == ids).all()
+    send(app, 'open', [data], name='again.png') # the same file twice
+    assert not app.refused and 'again.png' in app.message
+
+
+def test_uploads_are_read_as_every_other_file(tmp_path):
+    app, label = studio(), SCENES[1].label_map[0].numpy().astype(np.uint8)
+    palette, colors = Image.fromarray(label), Image.fromarray(np.array(LABEL_SPACE.colors, np.uint8)[label])
+    palette.putpalette([7, 7, 7] * 256)
+    turned, exif = Image.fromarray(np.rot90(label).copy()), Image.Exif()
+    exif[0x0112] = 6
+    kinds = dict(deep=(Image.fromarray(label.astype(np.uint16)), {}), palette=(palette, {}), colors=(colors, {}), grey=(Image.fromarray(label).convert('RGB'), {}),
+                 nibbles=(Image.fromarray(label), dict(bits=4)), turned=(turned, dict(exif=exif)))
+    for name, (picture, how) in kinds.items():
+        picture.save(tmp_path/f'{name}.png', **how)
+        send(app, 'open', [(tmp_path/f'{name}.png').read_bytes()], name=f'{name}.png')
+        assert not app.refused and (app.editor.label_map == label).all(), (name, app.message)
+        assert (maps_of(tmp_path/f'{name}.png', MODEL)[0].numpy() == label).all()
+    Image.fromarray(label).save(tmp_path/'lossy.jpg')
+    send(app, 'open', [(tmp_path/'lossy.jpg').read_bytes()], name='lossy.jpg')
+    assert app.refused and 'changes the ids' in app.message
+
+
+def test_a_photo_of_any_size_gives_its_styles():
+    app, image = studio(), to_pil(SCENES[2].image)
+    for size in ((31, 200), (300, 40)):
+        before = app.editor.styles.copy()
+        send(app, 'photo', [png(image.resize(size))], name='holiday.png')
+        assert not app.refused and 'cropped and scaled' in app.message
+        assert any(not torch.equal(before[i], v) for i, v in app.editor.styles.items())
+    send(app, 'open', [png(image)], name='photo.png')
+    assert app.refused and 'no label map' in app.message
+    send(app, 'open', [png(image)], name='photo.png', dropped=True)
+    assert not app.refused
+
+
+def test_what_a_browser_kept_is_gone_on_with_and_nothing_else():
+    app = studio()
+    app.paint([(20, 40), (60, 50)], 'car', 9)
+    messages = sent(app)
+    send(app, 'keep')
+    kept = messages[0][0]['text']
+    again = studio()
+    assert again.state['fresh']
+    send(again, 'restore', text=kept)
+    assert (again.editor.instance_map == app.editor.instance_map).all() and not again.state['fresh']
+    again.undo()
+    before = again.recipe
+    send(again, 'restore', text=kept)
+    assert again.recipe == before, 'work of last time took the place of work of now'
+    for text in ('{}', 'null', 7, '[' * 50_000):
+        fresh = studio()
+        before = fresh.recipe
+        send(fresh, 'restore', text=text)
+        assert fresh.recipe == before
+
+
+def test_names_of_files_lead_nowhere():
+    app = studio()
+    for name in ('../../etc/passwd', 'C:\\x', '<img src=x onerror=alert(1)>', '', '.', 'a' * 500):
+        app.name = name
+        for what in ('picture', 'scene', 'ids'):
+            file = app.file(what)[0]
+            assert not set(file) & set('/\\<>:"') and len(file) < 90 and not file.startswith('.')
+
+
+def test_no_script_takes_text_for_html():
+    for name in ('page.js', 'study.js', 'stage.js', 'icons.js'):
+        lines = [line for line in base.static(name).splitlines() if 'innerHTML' in line or 'insertAdjacentHTML' in line or 'document.write' in line]
+        assert all('innerHTML: HTML' in line or 'el.innerHTML = PAGE' in line for line in lines), (name, lines)
+
+
+plain = st.recursive(st.none() | st.booleans() | st.integers(-2**70, 2**70) | st.floats() | st.text(max_size=6), lambda s: st.lists(s, max_size=3) | st.dictionaries(st.text(max_size=3), s, max_size=2), max_leaves=4)
+near = st.integers(-3, 130) | plain
+VALUES = dict(tool=st.sampled_from(sorted(SceneStudio.TOOLS)) | plain, gesture=st.sampled_from(GESTURES) | plain, at=st.tuples(near, near).map(list) | plain, by=st.tuples(near, near).map(list) | plain, points=st.lists(st.tuples(near, near).map(list), max_size=3) | plain,
+              instance=st.sampled_from([6000, 6001, 1, 3]) | plain, cls=near, brush=near, k=near, share=st.floats(0, 1) | plain, seed=near, split=st.floats(0, 1) | plain, depth=near,
+              number=near, who=st.sampled_from(['class', 'instance']) | plain, what=st.sampled_from(['picture', 'scene', 'ids']) | plain, name=plain, text=plain, n=plain)
+MESSAGES = st.builds(lambda do, rest: dict(do=do) | rest, st.sampled_from(sorted(SceneStudio.ACTIONS)) | plain, st.fixed_dictionaries({}, optional=VALUES))
+
+
+@settings(deadline=None, derandomize=True, database=None, max_examples=60)
+@given(st.lists(st.tuples(MESSAGES | plain, st.lists(st.binary(max_size=20), max_size=2)), max_size=8))
+def test_no_message_raises_and_each_leaves_a_sound_scene(messages):
+    app = studio()
+    for message, buffers in messages: app._receive(app, message, buffers)
+    ids = app.editor.instance_map
+    assert set(np.unique(ids).tolist()) == set(app.editor.objects) and (app.editor.label_map < LABEL_SPACE.n_classes).all()
+    assert app.selected is None or app.selected in app.editor.objects
+    assert json.dumps(app.state) and app._worker.wait(30)
+
+
+def test_a_gesture_that_a_tool_does_not_know_is_refused():
+    app = studio()
+    before = app.recipe
+    for tool, gesture, points in (('brush', 'click', [[3, 3]]), ('fill', 'stroke', [[3, 3]]), ('saw', 'click', [[3, 3]]), ('select', 'drag', [[3, 3]]), ('select', '__init__', [[3, 3]]), ('select', 'tip', [[3, 3]])):
+        send(app, 'use', tool=tool, gesture=gesture, points=points)
+        assert app.refused and app.recipe == before, (tool, gesture)
+    send(app, 'use', tool='brush', gesture='stroke', points=[[3, 3], [9, 9]], cls=99)
+    assert app.refused and app.recipe == before and app.cls < LABEL_SPACE.n_classes
+    send(app, 'use', tool='brush', gesture='stroke', points=[[3, 3], [9, 9]], cls=2, brush=10**6)
+    assert not app.refused and app.brush == 200
+
+
+def manager(**kernels): # name: (seconds idle, pages connected, does it wait for a visitor)
+    "A kernel manager that believes in kernels with these names."
+    visitors = pytest.importorskip('pix2pixhd_nb.apps.visitors')
+    m = visitors.VisitorKernels()
+    now = datetime.now(timezone.utc)
+    m._kernels = {k: SimpleNamespace(last_activity=now - timedelta(seconds=idle), execution_state='idle', kernel_name='python3', kernel_spec=SimpleNamespace(metadata={})) for k, (idle, _, _) in kernels.items()}
+    m._kernel_connections = {k: pages for k, (_, pages, _) in kernels.items()}
+    loop = asyncio.new_event_loop()
+    def waiting(k):
+        task = loop.create_future()
+        task.set_result(dict(kernel_id=k))
+        return task
+    m._pools = {'studio.ipynb': [waiting(k) for k, (_, _, waits) in kernels.items() if waits]}
+    m.ended = []
+    async def shutdown(kernel_id, *a, **k): m.ended.append(kernel_id)
+    m.shutdown_kernel = shutdown
+    return m, loop
+
+
+def test_kernels_of_left_pages_end_and_waiting_ones_stay():
+    m, loop = manager(waits=(5000, 0, True), left=(300, 0, False), fresh=(20, 0, False), open=(300, 1, False), forgotten=(5000, 1, False))
+    m.cull_idle_timeout, m.cull_connected = 600, True
+    for k in m._kernels: loop.run_until_complete(m.cull_kernel_if_idle(k))
+    loop.close()
+    assert m.ended == ['left', 'forgotten']
+
+
+def test_there_is_a_most_of_kernels():
+    from tornado.web import HTTPError
+    m, loop = manager(a=(0, 1, False), b=(0, 1, False))
+    m.most_kernels = 2
+    with pytest.raises(HTTPError, match='Too many people'): loop.run_until_complete(m.start_kernel())
+    loop.close()
