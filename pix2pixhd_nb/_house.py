@@ -20,7 +20,7 @@ FLOORS = [ # from the ground up; on a floor, a module imports only from those be
     ['synthesis.styles', 'synthesis.pipeline', 'synthesis.weights_2018', 'synthesis.export', 'synthesis.hub'],
     ['editing.editor', 'editing.shapes', 'evaluation.scores', 'evaluation.segmenters', 'evaluation.distances', 'evaluation.diversity',
      'evaluation.touching', 'evaluation.preference', 'evaluation.report', 'evaluation.pairs', 'evaluation.validation'],
-    ['apps.canvas', 'apps.windows', 'apps.base', 'apps.visitors', 'apps.explorer', 'apps.studio', 'apps.preference_study', 'commands.training', 'commands.converting', 'commands.generating',
+    ['apps.canvas', 'apps.windows', 'apps.base', 'apps.visitors', 'apps.explorer', 'apps.studio', 'apps.preference_study', 'apps.worlds', 'commands.training', 'commands.converting', 'commands.generating',
      'commands.evaluating', 'commands.demo', 'commands.editing', 'commands.exporting', 'commands.serving', 'commands.selftest', 'commands.main'],
 ]
 

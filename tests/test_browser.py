@@ -4,6 +4,7 @@ import pytest
 from PIL import Image
 from browser import Canvas, opened
 from scipy.ndimage import binary_dilation
+from pix2pixhd_nb.data.facades import FACADE_SPACE
 from pix2pixhd_nb.data.toy import LABEL_SPACE
 from pix2pixhd_nb.apps.base import picture_of_map
 
@@ -27,9 +28,9 @@ def settle(app):
     assert app.until(lambda: app.canvases[-1].element.get_attribute('data-version') == app.kernel('str(app.version)'))
 
 
-def begin(app, name, view):
+def begin(app, view):
     "The app as it was opened, both its pictures or one in view."
-    app.kernel('0', f"app = {name}; app.load(street(3)); app.earlier, app.selected, app.tool, app.brush = [], None, 'select', 12; app._refresh('')")
+    app.kernel('0', f"worlds.choice.value = 'street'; app = worlds.opened['street']; app.load(worlds.worlds['street'].numbered(3)); app.earlier, app.selected, app.tool, app.brush = [], None, 'select', 12; app._refresh('')")
     app.canvases = [Canvas(app, 'canvas.map'), Canvas(app, PICTURE)]
     app.page.locator(f'[data-view={view}]').click()
     app.page.locator('[data-act=fit]').click()
@@ -39,14 +40,14 @@ def begin(app, name, view):
 
 @pytest.fixture
 def explorer(explorer_page):
-    app = begin(explorer_page, 'explorer', 'picture')
+    app = begin(explorer_page, 'picture')
     yield app
     assert not app.errors
 
 
 @pytest.fixture
 def studio(studio_page):
-    app = begin(studio_page, 'studio', 'both')
+    app = begin(studio_page, 'both')
     yield app
     assert not app.errors
 
@@ -228,6 +229,21 @@ def test_one_click_downloads_what_is_there_now(studio, tmp_path):
     studio.page.locator('input.file').set_input_files(dict(name='back.png', mimeType='image/png', buffer=(tmp_path/'colors').read_bytes()))
     assert studio.until(lambda: 'back.png' in studio.kernel('app.message')), studio.kernel('app.message')
     assert np.array_equal(np.where(ids(studio) >= 1000, ids(studio) // 1000, ids(studio)), np.where(before >= 1000, before // 1000, before))
+
+
+def test_another_world(studio):
+    "Chosen on the page: its own map and picture; the first one is as it was left when one comes back."
+    studio.kernel('0', 'app.shuffle(4)')
+    left, choice = studio.kernel('app.recipe'), studio.page.locator('select').first
+    choice.select_option(label='House fronts')
+    assert studio.until(lambda: studio.kernel("'facade' in worlds.opened and worlds.opened['facade']._worker.wait(60)"))
+    studio.kernel('0', "app = worlds.opened['facade']")
+    studio.canvases = [Canvas(studio, 'canvas.map'), Canvas(studio, PICTURE)]
+    settle(studio)
+    assert np.array_equal(studio.canvases[0].pixels, picture_of_map(ids(studio), FACADE_SPACE)) and np.array_equal(studio.canvases[1].pixels, generated(studio))
+    choice.select_option(label='Synthetic streets')
+    assert studio.until(lambda: studio.kernel("worlds.place.children[0] is worlds.opened['street']"))
+    assert studio.kernel("worlds.opened['street'].recipe") == left
 
 
 def test_a_tool_of_one_entry_has_button_key_and_gesture(studio):

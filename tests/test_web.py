@@ -13,6 +13,7 @@ import numpy as np
 import psutil
 import pytest
 from PIL import Image
+from pix2pixhd_nb.apps.worlds import WORLDS
 from pix2pixhd_nb.data.toy import SyntheticScenes
 from pix2pixhd_nb.editing.editor import SceneEditor
 from pix2pixhd_nb.synthesis.pipeline import street_model
@@ -261,6 +262,21 @@ def test_every_tool(opened, model):
     p.after(lambda: p.page.click('#history li:last-child button'))
     assert (p.editor(model).instance_map == editor.instance_map).all()
     equal_to_pytorch(p, model)
+
+
+@pytest.mark.parametrize('name', [name for name in WORLDS if name != 'street'])
+def test_another_world(browser, site, name):
+    "Chosen, painted on, restyled, and equal to what PyTorch generates from what was saved."
+    model = WORLDS[name].model()
+    page = Page(browser, site)
+    page.after(lambda: page.page.select_option('#world', name))
+    equal_to_pytorch(page, model)
+    page.tool('brush')
+    page.after(lambda: page.drag((40, 40), (90, 60)))
+    page.after(lambda: page.page.click('#undo'))
+    equal_to_pytorch(page, model)
+    assert page.editor(model).label_space.names == model.label_space.names
+    page.close()
 
 
 def test_files_in_and_out(opened, model):

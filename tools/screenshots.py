@@ -11,7 +11,8 @@ from browser import launched, opened, served
 from serve import server
 
 EDITS = """
-car = max((i for i in studio.editor.objects if i // 1000 == LABEL_SPACE.id('car')), key=lambda i: studio.editor._areas[i])
+studio = worlds.opened['street']
+car = max((i for i in studio.editor.objects if i // 1000 == studio.model.label_space.id('car')), key=lambda i: studio.editor._areas[i])
 studio.take('brush', 'pavement')
 studio.paint([(150, 214), (360, 214)], brush=24)
 for x in (235, 262): studio.add(x, 216, 'person')
@@ -23,6 +24,7 @@ studio.restyle(k=4)
 studio._worker.wait()
 """
 STYLES = """
+explorer = worlds.opened['street']
 car = max((i for i in explorer.editor.objects if i // 1000 == 6), key=lambda i: explorer.editor._areas[i])
 explorer.select(instance=car)
 explorer.choose(3)

@@ -44,7 +44,7 @@ def build(out=HERE / 'dist'):
     for name in WORLDS: shutil.copytree(cache / name, out / 'worlds' / name, ignore=shutil.ignore_patterns('fingerprint'))
     (out / 'ort').mkdir()
     for file in RUNTIME + RUNTIME_GPU: shutil.copy(ort / file, out / 'ort' / file)
-    (out / 'worlds.json').write_text(json.dumps(list(WORLDS)))
+    (out / 'worlds.json').write_text(json.dumps({name: world.title for name, world in WORLDS.items()}))
     files = sorted(f.relative_to(out).as_posix() for f in out.rglob('*') if f.is_file() and f.name not in ('sw.js', *RUNTIME_GPU))
     version = hashlib.sha256(b''.join((out / f).read_bytes() for f in files)).hexdigest()[:12]
     worker = (out / 'sw.js').read_text()

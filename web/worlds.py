@@ -5,24 +5,22 @@ import json
 from pathlib import Path
 import numpy as np
 import pix2pixhd_nb
-from pix2pixhd_nb.data.toy import SyntheticScenes
+from pix2pixhd_nb.apps.worlds import WORLDS
 from pix2pixhd_nb.editing.editor import _runs as runs # a map of ids as `SceneEditor.to_json` writes it
 from pix2pixhd_nb.editing.shapes import ShapeLibrary
-from pix2pixhd_nb.synthesis.pipeline import street_model
 from export import export_networks
 
 HERE = Path(__file__).parent
 LARGEST = 10_000_000 # bytes of a model
+SIZES = {'street': [(256, 256)] * 6 + [(256, 512)] * 2} # of the scenes to begin with, where a model is at home at several
 
 
-def street():
-    "The shipped street model, scenes to begin with, and shapes to stamp."
-    square, wide = SyntheticScenes(40, size=(256, 256), seed=7), SyntheticScenes(20, size=(256, 512), seed=8)
-    scenes = [square[i] for i in (0, 1, 2, 3, 4, 5)] + [wide[i] for i in (0, 1)]
-    return dict(title='Street', pipeline=street_model(), scenes=scenes, shapes=[wide[i] for i in range(12)], brush='road')
-
-
-WORLDS = {'street': street} # a further world is one more entry: a function that gives these five things
+def begin(name):
+    "Scenes to begin with, scenes to cut shapes from, and a small one."
+    world = WORLDS[name]
+    sizes = SIZES.get(name, [world.size] * 6)
+    scenes = [world.scene(i + 1, size) for i, size in enumerate(sizes)]
+    return scenes, [world.scene(100 + i, world.size) for i in range(12)], world.scene(9, (64, 96))
 
 
 def silhouettes(scenes, label_space):
@@ -33,9 +31,8 @@ def silhouettes(scenes, label_space):
                 lines={c: [*map(float, line), float(least)] for c, (line, least) in library.lines.items()})
 
 
-def check_picture(pipeline, size=(64, 96)):
+def check_picture(pipeline, scene):
     "A small scene with its picture by PyTorch: what WebGPU must reproduce before it is used."
-    scene = SyntheticScenes(1, size=size, seed=9)[0]
     ids = scene.instance_map[0].numpy()
     styles = pipeline.random_styles(scene.label_map, scene.instance_map, 0)
     picture = np.asarray(pipeline.predict(scene.label_map, scene.instance_map, styles=styles))
@@ -44,19 +41,20 @@ def check_picture(pipeline, size=(64, 96)):
 
 def write_world(name, folder):
     "All that the page loads of one world: two graphs, world.json, a thumbnail for each scene."
-    world = WORLDS[name]()
-    pipeline, book, space = world['pipeline'], world['pipeline'].style_book, world['pipeline'].label_space
+    world, (begun, cut, small) = WORLDS[name], begin(name)
+    pipeline = world.model()
+    book, space = pipeline.style_book, pipeline.label_space
     scenes = []
-    for i, scene in enumerate(world['scenes']):
+    for i, scene in enumerate(begun):
         styles = pipeline.random_styles(scene.label_map, scene.instance_map, i)
         folder.mkdir(parents=True, exist_ok=True)
         picture = pipeline.predict(scene.label_map, scene.instance_map, styles=styles)
         if i == 0: picture.save(folder / 'first.webp', lossless=True) # seen while the model loads
         picture.resize((picture.width * 96 // picture.height, 96)).save(folder / f'scene{i}.webp', quality=80)
         scenes.append(dict(title=f'Scene {i + 1}', thumbnail=f'scene{i}.webp', instance_map=runs(scene.instance_map[0].numpy()), styles={k: v.tolist() for k, v in styles.items()}))
-    described = dict(name=name, title=world['title'], label_space=space.to_dict(), multiple_of=pipeline.synthesizer.multiple_of, brush=space.id(world['brush']),
+    described = dict(name=name, title=world.title, label_space=space.to_dict(), multiple_of=pipeline.synthesizer.multiple_of, brush=space.id(world.brush),
                      styles={c: dict(centres=v.tolist(), counts=book.counts[c].tolist()) for c, v in book.centres.items()},
-                     scenes=scenes, check=check_picture(pipeline), **silhouettes(world['shapes'], space))
+                     scenes=scenes, check=check_picture(pipeline, small), **silhouettes(cut, space))
     described['networks'] = export_networks(pipeline, folder)
     for file in filter(None, described['networks'].values()):
         size = (folder / file).stat().st_size
@@ -67,5 +65,5 @@ def write_world(name, folder):
 def fingerprint(name):
     "Changes when a world's folder is to be written again."
     package = Path(pix2pixhd_nb.__file__).parent
-    files = [HERE / 'export.py', HERE / 'worlds.py', *sorted((package / 'pretrained' / name).glob('*'))]
+    files = [HERE / 'export.py', HERE / 'worlds.py', *(package / f for f in ('apps/worlds.py', 'data/facades.py', 'data/toy.py')), *sorted(WORLDS[name].path.glob('*'))]
     return hashlib.sha256(b''.join(f.read_bytes() for f in files)).hexdigest()[:16]

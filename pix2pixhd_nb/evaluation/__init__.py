@@ -8,7 +8,7 @@ __all__, __getattr__, __dir__ = lazy(__name__, {
     'diversity': ['feature_distance', 'explained', 'object_colours', 'colour_faithfulness', 'styles_obeyed'],
     'touching': ['edge_hits', 'edge_accuracy', 'compare_edges'],
     'preference': ['upper_tail', 'binomial_interval', 'sign_test', 'attention', 'valid_answers', 'preferences', 'time_curve', 'plot_time_curve', 'agreement', 'power', 'pairs_needed'],
-    'report': ['METRICS', 'Graded', 'Metric', 'grade', 'Evaluation', 'evaluate', 'generate_all', 'checksum_of', 'described', 'shown', 'notes_of', 'figures_text', 'picture_grid', 'jsonable', 'SizedScenes'],
+    'report': ['METRICS', 'Graded', 'Metric', 'grade', 'Evaluation', 'evaluate', 'generate_all', 'checksum_of', 'described', 'shown', 'notes_of', 'figures_text', 'picture_grid', 'jsonable', 'save_report', 'SizedScenes'],
     'pairs': ['absolute_error', 'signal_to_noise', 'grade_pairs', 'PairEvaluation', 'evaluate_pairs'],
     'validation': ['GeneratedScore', 'TargetDistance'],
 })

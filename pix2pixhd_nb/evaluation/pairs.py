@@ -6,20 +6,16 @@
 __all__ = ['absolute_error', 'signal_to_noise', 'grade_pairs', 'PairEvaluation', 'evaluate_pairs']
 
 # %% ../../nbs/evaluation/10_image_to_image.ipynb #p04
-import json
 import math
 from dataclasses import dataclass
-from io import BytesIO
-from pathlib import Path
 
 import torch
 from fastcore.basics import patch
 
 from ..core import from_pil, shown, three_bands, to_pil
 from ..data.arrays import channels_first, to_image
-from ..engine.files import write_whole
 from .distances import realism
-from .report import jsonable, picture_grid
+from .report import picture_grid, save_report
 from .scores import targets_of
 
 # %% ../../nbs/evaluation/10_image_to_image.ipynb #p07
@@ -116,11 +112,4 @@ def save(self:PairEvaluation, folder, # made if it does not exist
          photos=True, # show the targets in the grid, too
         ): # the folder
     "Write evaluation.json, table.txt and grid.png."
-    folder, picture = Path(folder), BytesIO()
-    folder.mkdir(parents=True, exist_ok=True)
-    self.grid(photos=photos).save(picture, 'png')
-    content = json.dumps(jsonable(dict(setup=self.setup, figures=self.figures)), indent=1, allow_nan=False)
-    for name, data in (('grid.png', picture.getvalue()), ('table.txt', self.table().encode()),
-            ('evaluation.json', content.encode())):
-        write_whole(folder / name, data)
-    return folder
+    return save_report(self, folder, photos)

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['METRICS', 'Graded', 'Metric', 'grade', 'Evaluation', 'evaluate', 'generate_all', 'checksum_of', 'described', 'shown',
-           'notes_of', 'figures_text', 'picture_grid', 'jsonable', 'SizedScenes']
+           'notes_of', 'figures_text', 'picture_grid', 'jsonable', 'save_report', 'SizedScenes']
 
 # %% ../../nbs/evaluation/06_reports.ipynb #c005
 import hashlib
@@ -337,19 +337,27 @@ def jsonable(x): # dicts, lists, numbers...
     return None if isinstance(x, float) and not math.isfinite(x) else x
 
 # %% ../../nbs/evaluation/06_reports.ipynb #c033-2
+def save_report(evaluation, # with `setup`, `figures`, `table()` and `grid()`
+                folder, # made if it does not exist
+                photos, # show the real images in the grid, too
+               ): # the folder
+    "Write evaluation.json, table.txt and grid.png, each whole or not at all."
+    folder, picture = Path(folder), BytesIO()
+    folder.mkdir(parents=True, exist_ok=True)
+    evaluation.grid(photos=photos).save(picture, 'png')
+    content = json.dumps(jsonable(dict(setup=evaluation.setup, figures=evaluation.figures)), indent=1, allow_nan=False)
+    write_whole(folder / 'grid.png', picture.getvalue())
+    write_whole(folder / 'table.txt', evaluation.table().encode())
+    write_whole(folder / 'evaluation.json', content.encode())
+    return folder
+
+# %% ../../nbs/evaluation/06_reports.ipynb #c033-3
 @patch
 def save(self:Evaluation, folder, # made if it does not exist
          photos=False, # show the real images in the grid, too
         ): # the folder
     "Write evaluation.json, table.txt and grid.png."
-    folder, picture = Path(folder), BytesIO()
-    folder.mkdir(parents=True, exist_ok=True)
-    self.grid(photos=photos).save(picture, 'png')
-    content = json.dumps(jsonable(dict(setup=self.setup, figures=self.figures)), indent=1, allow_nan=False)
-    for name, data in (('grid.png', picture.getvalue()), ('table.txt', self.table().encode()),
-            ('evaluation.json', content.encode())):
-        write_whole(folder / name, data)
-    return folder
+    return save_report(self, folder, photos)
 
 # %% ../../nbs/evaluation/06_reports.ipynb #c038
 class SizedScenes:

@@ -498,11 +498,11 @@ async function start () {
   connect()
   setTool('select')
   say('Loading the model…')
-  const names = await (await fetch('worlds.json')).json()
-  $('world').replaceChildren(...names.map(n => make('option', { value: n, textContent: n[0].toUpperCase() + n.slice(1) })))
+  const titles = await (await fetch('worlds.json')).json()
+  $('world').replaceChildren(...Object.entries(titles).map(([name, title]) => make('option', { value: name, textContent: title })))
   $('world').onchange = e => { keep(); attempt(() => openNamed(e.target.value)) }
   if (matchMedia('(max-width: 860px)').matches) setView('picture')
-  await openNamed(names[0])
+  await openNamed($('world').value)
   if ('serviceWorker' in navigator) navigator.serviceWorker.register('sw.js').catch(() => { /* not kept for use without a network */ })
 }
 
