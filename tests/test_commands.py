@@ -241,10 +241,10 @@ def test_a_scene_is_enough_and_several_are_a_batch(pipe, streets):
     scenes = open_dataset(streets, 'test')
     from pix2pixhd_nb.core import to_pil
     one = [np.asarray(pipe.predict(s.label_map, s.instance_map, seed=7 + i)).astype(int) for i, s in enumerate(scenes)]
-    calls, drawing = [], pipe.generating
-    pipe.generating = lambda *x: (calls.append(len(x[0])), drawing(*x))[1]
+    calls, before = [], pipe.generating
+    pipe.generating = lambda *x: (calls.append(len(x[0])), before(*x))[1]
     try: many = pipe.predict([scenes[0], scenes[1]], seed=7)
-    finally: pipe.generating = drawing
+    finally: pipe.generating = before
     assert calls == [2] and len(many) == 2
     for a, b in zip(one, many): assert abs(a - np.asarray(b)).max() <= 1
     s = scenes[0]

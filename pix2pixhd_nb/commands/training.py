@@ -291,7 +291,7 @@ def repeats(f): # a command with a folder `model` that takes options
         with ExitStack() as held:
             def hold():
                 check_folder(model)
-                held.enter_context(locked(model)) # first: what another training writes is not to be judged
+                held.enter_context(locked(model)) # first: what another training writes is not to be graded
                 refuse_others_files(model, given.get('resume'), given.get('overwrite'))
                 if given.get('resume') and not given.get('anyway'): check_as_before(model, given)
             def begin(): # called by the command, once all is checked
@@ -482,7 +482,7 @@ def train(folder, # the dataset, in any layout that `pix2pixhd doctor` knows
     join_ranks()
     if image_mode not in ('auto', 'RGB', 'L', 'RGBA', 'own'):
         raise ValueError(f'image_mode is {image_mode!r}, expected auto, RGB, L, RGBA or own.')
-    scenes, held_out, judged = scenes_of(folder, split, valid, None if image_mode == 'own' else image_mode)
+    scenes, held_out, graded = scenes_of(folder, split, valid, None if image_mode == 'own' else image_mode)
     if policy == 'none' and (size or enhancers):
         raise ValueError(f"--policy none keeps the size of each scene: leave {'--size' if size else '--enhancers'} out, or choose another policy, such as resize.")
     size, out = size or scenes[0].size, Path(model) / 'checkpoints'
@@ -523,7 +523,7 @@ def train(folder, # the dataset, in any layout that `pix2pixhd doctor` knows
         if is_frozen: learn.freeze_coarse()
         flat, falling = (frozen, 0) if is_frozen else epochs_of(steps, len(dls.train)) if steps else (epochs, decay)
         last = stage == len(stages) - 1
-        best = last and keep_best and judged and scenes.label_space is not None
+        best = last and keep_best and graded and scenes.label_space is not None
         if best:
             learn.metrics = (L(learn.metrics)
                              + GeneratedScore(segmenter_of(model, segmenter, learn, scenes,
