@@ -53,10 +53,10 @@ def take_page(browser, name, width, height, scheme='light', **options):
         page = context.new_page()
         page.goto(f'http://127.0.0.1:{site.server_port}/')
         page.wait_for_selector('body[data-generated]', timeout=60_000)
-        page.select_option('#object', '2001')
+        page.select_option('#object', page.evaluate("[...document.querySelectorAll('#object option')].map(o => o.value).find(id => id >= 2000 && id < 3000)")) # a building
         page.wait_for_timeout(3000)
         page.click('#styles button:nth-child(4)')
-        page.wait_for_timeout(3000)
+        page.wait_for_timeout(15_000) # the ten thumbnails come one by one
         picture = Image.open(io.BytesIO(page.screenshot())).convert('RGB')
         context.close()
         site.shutdown()
