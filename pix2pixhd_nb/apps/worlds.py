@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Callable
 
 import ipywidgets as W
-from fastcore.basics import patch
 
 from ..core import LabelSpace
 from ..data.facades import FACADE_SPACE, synthetic_facade
@@ -29,31 +28,21 @@ class World:
     space: LabelSpace # the model's classes
     scene: Callable # of a number and a (height, width): the Scene
     size: tuple # (height, width) at which the model is at home
-    brush: str # the class that a brush begins with
+    brush: str # the class that a brush begins with on the web page
 
     @property
     def path(self): return self.folder if isinstance(self.folder, Path) else shipped_folder(self.folder)
 
-# %% ../../nbs/engine/29_worlds.ipynb #w08
-@patch
-def model(self:World, device='cpu'): # Pix2PixHD
-    "The world's model, read anew."
-    return Pix2PixHD.load(self.path, device)
+    def model(self, device='cpu'): return Pix2PixHD.load(self.path, device)
 
-# %% ../../nbs/engine/29_worlds.ipynb #w09
-@patch
-def numbered(self:World, number): # Scene
-    "A scene at the model's own size; the apps' galleries show those from 1 to 11."
-    return self.scene(number, self.size)
+    def numbered(self, number): # gives a Scene
+        "A scene at the model's own size; the apps' galleries show those from 1 to 11."
+        return self.scene(number, self.size)
 
-# %% ../../nbs/engine/29_worlds.ipynb #w10
-@patch
-def shapes(self:World, n=20, # scenes that they are cut from
-           shrink=2, # times smaller than the model's own size
-          ): # ShapeLibrary
-    "Shapes of whole objects, to put on a scene."
-    size = tuple(side // shrink for side in self.size)
-    return ShapeLibrary.from_scenes([self.scene(100 + i, size) for i in range(n)], self.space)
+    def shapes(self, n=20): # scenes that they are cut from, at half the model's size; gives a ShapeLibrary
+        "Shapes of whole objects, to put on a scene."
+        h, w = self.size
+        return ShapeLibrary.from_scenes([self.scene(100 + i, (h // 2, w // 2)) for i in range(n)], self.space)
 
 # %% ../../nbs/engine/29_worlds.ipynb #w12
 def synthetic_street(number, # the same number gives the same street
