@@ -6,7 +6,7 @@ READY := .venv/.installed
 # Two test processes on one thread each are faster than one process on two threads; tests that measure time run alone.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: demo test test-latest docs readme lab app web bench tables street-model perceptual-network photo-models run clean export
+.PHONY: demo test test-latest docs readme lab app web bench tables study street-model perceptual-network photo-models run clean export
 
 demo: $(READY)
 	$(BIN)/pix2pixhd demo
@@ -42,6 +42,9 @@ bench: $(READY)
 tables: $(READY)
 	$(BIN)/python benchmarks/paper_tables.py 1 2 3 4 5 6 7 8 --scale quick
 	$(BIN)/python benchmarks/tables_page.py
+
+study: $(READY)
+	$(BIN)/python tools/study.py $(DATA) $(MODELS)
 
 street-model: $(READY)
 	$(BIN)/python tools/street_model.py

@@ -33,14 +33,14 @@ from pix2pixhd_nb.training.losses import PerceptualLoss
 from pix2pixhd_nb.models.baselines import CascadedRefinementNetwork, UNet
 from pix2pixhd_nb.models.synthesizer import Synthesizer
 from pix2pixhd_nb.synthesis.pipeline import Pix2PixHD
-from pix2pixhd_nb.evaluation.distances import segmenter_features, squeezenet_features
+from pix2pixhd_nb.evaluation.distances import kernel_distance, picture_features, segmenter_features, squeezenet_features
 from pix2pixhd_nb.evaluation.report import described, jsonable
 from pix2pixhd_nb.evaluation.segmenters import load_segmenter, photo_segmenter, save_segmenter
 from pix2pixhd_nb.evaluation.diversity import colour_faithfulness, diversity
 from pix2pixhd_nb.synthesis.styles import StyleBook, styles_of, measure_features
 from pix2pixhd_nb.training.learner import fastest_precision, pix2pixhd_learner
 from pix2pixhd_nb.training.coarse_to_fine import grow_learner
-from rows import RUNS, SCALES, TABLES
+from rows import RUNS, SCALES, TABLES, rows_at, run_of, tables_at
 from tables_page import side_by_side
 
 DATA = Path(os.environ.get('PIX2PIXHD_DATA', ROOT/'../shared/data')) # of real scenes
@@ -72,8 +72,10 @@ class Bench:
     def scenes(self, split, n, seed):
         if self.data == 'synthetic': return ScenesInMemory(SyntheticScenes(n, size=self.settings['size'], seed=seed))
         photos = open_dataset(self.folder, 'val' if split == 'test' and (Path(self.folder)/'val').is_dir() else split)
-        shrunk = lambda x, by=self.settings.get('shrink', 1): x if x is None or by == 1 else resize(x, (x.shape[-2] // by, x.shape[-1] // by))
-        return ScenesInMemory([type(s)(*map(shrunk, (s.label_map, s.instance_map, s.image)), s.name) for s in (photos[i] for i in range(len(photos))[:n])], photos.label_space)
+        def fitted(x, by=self.settings.get('shrink', 1)):
+            size = x is not None and (self.settings['size'] or (x.shape[-2] // by, x.shape[-1] // by))
+            return x if x is None or tuple(x.shape[-2:]) == size else resize(x, size)
+        return ScenesInMemory([type(s)(*map(fitted, (s.label_map, s.instance_map, s.image)), s.name) for s in (photos[i] for i in range(len(photos))[:n])], photos.label_space)
 
     @cached_property
     def train(self): return self.scenes('train', self.settings['n_train'], 0)
@@ -90,6 +92,26 @@ class Bench:
         path = self.work/f"segmenter-{self.settings['segmenter_steps']}-{self.settings.get('balance', 0):g}.safetensors"
         if not path.is_file(): save_segmenter(self.new_segmenter(self.train), path)
         return load_segmenter(path, default_device())
+
+    @cached_property
+    def judge(self):
+        "A second segmenter, of another kind and seed: it has seen these photos alone, where the first has a backbone that knew others. None at scales without."
+        if not (steps := self.settings.get('judge_steps')): return None
+        path = self.work/f"judge-{steps}-{self.settings.get('balance', 0):g}.safetensors"
+        if not path.is_file(): save_segmenter(train_segmenter(self.train, steps, seed=1, balance=self.settings.get('balance', 0.)), path)
+        return load_segmenter(path, default_device())
+
+    def graded(self, pictures, segmenter=None):
+        "The scores of pictures of the held-out scenes over the classes that the segmenter reads well enough in the real ones; the others by name."
+        found = compare_to_oracle(segmenter or self.segmenter, self.test, pictures)
+        kept = [k for k, v in found['real']['iou'].items() if v >= self.settings.get('read_from', 0)]
+        if not kept: raise ValueError(f"The segmenter reads no class of the real images with an IoU of {self.settings['read_from']:g} or more: train it longer.")
+        mean, real = (sum(found[which]['iou'][k] for k in kept) / len(kept) for which in ('generated', 'real'))
+        return dict(accuracy=found['generated']['accuracy'], mean_iou=mean, share=mean / real, iou=found['generated']['iou'], unread=[k for k in found['real']['iou'] if k not in kept])
+
+    def second_opinion(self, pictures):
+        "What the judge says of them."
+        return {f'judge_{k}': v for k, v in self.graded(pictures, self.judge).items()} if self.judge else {}
 
     def new_segmenter(self, scenes):
         real = self.data != 'synthetic'
@@ -119,7 +141,7 @@ class Bench:
 @patch
 def learner(self:Bench, run, dls):
     "The learner of a run, as the configuration says."
-    s, run = self.settings, {k: v for k, v in run.items() if k not in ('name', 'small', 'lr')}
+    s, run = self.settings, {k: v for k, v in run.items() if k not in ('name', 'small', 'lr', 'bs')}
     method, generator, pool = run.pop('method', 'ours'), run.pop('generator', None), run.pop('pool', 'instance')
     shared = dict(lr=s['lr'], precision=self.precision, channels_last=default_device().type == 'cuda')
     if run.pop('perceptual', False): run['perceptual'] = self.perceptual
@@ -144,7 +166,7 @@ def train_row(self:Bench, run, seed, until):
     except FileNotFoundError: state = None
     torch.manual_seed(seed)
     h, w = s['size'] or scenes[0].size
-    load = lambda k: scene_dataloaders(scenes, scenes[:2], size=(h >> k, w >> k), policy='resize', bs=1, seed=seed)
+    load = lambda k: scene_dataloaders(scenes, scenes[:2], size=(h >> k, w >> k), policy='resize', bs=RUNS[run].get('bs', 1), seed=seed)
     learn = self.learner(RUNS[run], load(enhancers))
     stages = [(flat, 0, False)] + [(max(1, flat // 2), 0, True)] if enhancers else [] # the global generator, then the enhancer alone
     for stage, (n_flat, n_falling, alone) in enumerate([*stages, (max(1, flat // 2) if enhancers else flat, falling, False)]):
@@ -157,14 +179,28 @@ def train_row(self:Bench, run, seed, until):
     return learn
 
 
+def forget_peak():
+    "From here on the most memory is measured anew."
+    if torch.cuda.is_available(): torch.cuda.reset_peak_memory_stats()
+    elif os.access('/proc/self/clear_refs', os.W_OK): Path('/proc/self/clear_refs').write_text('5')
+
+
+def peak_gb():
+    "The most memory since then, in GB: the GPU's, or the whole process's; None where the system does not tell."
+    if torch.cuda.is_available(): return torch.cuda.max_memory_allocated() / 1e9
+    lines = Path('/proc/self/status').read_text().splitlines() if os.access('/proc/self/clear_refs', os.W_OK) else ()
+    return next((int(line.split()[1]) / 1e6 for line in lines if line.startswith('VmHWM')), None)
+
+
 @patch
 def pipeline(self:Bench, run, seed, until=float('inf')):
-    "The trained model of a run, from its folder or trained now; minutes of training so far."
+    "The trained model of a run, from its folder or trained now; minutes of training and the most memory so far."
     folder = self.place(run, seed)
-    clock, model = folder/'minutes.json', folder/'model'
-    minutes = json.loads(clock.read_text()) if clock.is_file() else 0
-    if (model/'pipeline.json').is_file(): return Pix2PixHD.load(model, default_device()), minutes
+    clock, model = folder/'cost.json', folder/'model'
+    minutes, peak = json.loads(clock.read_text()) if clock.is_file() else (0, 0)
+    if (model/'pipeline.json').is_file(): return Pix2PixHD.load(model, default_device()), minutes, peak
     start = time.time()
+    forget_peak()
     try:
         learn = self.train_row(run, seed, until)
         pipe = Pix2PixHD.from_learner(learn)
@@ -174,8 +210,9 @@ def pipeline(self:Bench, run, seed, until=float('inf')):
         for checkpoint in folder.glob('stage*.pth'): checkpoint.unlink()
     finally:
         minutes += (time.time() - start) / 60
-        if folder.is_dir(): clock.write_text(json.dumps(minutes))
-    return Pix2PixHD.load(model, default_device()), minutes
+        peak = max(peak or 0, peak_gb() or 0)
+        if folder.is_dir(): clock.write_text(json.dumps((minutes, peak)))
+    return Pix2PixHD.load(model, default_device()), minutes, peak
 
 
 def generate(pipe, scenes, run, styles='target', seed=0):
@@ -196,10 +233,10 @@ def generate(pipe, scenes, run, styles='target', seed=0):
 def scores(self:Bench, run, pipe):
     "What the tables show of a run, and its pictures of the first scenes."
     pictures = generate(pipe, self.test, run)
-    graded = compare_to_oracle(self.segmenter, self.test, pictures)
-    found = dict(accuracy=graded['generated']['accuracy'], mean_iou=graded['generated']['mean_iou'], share=graded['share']['mean_iou'],
-                 iou=graded['generated']['iou'], l1=sum((from_pil(p) - s.image).abs().mean().item() for p, s in zip(pictures, self.test)) / len(pictures))
-    if self.data != 'camvid_256': # whose objects are connected regions, so none of one class touch
+    found = self.graded(pictures) | self.second_opinion(pictures)
+    found['l1'] = sum((from_pil(p) - s.image).abs().mean().item() for p, s in zip(pictures, self.test)) / len(pictures)
+    if self.data != 'synthetic' and self.squeezenet: found['kernel'] = kernel_distance(*(picture_features(x, self.network) for x in (pictures, [s.image for s in self.test])))
+    if self.data not in ('camvid_256', 'cityscapes_256'): # whose objects are connected regions, so none of one class touch
         edges = compare_edges(pictures, self.test)
         found |= dict(edges=edges['generated']['accuracy'], edges_share=edges['share'], edges_chance=edges['chance'], edges_by_class=edges['generated']['classes'], crossings=edges['real']['crossings'])
     found |= dict(colours=colour_faithfulness(pictures, self.test)['explained'], diversity=0.)
@@ -213,20 +250,21 @@ def scores(self:Bench, run, pipe):
 @patch
 def oracle(self:Bench):
     "The scores of the real images themselves."
-    graded = compare_to_oracle(self.segmenter, self.test, [s.image for s in self.test])['real']
-    return dict(accuracy=graded['accuracy'], mean_iou=graded['mean_iou'], share=1., iou=graded['iou'], l1=0., colours=1.)
+    photos = [s.image for s in self.test]
+    return self.graded(photos) | self.second_opinion(photos) | dict(l1=0., colours=1.)
 
 
 @patch
-def read_by(self:Bench, run, seed):
-    "The scores, on real images, of a segmenter trained on a run's images of the training scenes."
-    oracle = self.oracle()
+def read_by(self:Bench, run, seed, both=False):
+    "The scores, on real images, of a segmenter trained on a run's images of the training scenes, or on those and the real ones."
+    oracle, photos = self.oracle(), [s.image for s in self.test]
     if run == 'oracle': return oracle
-    pipe, _ = self.pipeline(run, seed)
+    pipe = self.pipeline(run, seed)[0]
     pictures = generate(pipe, self.train, run, 'random')
-    generated = ScenesInMemory([type(s)(s.label_map, s.instance_map, from_pil(p), s.name) for s, p in zip(self.train, pictures)], self.train.label_space)
-    found = compare_to_oracle(self.new_segmenter(generated).to(default_device()), self.test, [s.image for s in self.test])['real']
-    return dict(accuracy=found['accuracy'], mean_iou=found['mean_iou'], share=found['mean_iou'] / oracle['mean_iou'], iou=found['iou'])
+    seen = [type(s)(s.label_map, s.instance_map, from_pil(p), s.name) for s, p in zip(self.train, pictures)] + (list(self.train) if both else [])
+    found = compare_to_oracle(self.new_segmenter(ScenesInMemory(seen, self.train.label_space)).to(default_device()), self.test, photos)['real']
+    mean = sum(v for k, v in found['iou'].items() if k not in oracle['unread']) / (len(found['iou']) - len(oracle['unread']))
+    return dict(accuracy=found['accuracy'], mean_iou=mean, share=mean / oracle['mean_iou'], iou=found['iou'], unread=oracle['unread'])
 
 
 def plain(x):
@@ -237,7 +275,7 @@ def plain(x):
 @patch
 def config(self:Bench, row):
     "All that decides what a row measures, but for the seed."
-    run = row.removeprefix('read:')
+    run = run_of(row)
     return plain(dict(scale=self.scale, data=self.data, settings=self.settings | dict(data=self.data), run={k: v for k, v in RUNS.get(run, {}).items() if k != 'name'}, row=row))
 
 
@@ -245,7 +283,7 @@ def config(self:Bench, row):
 def place(self:Bench, run, seed):
     "Where a run's checkpoints and model are: another configuration has another place; how images are scored is no part of it."
     config = self.config(run)
-    for k in ('segmenter_steps', 'balance', 'n_test'): config['settings'].pop(k, None)
+    for k in ('segmenter_steps', 'balance', 'n_test', 'judge_steps', 'read_from', 'tables'): config['settings'].pop(k, None)
     what = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:8]
     return self.work/f'{run}-seed{seed}-{what}'
 
@@ -257,7 +295,7 @@ def path(self:Bench, row, seed): return self.results/f"{self.scale}-{self.data}-
 @patch
 def needs(self:Bench, row):
     "Why a row cannot be measured here; None if it can."
-    run = RUNS.get(row.removeprefix('read:'), {})
+    run = RUNS.get(run_of(row), {})
     if self.folder and not Path(self.folder).is_dir(): return 'not run (no data)'
     if run.get('perceptual') and not (self.vgg and Path(self.vgg).is_file()): return 'not run (no VGG19 weights)'
     if run.get('boundary') is False and self.data == 'camvid_256': return 'not run (no true instances)'
@@ -276,11 +314,11 @@ def measure(self:Bench, row, seed, minutes=10.):
     path = self.path(row, seed)
     if path.is_file() and json.loads(path.read_text())['config'] == self.config(row): return 'there'
     if (reason := self.needs(row)): return reason
-    start, spent = time.time(), 0
+    start, spent, peak = time.time(), 0, None
     if row == 'oracle': found, pictures = self.oracle(), None
-    elif row.startswith('read:'): found, pictures = self.read_by(row.removeprefix('read:'), seed), None
+    elif ':' in row: found, pictures = self.read_by(run_of(row), seed, both=row.startswith('both:')), None
     else:
-        try: pipe, spent = self.pipeline(row, seed, start + 60 * minutes)
+        try: pipe, spent, peak = self.pipeline(row, seed, start + 60 * minutes)
         except Stopped:
             if time.time() < start + 60 * minutes: raise # someone else asked
             return f'stopped after {minutes:g} minutes; the same command goes on'
@@ -288,7 +326,7 @@ def measure(self:Bench, row, seed, minutes=10.):
     if pictures and seed == 0: self.strip(row, pictures[:4])
     about = described(None, self.test, self.segmenter)
     slices = self.perceptual.names if RUNS.get(row, {}).get('perceptual') else []
-    out = dict(config=self.config(row), seed=seed, scores=found, minutes=round(spent, 2), scoring_minutes=round((time.time() - start) / 60 - spent, 2) if spent else None,
+    out = dict(config=self.config(row), seed=seed, scores=found, minutes=round(spent, 2), peak_gb=round(peak, 2) if peak else None, scoring_minutes=round((time.time() - start) / 60 - spent, 2) if spent else None,
                perceptual_slices=slices, precision=self.precision, date=time.strftime('%Y-%m-%d'), setup=about | dict(machine=machine()))
     self.results.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix('.part')
@@ -333,7 +371,7 @@ def main(argv=None):
     for data, folder in places.items():
         bench = Bench(a.scale, data, a.results, a.work, a.vgg, squeezenet, folder)
         for seed in a.seeds:
-            for row in dict.fromkeys(r for t in a.tables for r in TABLES[t]['rows'] if not a.rows or r in a.rows):
+            for row in dict.fromkeys(r for t in a.tables if t in tables_at(a.scale) for r in rows_at(a.scale, t) if not a.rows or r in a.rows):
                 if row in ('oracle', 'read:oracle') and seed != a.seeds[0]: continue
                 print(f'\r{data}, seed {seed}, {row}:', bench.measure(row, seed, a.minutes), flush=True)
     return 0

@@ -20,7 +20,21 @@ SCALES = {
     'full': dict( # real photos, one GPU, a minute or two a row
         data=('camvid_256', 'facades_256'), size=None, n_train=None, n_test=None, n_small=50, steps=(5000, 5000), lr=(2e-4, 2e-4), segmenter_steps=3000, balance=0.5,
         ours=dict(width=64, n_downsample=4, n_blocks=9, discriminator_width=64), encoder_width=16,
-        unet=dict(width=64, n_downsample=6, dropout=0.5), crn=dict(widths=(1024, 1024, 1024, 1024, 1024, 512, 512)))}
+        unet=dict(width=64, n_downsample=6, dropout=0.5), crn=dict(widths=(1024, 1024, 1024, 1024, 1024, 512, 512))),
+    'streets_short': dict( # the paper's own photos, small and for a quarter of an hour a row on one core
+        data=('cityscapes_256',), size=(64, 128), n_train=None, n_test=None, n_small=50, steps=(1000, 2000), lr=(1e-3, 2e-4), segmenter_steps=4000, balance=0.5, judge_steps=4000, read_from=0.2, tables=(1, 2, 3, 4, 7),
+        ours=dict(width=32, n_downsample=2, n_blocks=3, discriminator_width=24), encoder_width=8,
+        unet=dict(width=32, n_downsample=6, dropout=0.5), crn=dict(widths=(128, 128, 128, 64, 64, 32))),
+    'streets': dict( # the same at twice the size, for three times as long
+        data=('cityscapes_256',), size=(128, 256), n_train=None, n_test=None, n_small=50, steps=(5000, 5000), lr=(4e-4, 2e-4), segmenter_steps=4000, balance=0.5, judge_steps=4000, read_from=0.2, tables=(1, 2, 3, 4, 7),
+        ours=dict(width=32, n_downsample=3, n_blocks=6, discriminator_width=32), encoder_width=16,
+        unet=dict(width=32, n_downsample=7, dropout=0.5), crn=dict(widths=(256, 256, 128, 128, 64, 64, 32))),
+    'fine': dict( # coarse to fine at 512x512
+        data=('facades_512',), size=None, n_train=None, n_test=None, n_small=50, steps=(5000, 5000), lr=(2e-4, 2e-4), segmenter_steps=3000, balance=0.5, tables=(9,),
+        ours=dict(width=32, n_downsample=3, n_blocks=6, discriminator_width=32), encoder_width=16,
+        unet=dict(width=32, n_downsample=7, dropout=0.5), crn=dict(widths=(256, 256, 128, 128, 64, 64, 32, 32)))}
+
+
 
 # What makes each model. Everything not said is `pix2pixhd_learner`'s default, the paper's. 'perceptual' needs VGG19 weights.
 RUNS = {
@@ -52,19 +66,25 @@ RUNS = {
     'small_resize': dict(name='resize-convolution', small=True, upsampling='resize'),
     'small_set': dict(name='EMA, resize-convolution, translation', small=True, ema=0.995, upsampling='resize', augmentation='translation'),
     'small_four': dict(name='hinge loss, resize-convolution, EMA, differentiable augmentation', small=True, gan='hinge', ema=0.995, upsampling='resize', augmentation='colour,translation,cutout'),
-    'small_perceptual': dict(name='perceptual loss, resize-convolution, EMA', small=True, perceptual=True, ema=0.995, upsampling='resize')}
+    'small_perceptual': dict(name='perceptual loss, resize-convolution, EMA', small=True, perceptual=True, ema=0.995, upsampling='resize'),
+    'recipe_small': dict(name='the recipe small', recipe='small', bs=2),
+    'recipe_small_styles': dict(name='the recipe small, styles of the target', recipe='small', bs=2, feature_channels=3),
+    'ours_styles': dict(name='this method, styles of the target', perceptual=True, feature_channels=3),
+    'coarse_to_fine': dict(name='this method: global generator and an enhancer', n_enhancers=1, perceptual=True)}
 
-# The rows of each table: a run, or 'oracle' (the real images), or 'read:RUN' (a segmenter trained on the generated images of a run; 'read:oracle' on the real ones).
+# The rows of each table: a run, or 'oracle' (the real images), or 'read:RUN' (a segmenter trained on the generated images of a run; 'read:oracle' on the
+# real ones), or 'both:RUN' (on generated and real images together).
 READ = ['accuracy', 'mean_iou', 'share']
 TABLES = {
     1: dict(title='Methods', rows=['pix2pix', 'pix2pix_slow', 'crn', 'ours', 'styles', 'ours_resize', 'styles_set', 'oracle'], columns=READ,
+            streets=['pix2pix', 'crn', 'ours', 'ours_styles', 'recipe_small', 'recipe_small_styles', 'oracle'],
             asks='A segmenter trained on real images labels the images generated from held-out label maps. How near does each method come to its scores on the real images?',
             paper={'pix2pix': (0.7834, 0.3948), 'crn': (0.7055, 0.3483), 'ours': (0.8378, 0.6389), 'oracle': (0.8429, 0.6857)}),
     2: dict(title='Generators under one objective', rows=['unet', 'crn_objective', 'gan_fm', 'enhancer'], columns=READ,
             asks='Three discriminators and feature matching for all: which generator makes the most of them?', names={'gan_fm': 'global generator'},
             paper={'unet': (0.7786, 0.3905), 'crn_objective': (0.7896, 0.3994), 'gan_fm': (0.8378, 0.6389)}),
     3: dict(title='How many discriminators', rows=['one_scale', 'two_scales', 'gan_fm', 'resize_one_scale', 'ours_resize'], columns=READ,
-            names={'gan_fm': 'three discriminators', 'ours_resize': 'resize-convolution, perceptual, three discriminators'},
+            streets=['one_scale', 'two_scales', 'gan_fm'], names={'gan_fm': 'three discriminators', 'ours_resize': 'resize-convolution, perceptual, three discriminators'},
             asks='Does a discriminator more, at half the size, help?', paper={'one_scale': (0.8287, 0.5775), 'gan_fm': (0.8378, 0.6389)}),
     4: dict(title='Losses', rows=['gan', 'gan_fm', 'ours', 'perceptual'], columns=READ, names={'ours': 'GAN + feature matching + perceptual'},
             asks='What does each term of the objective bring? (The paper asked people, not a segmenter.)', paper={}),
@@ -73,16 +93,39 @@ TABLES = {
     6: dict(title='Instance features', rows=['gan_fm', 'styles', 'styles_by_class'], columns=['diversity', 'colours', 'l1', 'mean_iou'],
             names={'gan_fm': 'without features', 'styles': 'features pooled by instance'},
             asks='Images of one label map in sampled styles: how different? In the styles of its target: how near to the target? (The paper shows pictures.)', paper={}),
-    7: dict(title='Trained on generated images, tested on real ones', rows=['read:pix2pix', 'read:crn', 'read:ours', 'read:styles', 'read:oracle'], columns=['accuracy', 'mean_iou', 'share'],
+    7: dict(title='Trained on generated images, tested on real ones', rows=['read:pix2pix', 'read:crn', 'read:ours', 'read:styles', 'read:oracle'], columns=READ,
+            streets=['read:pix2pix', 'read:crn', 'read:ours', 'read:recipe_small_styles', 'both:recipe_small_styles', 'read:oracle'],
             asks="A segmenter that has seen only images generated from the training label maps: how well does it label held-out real images? (The paper names this use, without a figure.)", paper={}),
     8: dict(title='Beyond the paper, with small data', rows=['small', 'small_resize', 'small_average', 'small_translation', 'small_set', 'small_augmentation', 'small_spectral', 'small_hinge', 'small_four', 'small_perceptual'], columns=READ,
-            asks='Few scenes: which switch helps? All but the last row have GAN and feature matching alone.', paper={})}
+            asks='Few scenes: which switch helps? All but the last row have GAN and feature matching alone.', paper={}),
+    9: dict(title='High resolution', rows=['pix2pix', 'ours', 'coarse_to_fine', 'oracle'], columns=[*READ, 'minutes', 'peak_gb'], names={'ours': 'this method: the global generator alone, at the full size'},
+            asks='What does coarse to fine buy at 512x512, beside the global generator trained there from the start?', paper={})}
+
+
+def tables_at(scale):
+    "The numbers of the tables that are made at a scale: where nothing is said all but that of high resolution, which takes photos of 512x512."
+    return SCALES[scale].get('tables', tuple(n for n in TABLES if n != 9))
+
+
+def rows_at(scale, number):
+    "The rows of a table at a scale; the toy scale has those of all."
+    t = TABLES[number]
+    if scale == 'toy': return list(dict.fromkeys([*t['rows'], *t.get('streets', ())]))
+    return t['streets'] if scale.startswith('streets') and 'streets' in t else t['rows']
+
+
+def run_of(row):
+    "What a row is of: the run whose images are scored, or are read by the segmenter that is."
+    return row.rpartition(':')[2]
+
 
 # What the paper says, or lets one expect, as pairs: the first row scores higher than the second.
 CLAIMS = [
     (1, 'ours', 'pix2pix', 'mean_iou', 'Table 1'), (1, 'ours', 'crn', 'mean_iou', 'Table 1'), (1, 'pix2pix', 'crn', 'mean_iou', 'Table 1'), (1, 'oracle', 'ours', 'mean_iou', 'Table 1'),
     (1, 'ours_resize', 'ours', 'mean_iou', 'not in the paper'), (1, 'ours_resize', 'crn', 'mean_iou', 'not in the paper'), (1, 'ours_resize', 'pix2pix', 'mean_iou', 'not in the paper'),
     (2, 'gan_fm', 'unet', 'mean_iou', 'Table 2'), (2, 'gan_fm', 'crn_objective', 'mean_iou', 'Table 2'), (2, 'crn_objective', 'unet', 'mean_iou', 'Table 2'),
+    (1, 'recipe_small', 'ours', 'mean_iou', 'not in the paper'), (1, 'recipe_small', 'crn', 'mean_iou', 'not in the paper'), (1, 'recipe_small', 'pix2pix', 'mean_iou', 'not in the paper'),
     (3, 'gan_fm', 'one_scale', 'mean_iou', 'Table 3'), (4, 'gan_fm', 'gan', 'mean_iou', 'people preferred it'), (4, 'ours', 'gan_fm', 'mean_iou', 'people preferred it'),
     (5, 'gan_fm', 'no_boundary', 'edges', 'people preferred it'), (3, 'ours_resize', 'resize_one_scale', 'mean_iou', 'Table 3, with resize-convolution'), (5, 'ours_resize', 'resize_no_boundary', 'edges', 'people preferred it, with resize-convolution'), (6, 'styles', 'gan_fm', 'diversity', 'Sec. 3.4'), (6, 'styles', 'styles_by_class', 'colours', 'Sec. 3.4'),
+    (7, 'both:recipe_small_styles', 'read:oracle', 'mean_iou', 'not in the paper'), (9, 'coarse_to_fine', 'ours', 'mean_iou', 'Sec. 3.2'), (9, 'ours', 'pix2pix', 'mean_iou', 'Table 1'),
     (8, 'small_hinge', 'small', 'mean_iou', 'not in the paper'), (8, 'small_perceptual', 'small', 'mean_iou', 'not in the paper')]

@@ -10,13 +10,13 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[1]/'benchmarks'))
 import paper_tables
 import tables_page
-from rows import CLAIMS, RUNS, SCALES, TABLES
+from rows import CLAIMS, RUNS, SCALES, TABLES, rows_at, run_of, tables_at
 
 VGG = paper_tables.WEIGHTS/'vgg19_imagenet_to_relu3_4.pth'
-ROWS = list(dict.fromkeys(r for t in TABLES.values() for r in t['rows']))
+ROWS = list(dict.fromkeys(r for n in tables_at('toy') for r in rows_at('toy', n)))
 
 
-def needs_vgg(row): return bool(RUNS.get(row.removeprefix('read:'), {}).get('perceptual'))
+def needs_vgg(row): return bool(RUNS.get(run_of(row), {}).get('perceptual'))
 
 
 @pytest.fixture(scope='module')
@@ -132,9 +132,10 @@ def test_the_page_marks_what_needs_a_gpu(toy):
     text = tables_page.page(toy[0]/'results')
     for data in SCALES['full']['data']:
         full = text.split(f'## full, {data}')[1].split('## ')[0]
-        assert f'`{tables_page.FULL}`' in full
-        for number, t in TABLES.items():
-            for row in t['rows']:
+        assert f'`{tables_page.command("full")}`' in full
+        for number in tables_at('full'):
+            t = TABLES[number]
+            for row in rows_at('full', number):
                 instances = data != 'camvid_256' or not row.endswith('no_boundary')
                 start = f"- {number}. {t['title']}. Not run ({'no GPU' if instances else 'no true instances'}): "
                 line = next(l for l in full.splitlines() if l.startswith(start))

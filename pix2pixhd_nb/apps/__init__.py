@@ -8,6 +8,6 @@ __all__, __getattr__, __dir__ = lazy(__name__, {
     'visitors': ['VisitorKernels'],
     'explorer': ['StyleExplorer'],
     'studio': ['TOOLS', 'SceneStudio'],
-    'preference_study': ['PAPER_TIMES', 'TOLERANCE', 'TRIES', 'Pair', 'pairs_of', 'degraded', 'Trial', 'plan_trials', 'PreferenceStudy', 'read_results'],
+    'preference_study': ['PAPER_TIMES', 'TOLERANCE', 'TRIES', 'Pair', 'pairs_of', 'pairs_in', 'degraded', 'Trial', 'plan_trials', 'PreferenceStudy', 'read_results'],
     'worlds': ['WORLDS', 'World', 'synthetic_street', 'InWorlds'],
 })

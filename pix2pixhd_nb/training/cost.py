@@ -113,6 +113,7 @@ def bytes_needed(budget, # Budget
 
 # %% ../../nbs/engine/13_cost.ipynb #c023
 _SMALL = dict(cpu=2**15, mps=2**17, cuda=2**19) # pixels of the step that is timed
+_PATIENCE = 6. # seconds of one step, from which on no second and no larger one is waited for
 
 def _smaller(size, n, most): # multiple of n
     "The size, halved until it has at most so many pixels."
@@ -134,7 +135,7 @@ def step_seconds(size, # (height, width), pixels
                  device='cpu', # 'cpu' or 'cuda'
                  **networks, # further arguments of `pix2pixhd_networks`
                 ): # (seconds of forward and backward passes, seconds of Adam's update)
-    "Time a real step: the second of two."
+    "Time a real step: the second of two, or the first where that is slow."
     with torch.device(device):
         gan, training = _set_up(n_classes, precision, activation_checkpointing, perceptual, networks, pool_size)
         opt = _Timed(gan.parts(), precision=precision)
@@ -145,6 +146,7 @@ def step_seconds(size, # (height, width), pixels
             _step(gan, training, opt, size, bs)
             _synchronize(device)
             end = perf_counter()
+            if end - start > _PATIENCE: break
     return opt.began - start, end - opt.began
 
 # %% ../../nbs/engine/13_cost.ipynb #c026
@@ -161,6 +163,19 @@ class Option:
     @property
     def name(self): return self.precision + ', activation checkpointing' * self.activation_checkpointing
 
+# %% ../../nbs/engine/13_cost.ipynb #npace
+def _pace(size, n, device, **asked):
+    "Seconds of an operation in the passes, and of an update, as a small step has them; None, None where not even that fits."
+    pace, least = (None, None), 32 * 2**asked.get('n_enhancers', 0) # the encoder's, whose image the enhancers halve
+    for most in (_SMALL[device] // 16, _SMALL[device]):
+        small = _smaller(size, max(n, least), most)
+        tried = rehearse(small, **asked)
+        if bytes_needed(tried, device) >= free_bytes(device): break
+        passes, update = step_seconds(small, device=device, **asked)
+        pace = passes / tried.operations, update
+        if passes > _PATIENCE: break
+    return pace
+
 # %% ../../nbs/engine/13_cost.ipynb #c026-2
 def training_options(size, # (height, width), pixels
                      bs=1, # scenes in a batch
@@ -176,17 +191,13 @@ def training_options(size, # (height, width), pixels
     n = 2 ** (networks.get('n_downsample', 4) + networks.get('n_enhancers', 0))
     if any(s % n for s in size):
         raise ValueError(f'The size is {size[1]}x{size[0]} (width x height), and these networks take multiples of {n}: choose, for example, {-(-size[1] // n) * n}x{-(-size[0] // n) * n}.')
-    free, small = free_bytes(device) if free is None else free, _smaller(size, n, _SMALL[device])
+    free = free_bytes(device) if free is None else free
     found, rates = [], {}
     for p, r in dict.fromkeys([(precision, activation_checkpointing)] + [(p, r)
             for p in dict.fromkeys(('fp32', sixteen_bits(device), precision)) for r in (False, True)]):
         asked = dict(bs=bs, n_classes=n_classes, precision=p, perceptual=perceptual, **networks)
         budget = rehearse(size, activation_checkpointing=r, **asked)
-        if p not in rates:
-            tried = rehearse(small, **asked)
-            passes, update = (step_seconds(small, device=device, **asked)
-                              if bytes_needed(tried, device) < free_bytes(device) else (None, None))
-            rates[p] = (passes and passes / tried.operations, update)
+        if p not in rates: rates[p] = _pace(size, n, device, **asked)
         rate, update = rates[p]
         needed = bytes_needed(budget, device)
         found.append(Option(p, r, budget, needed, rate and rate * budget.operations + update, needed <= free))
