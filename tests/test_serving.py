@@ -12,7 +12,9 @@ pytest.importorskip('httpx')
 from fastapi.testclient import TestClient # noqa: E402
 from pix2pixhd_nb.commands.main import main # noqa: E402
 from pix2pixhd_nb.commands.serving import create_app, generator_of # noqa: E402
-from pix2pixhd_nb.synthesis.pipeline import street_model # noqa: E402
+from pix2pixhd_nb.models.generators import GlobalGenerator # noqa: E402
+from pix2pixhd_nb.models.synthesizer import Synthesizer # noqa: E402
+from pix2pixhd_nb.synthesis.pipeline import Pix2PixHD, street_model # noqa: E402
 
 
 def png(size=(128, 64), value=0):
@@ -32,6 +34,12 @@ def test_an_image_is_what_predict_gives(pipe):
     assert answer.status_code == 200 and answer.headers['content-type'] == 'image/png'
     expected = pipe.predict(Image.open(BytesIO(png())), seed=3)
     assert (np.asarray(Image.open(BytesIO(answer.content))) == np.asarray(expected)).all()
+
+
+@pytest.mark.parametrize('takes, makes, said', [(5, 3, 'takes pictures of 5 channels, which'), (1, 6, 'makes pictures of 6 channels, which'), (5, 6, 'takes pictures of 5 channels and makes pictures of 6 channels')])
+def test_channels_that_no_png_holds_are_refused_before_it_serves(takes, makes, said):
+    networks = dict(width=4, n_downsample=2, n_blocks=1)
+    with pytest.raises(ValueError, match=said): generator_of(Pix2PixHD(Synthesizer(GlobalGenerator(takes, makes, **networks), takes, boundary=False)))
 
 
 def test_ids_that_the_model_does_not_have_are_the_callers_mistake(pipe):

@@ -93,8 +93,10 @@ async def bounded_body(chunks, # of a request, as they arrive
 # %% ../../nbs/reference/16_serving.ipynb #sv017
 def generator_of(pipe): # Pix2PixHD -> function of (PIL label map, seed)
     "What the worker does: a label map and a seed in, the bytes of a PNG out."
-    if isinstance(pipe.channels[1], int):
-        raise ValueError(f'The model makes pictures of {pipe.channels[1]} channels, which no PNG holds: generate them with pix2pixhd synthesize.')
+    bands = {verb: n for verb, n in zip(('takes', 'makes'), pipe.channels) if isinstance(n, int)}
+    if bands:
+        said = ' and '.join(f'{verb} pictures of {n} channels' for verb, n in bands.items())
+        raise ValueError(f'The model {said}, which no PNG holds: generate with pix2pixhd synthesize.')
     def work(job):
         label_map, seed = job
         out = BytesIO()

@@ -122,7 +122,7 @@ def channels(self:Pix2PixHD): # (input, target): 'L', 'RGB', 'RGBA' or a number 
     "The channels of the pictures that the model takes and makes."
     counts = None if self.label_space else self.synthesizer.n_classes, self.synthesizer.generator.config['out_channels']
     known = self.training.get('pictures') or (None, None)
-    of = lambda n, mode: mode if mode == n or CHANNELS.get(n) == mode else CHANNELS.get(n, n) # an older model says nothing of it
+    of = lambda n, mode: mode if mode is not None and mode in (n, CHANNELS.get(n)) else CHANNELS.get(n, n) # an older model says nothing of it
     return tuple(n if n is None else of(n, mode) for n, mode in zip(counts, known))
 
 # %% ../../nbs/your_data/10_saved_models.ipynb #c014-2
