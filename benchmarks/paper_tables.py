@@ -94,10 +94,10 @@ class Bench:
         return load_segmenter(path, default_device())
 
     @cached_property
-    def judge(self):
+    def second(self):
         "A second segmenter, of another kind and seed: it has seen these photos alone, where the first has a backbone that knew others. None at scales without."
-        if not (steps := self.settings.get('judge_steps')): return None
-        path = self.work/f"judge-{steps}-{self.settings.get('balance', 0):g}.safetensors"
+        if not (steps := self.settings.get('second_steps')): return None
+        path = self.work/f"second-{steps}-{self.settings.get('balance', 0):g}.safetensors"
         if not path.is_file(): save_segmenter(train_segmenter(self.train, steps, seed=1, balance=self.settings.get('balance', 0.)), path)
         return load_segmenter(path, default_device())
 
@@ -110,8 +110,8 @@ class Bench:
         return dict(accuracy=found['generated']['accuracy'], mean_iou=mean, share=mean / real, iou=found['generated']['iou'], unread=[k for k in found['real']['iou'] if k not in kept])
 
     def second_opinion(self, pictures):
-        "What the judge says of them."
-        return {f'judge_{k}': v for k, v in self.graded(pictures, self.judge).items()} if self.judge else {}
+        "What the second segmenter says of them."
+        return {f'second_{k}': v for k, v in self.graded(pictures, self.second).items()} if self.second else {}
 
     def new_segmenter(self, scenes):
         real = self.data != 'synthetic'
@@ -283,7 +283,7 @@ def config(self:Bench, row):
 def place(self:Bench, run, seed):
     "Where a run's checkpoints and model are: another configuration has another place; how images are scored is no part of it."
     config = self.config(run)
-    for k in ('segmenter_steps', 'balance', 'n_test', 'judge_steps', 'read_from', 'tables'): config['settings'].pop(k, None)
+    for k in ('segmenter_steps', 'balance', 'n_test', 'second_steps', 'read_from', 'tables'): config['settings'].pop(k, None)
     what = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:8]
     return self.work/f'{run}-seed{seed}-{what}'
 

@@ -14,8 +14,8 @@ RESULTS = Path(__file__).resolve().parent/'results'/'tables'
 COLUMNS = { # name of a score: heading, decimals
     'accuracy': ('pixel accuracy', 3), 'mean_iou': ('mean IoU', 3), 'share': ("share of the real images' mean IoU", 3), 'edges': ('touching objects with an edge', 3),
     'edges_share': ('the same, as a share of the real images', 3), 'edges_chance': ('by chance', 3), 'diversity': ('distance between samples', 4), 'colours': ("objects' colours explained (R²)", 3), 'l1': ('L1 to the target', 3),
-    'judge_share': ('share, by the second judge', 3), 'kernel': ('kernel distance', 0), 'minutes': ('minutes of training', 1), 'peak_gb': ('memory (GB)', 1)}
-EXTRA = 'judge_share', 'kernel' # columns of rows of photos
+    'second_share': ('share, by the second segmenter', 3), 'kernel': ('kernel distance', 0), 'minutes': ('minutes of training', 1), 'peak_gb': ('memory (GB)', 1)}
+EXTRA = 'second_share', 'kernel' # columns of rows of photos
 
 
 def command(scale):
@@ -113,19 +113,19 @@ def about(results, scale, data):
              f"the first {s['steps'][0]} at the full rate; median {statistics.median(r['minutes'] for r in trained):.1f} minutes of training a row ({min(r['minutes'] for r in trained):.1f} to {max(r['minutes'] for r in trained):.1f}) on {' and '.join(machines)}; "
              f"{', '.join(sorted({r['precision'] for r in rows}))}; PyTorch {', '.join(sorted({r['setup']['versions']['torch'] for r in rows}))}."]
     if data != 'synthetic': lines.append(f"The segmenter has a backbone that had seen ImageNet, and {s['segmenter_steps']:,} batches of the training photos.")
-    lines += [text for r in rows if r['config']['row'] == 'oracle' for text in judges(s, r['scores'])]
+    lines += [text for r in rows if r['config']['row'] == 'oracle' for text in readers(s, r['scores'])]
     if slices: lines.append(f"The perceptual loss has {len(slices)} of the paper's five slices ({slices[0]} to {slices[-1]}): the weights at hand stop there.")
     return ' '.join(lines)
 
 
-def judges(settings, oracle):
-    "What two judges read in the real images."
-    if 'judge_iou' not in oracle: return
+def readers(settings, oracle):
+    "What two segmenters read in the real images."
+    if 'second_iou' not in oracle: return
     left_out = lambda unread: f"left out, since they read them in the real images with an IoU below {settings['read_from']:g}: {', '.join(unread)}" if unread else 'none is left out'
-    yield (f"The second judge is another network of another seed, which had seen nothing but {settings['judge_steps']:,} batches of the training photos. The means are over the classes that each reads: "
-           f"{len(oracle['iou']) - len(oracle['unread'])} by the first ({left_out(oracle['unread'])}), {len(oracle['judge_iou']) - len(oracle['judge_unread'])} by the second ({left_out(oracle['judge_unread'])}).")
-    lines = ', '.join(f"{k} {v:.2f} / {oracle['judge_iou'].get(k, float('nan')):.2f}" for k, v in oracle['iou'].items())
-    yield f"IoU of each class in the real images, by the first judge and the second: {lines}."
+    yield (f"The second segmenter is another network of another seed, which had seen nothing but {settings['second_steps']:,} batches of the training photos. The means are over the classes that each reads: "
+           f"{len(oracle['iou']) - len(oracle['unread'])} by the first ({left_out(oracle['unread'])}), {len(oracle['second_iou']) - len(oracle['second_unread'])} by the second ({left_out(oracle['second_unread'])}).")
+    lines = ', '.join(f"{k} {v:.2f} / {oracle['second_iou'].get(k, float('nan')):.2f}" for k, v in oracle['iou'].items())
+    yield f"IoU of each class in the real images, by the first segmenter and the second: {lines}."
 
 
 def deviation(results, scale, data, row, column):
@@ -138,10 +138,10 @@ def deviation(results, scale, data, row, column):
     return statistics.median(map(statistics.stdev, several)) if several else None
 
 
-def order(results, scale, data, claim, judge=''):
+def order(results, scale, data, claim, other=''):
     "Whether one row scores higher than another: yes, no, or undecided where the mean difference is within twice the larger spread; with the seeds and the difference. None where a row is missing."
     _, better, worse, column, _ = claim
-    column = judge + column
+    column = other + column
     by_seed = [{r['seed']: r['scores'][column] for r in known(results, scale, data, row) if column in r['scores']} for row in (better, worse)]
     for i, row in enumerate((better, worse)): # the real images have one seed, and the same score beside all
         if row in ('oracle', 'read:oracle') and by_seed[i]: by_seed[i] = dict.fromkeys(by_seed[1 - i], next(iter(by_seed[i].values())))
@@ -154,28 +154,28 @@ def order(results, scale, data, claim, judge=''):
     return said, f"{sum(g > 0 for g in gaps)} of {len(gaps)} seed{'s' * (len(gaps) > 1)}", mean
 
 
-def verdict(results, scale, data, claim, judged=False):
+def verdict(results, scale, data, claim, twice=False):
     "Whether an order of the paper came out here: a row of Markdown."
     number, better, worse, column, source = claim
     what = f"{number}: {name_of(better, TABLES[number])} above {name_of(worse, TABLES[number])}, {COLUMNS[column][0]}"
     found = order(results, scale, data, claim)
-    second = [''] * judged
+    second = [''] * twice
     if not found: return '| ' + ' | '.join([what, source, missing(results, scale, data, worse), '', *second]).rstrip() + ' |'
-    if judged and (other := order(results, scale, data, claim, 'judge_')): second = [f'{other[0]} ({other[1]})']
+    if twice and (other := order(results, scale, data, claim, 'second_')): second = [f'{other[0]} ({other[1]})']
     return '| ' + ' | '.join([what, source, f'{found[0]} ({found[1]})', f'{found[2]:+.{COLUMNS[column][1]}f}', *second]) + ' |'
 
 
 def orders(results, scale, data, numbers):
-    "The orders of the paper at a scale, and how far two judges agree on them: lines of Markdown."
+    "The orders of the paper at a scale, and how far two segmenters agree on them: lines of Markdown."
     claims = [c for c in CLAIMS if c[0] in numbers and {c[1], c[2]} <= set(rows_at(scale, c[0]))]
     if not claims: return []
-    seconds = [order(results, scale, data, c, 'judge_') for c in claims]
-    judged = any(seconds)
-    heads = ['the first scores higher than the second', 'where it is said', 'came out here?', 'mean difference', *['by the second judge'] * judged]
-    lines = ['### The orders of the paper', '', '| ' + ' | '.join(heads) + ' |', '| --- | --- | --- | ---: |' + ' --- |' * judged, *(verdict(results, scale, data, c, judged) for c in claims), '']
+    seconds = [order(results, scale, data, c, 'second_') for c in claims]
+    twice = any(seconds)
+    heads = ['the first scores higher than the second', 'where it is said', 'came out here?', 'mean difference', *['by the second segmenter'] * twice]
+    lines = ['### The orders of the paper', '', '| ' + ' | '.join(heads) + ' |', '| --- | --- | --- | ---: |' + ' --- |' * twice, *(verdict(results, scale, data, c, twice) for c in claims), '']
     both = [(first[0], second[0]) for c, second in zip(claims, seconds) if second and (first := order(results, scale, data, c))]
     if both:
-        lines += [f"The two judges say the same of {sum(a == b for a, b in both)} of {len(both)} orders, and the opposite of {sum({a, b} == {'yes', 'no'} for a, b in both)}.", '']
+        lines += [f"The two segmenters say the same of {sum(a == b for a, b in both)} of {len(both)} orders, and the opposite of {sum({a, b} == {'yes', 'no'} for a, b in both)}.", '']
     return lines
 
 

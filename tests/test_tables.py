@@ -170,30 +170,30 @@ def test_an_order_within_the_spread_is_undecided(tmp_path):
     assert said('ours', 'styles') is None
 
 
-def test_two_judges_are_compared(tmp_path):
-    settings = dict(steps=(1, 1), segmenter_steps=3, judge_steps=4, read_from=.2)
-    def write(row, mean, judge, **more):
-        scores = dict(mean_iou=mean, judge_mean_iou=judge, share=mean, judge_share=judge, accuracy=.9) | more
+def test_two_segmenters_are_compared(tmp_path):
+    settings = dict(steps=(1, 1), segmenter_steps=3, second_steps=4, read_from=.2)
+    def write(row, mean, second, **more):
+        scores = dict(mean_iou=mean, second_mean_iou=second, share=mean, second_share=second, accuracy=.9) | more
         (tmp_path/f'streets-cityscapes_256-{row}-seed0.json').write_text(json.dumps(dict(
             config=dict(settings=settings, row=row), seed=0, scores=scores, minutes=1., perceptual_slices=[], precision='fp32', setup=dict(machine='m', n_scenes=2, size=[4, 8], versions=dict(torch='2')))))
     write('ours', .5, .3); write('pix2pix', .4, .35); write('crn', .3, .2)
-    write('oracle', .7, .6, iou=dict(road=.9, train=.1), unread=['train'], judge_iou=dict(road=.8, train=.3), judge_unread=[])
+    write('oracle', .7, .6, iou=dict(road=.9, train=.1), unread=['train'], second_iou=dict(road=.8, train=.3), second_unread=[])
     text = '\n'.join(tables_page.section(tmp_path, 'streets', 'cityscapes_256', {}))
     assert 'left out, since they read them in the real images with an IoU below 0.2: train' in text and 'road 0.90 / 0.80, train 0.10 / 0.30' in text
-    assert 'The two judges say the same of 3 of 4 orders, and the opposite of 1.' in text
+    assert 'The two segmenters say the same of 3 of 4 orders, and the opposite of 1.' in text
     assert '| 1: this method above pix2pix, mean IoU | Table 1 | yes (1 of 1 seed) | +0.100 | no (0 of 1 seed) |' in text
-    assert 'share, by the second judge' in text and 'Not run at this scale: tables 2, 3, 4, 7.' in text
+    assert 'share, by the second segmenter' in text and 'Not run at this scale: tables 2, 3, 4, 7.' in text
 
 
-def test_the_streets_with_two_judges(shared_data, tmp_path, monkeypatch):
+def test_the_streets_with_two_segmenters(shared_data, tmp_path, monkeypatch):
     "The way of the scales of the paper's photos, with tiny networks and a few of them."
-    tiny = {k: SCALES['toy'][k] for k in ('ours', 'encoder_width', 'unet')} | dict(size=(32, 64), n_train=4, n_test=3, n_small=3, steps=(4, 4), segmenter_steps=2, judge_steps=2, read_from=0, crn=dict(widths=(8,) * 4))
+    tiny = {k: SCALES['toy'][k] for k in ('ours', 'encoder_width', 'unet')} | dict(size=(32, 64), n_train=4, n_test=3, n_small=3, steps=(4, 4), segmenter_steps=2, second_steps=2, read_from=0, crn=dict(widths=(8,) * 4))
     monkeypatch.setitem(SCALES, 'streets', SCALES['streets'] | tiny)
     rows = ['pix2pix', 'recipe_small_styles', 'both:recipe_small_styles', 'oracle']
     command = ['1', '7', '--scale', 'streets', '--rows', *rows, '--data', str(shared_data/'cityscapes_256'), '--results', str(tmp_path/'results'), '--work', str(tmp_path/'work')]
     assert paper_tables.main(command) == 0
     found = {r: json.loads((tmp_path/'results'/f"streets-cityscapes_256-{r.replace(':', '_')}-seed0.json").read_text()) for r in rows}
-    assert all('judge_share' in found[r]['scores'] for r in ('pix2pix', 'oracle')) and found['pix2pix']['peak_gb'] > 0
+    assert all('second_share' in found[r]['scores'] for r in ('pix2pix', 'oracle')) and found['pix2pix']['peak_gb'] > 0
     assert found['pix2pix']['setup']['size'] == [32, 64] and 0 <= found[rows[2]]['scores']['mean_iou'] <= 1
     assert not any('edges' in r['scores'] for r in found.values()), 'its objects are connected regions'
 
