@@ -19,7 +19,7 @@ def pytest_configure(config):
 # Seconds on one idle core, of what takes longest: files of tests, and pages of the book. What is not listed comes after them, in its own order.
 SECONDS = {
     'test_never_losing_work.py': 300, 'test_tables.py': 200, 'test_web.py': 160, 'test_distributed.py': 150, 'test_browser.py': 140, 'test_rehearsal.py': 120, 'test_site.py': 100,
-    'test_export.py': 100, 'test_image_to_image.py': 60, 'your_data/12_image_to_image': 50, 'test_commands.py': 90, 'your_data/09_high_resolution': 100, 'engine/13_cost': 70, 'your_data/01_first_model': 75, 'book/10_coarse_to_fine': 95,
+    'test_export.py': 100, 'test_readme.py': 90, 'test_image_to_image.py': 60, 'your_data/12_image_to_image': 50, 'test_commands.py': 90, 'your_data/09_high_resolution': 100, 'engine/13_cost': 70, 'your_data/01_first_model': 75, 'book/10_coarse_to_fine': 95,
     'book/01_pix2pix': 85, 'evaluation/07_a_full_evaluation': 80, 'engine/19_several_gpus': 50, 'your_data/08_choosing_the_epoch': 65, 'book/12_styles': 60, 'book/11_instance_features': 60,
     'book/16_what_came_after': 50, 'book/13_editing': 50, 'apps/02_explorer': 45, 'your_data/10_saved_models': 45, 'evaluation/06_reports': 40,
     'book/15_the_papers_tables': 40, 'your_data/07_watching_a_training': 35, 'your_data/05_real_photos': 35, 'evaluation/02_distances': 35, 'book/14_does_it_work': 30}

@@ -76,7 +76,8 @@ function enter(view, state) {
 function fit(view) {
   const [left, right, map] = view.pictures || [], width = view.sides[0].clientWidth - 12, height = (matchMedia(TALL).matches ? 0.3 : 0.7) * window.innerHeight;
   if (left) view.sides.forEach((s, i) => paint(s.querySelector('.p2p-picture'), [left, right][i], width, height));
-  if (map) paint(view.map, map, width, (matchMedia(TALL).matches ? 0.13 : 0.2) * window.innerHeight);
+  const high = left && view.sides[0].querySelector('.p2p-picture').clientHeight > window.innerHeight / 2; // then the map leaves it the room
+  if (map) paint(view.map, map, width, (matchMedia(TALL).matches || high ? 0.13 : 0.2) * window.innerHeight);
   view.map.hidden = !map;
 }
 
