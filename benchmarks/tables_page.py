@@ -168,7 +168,7 @@ def verdict(results, scale, data, claim, twice=False):
 def orders(results, scale, data, numbers):
     "The orders of the paper at a scale, and how far two segmenters agree on them: lines of Markdown."
     claims = [c for c in CLAIMS if c[0] in numbers and {c[1], c[2]} <= set(rows_at(scale, c[0]))]
-    if not claims: return []
+    if not any(order(results, scale, data, c) for c in claims): return []
     seconds = [order(results, scale, data, c, 'second_') for c in claims]
     twice = any(seconds)
     heads = ['the first scores higher than the second', 'where it is said', 'came out here?', 'mean difference', *['by the second segmenter'] * twice]
@@ -180,7 +180,11 @@ def orders(results, scale, data, numbers):
 
 
 def filled(text, results, scale, data):
-    "A text in which {row.score}, {row.iou.class}, {long/row.score} and {photos-facades_256/row.score} stand for measured figures, so that words cannot outlive them."
+    "A text in which {row.score}, {row.iou.class}, {long/row.score} and {photos-facades_256/row.score} stand for measured figures, and {row>other.score} for yes, no or undecided, so that words cannot outlive them."
+    def decided(match):
+        found = order(results, scale, data, (0, match[1], match[2], match[3], ''))
+        return f'{found[0]}, {found[1]}' if found else 'not run'
+    text = re.sub(r'\{([\w:]+)>([\w:]+)\.(\w+)\}', decided, text)
     def measured(match):
         row, *keys = match[2].split('.')
         values, where = [], (match[1] or scale).split('-')

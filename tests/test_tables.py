@@ -165,6 +165,7 @@ def test_an_order_within_the_spread_is_undecided(tmp_path):
     for seed, value in enumerate((.4, .46, .52)): write('pix2pix', seed, mean_iou=value)
     assert said('ours', 'crn')[0] == 'undecided', 'a row of one seed is lent the spread of the others: 0.06'
     assert said('ours', 'pix2pix')[0] == 'yes' and said('pix2pix', 'ours')[0] == 'no'
+    assert tables_page.filled('{ours>pix2pix.mean_iou}; {ours>styles.mean_iou}', tmp_path, 'toy', 'synthetic') == 'yes, 1 of 1 seed; not run'
     write('oracle', 0, mean_iou=.61)
     assert said('oracle', 'ours')[0] == 'undecided'
     assert said('ours', 'styles') is None
