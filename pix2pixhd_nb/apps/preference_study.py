@@ -72,7 +72,8 @@ def pairs_in(folder, # in it a folder for each method, and perhaps `label_map`
     "Every two methods in every scene, read from files."
     if not Path(folder).is_dir():
         raise FileNotFoundError(f'{folder} is not there: expected a folder that holds a folder of pictures for each method.')
-    found = {p.name: pictures_in(p) for p in sorted(Path(folder).iterdir()) if p.is_dir() and not p.name.startswith('.')}
+    inside = [p for p in sorted(Path(folder).iterdir()) if p.is_dir() and not p.name.startswith('.')]
+    found = {p.name: pictures_in(p) for p in inside}
     maps, methods = found.pop('label_map', {}), {name: files for name, files in found.items() if files}
     scenes = sorted(set().union(*methods.values()))
     for name, files in methods.items():
@@ -80,7 +81,8 @@ def pairs_in(folder, # in it a folder for each method, and perhaps `label_map`
         if lacks:
             raise ValueError(f'{Path(folder)/name} has no picture of {some(lacks)}, which another method has: give one of each scene, under one name.')
     read = lambda files: [read_image(files[s]) for s in scenes]
-    return pairs_of({name: read(files) for name, files in methods.items()}, read(maps) if maps.keys() >= set(scenes) else None, scenes)
+    label_maps = read(maps) if maps.keys() >= set(scenes) else None
+    return pairs_of({name: read(files) for name, files in methods.items()}, label_maps, scenes)
 
 # %% ../../nbs/apps/04_preference_study.ipynb #c015
 def _deal(rng, choices, n):

@@ -64,7 +64,8 @@ class InWorlds(W.VBox):
                  worlds=None, # {name: World}; by default `WORLDS`
                 ):
         self.app, self.worlds, self.opened, self.place = app, worlds or WORLDS, {}, W.VBox()
-        self.choice = W.Dropdown(options=[(world.title, name) for name, world in self.worlds.items()], description='World')
+        titles = [(world.title, name) for name, world in self.worlds.items()]
+        self.choice = W.Dropdown(options=titles, description='World')
         super().__init__([self.choice, self.place])
         self.choice.observe(lambda change: self.show(change['new']), 'value')
         self.show(self.choice.value)

@@ -54,7 +54,8 @@ def grade_pairs(pictures, # one per scene: PIL images or (C, H, W) floats in [-1
 def _means(pictures, targets):
     "Both distances, averaged over the scenes."
     n = len(targets)
-    return dict(absolute=sum(map(absolute_error, pictures, targets)) / n, signal=sum(map(signal_to_noise, pictures, targets)) / n)
+    mean = lambda score: sum(map(score, pictures, targets)) / n
+    return dict(absolute=mean(absolute_error), signal=mean(signal_to_noise))
 
 # %% ../../nbs/evaluation/10_image_to_image.ipynb #p12
 @dataclass

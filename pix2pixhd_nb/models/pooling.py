@@ -17,7 +17,8 @@ def _count(instance_map):
     low, high = (int(x) for x in torch.stack(ids.aminmax()))
     span = high - low + 1
     keys = (ids + (torch.arange(len(ids), device=ids.device)[:, None] * span - low)).flatten()
-    return keys, span, low, torch.bincount(keys, minlength=len(ids) * span) if len(ids) * span <= max(len(keys), 2**16) else None
+    few = len(ids) * span <= max(len(keys), 2**16)
+    return keys, span, low, torch.bincount(keys, minlength=len(ids) * span) if few else None
 
 # %% ../../nbs/engine/06_pooling.ipynb #c010
 def instance_index(instance_map, # (N, 1, H, W) int object ids, up to 64 bits

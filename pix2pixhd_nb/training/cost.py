@@ -25,9 +25,11 @@ from ..engine.precision import sixteen_bits
 # %% ../../nbs/engine/13_cost.ipynb #c008
 def _vgg():
     "The perceptual loss with weights that have no numbers."
-    numbers, channels = [n for part in VGG_SLICES.values() for n in part], [3] + [64] * 2 + [128] * 2 + [256] * 4 + [512] * 5
-    pairs = zip(numbers, channels, channels[1:])
-    return PerceptualLoss({f'{n}.{k}': v for n, a, b in pairs for k, v in (('weight', torch.empty(b, a, 3, 3)), ('bias', torch.empty(b)))}, scale_check=False)
+    numbers = [n for part in VGG_SLICES.values() for n in part]
+    channels = [3] + [64] * 2 + [128] * 2 + [256] * 4 + [512] * 5
+    pairs = list(zip(numbers, channels, channels[1:]))
+    weights = {f'{n}.weight': torch.empty(b, a, 3, 3) for n, a, b in pairs}
+    return PerceptualLoss(weights | {f'{n}.bias': torch.empty(b) for n, _, b in pairs}, scale_check=False)
 
 def _without_pooling(synthesizer):
     def encode(image, instance_map):
@@ -61,7 +63,8 @@ def _set_up(n_classes, precision, activation_checkpointing, perceptual, networks
     "The model and the losses of a training."
     gan = GAN(*pix2pixhd_networks(n_classes, **networks), precision, activation_checkpointing=activation_checkpointing)
     loss = _vgg() if perceptual else None
-    return gan, GANTraining(feature_matching=FeatureMatchingLoss(), perceptual=checkpoint_activations(loss) if activation_checkpointing and loss else loss, pool_size=pool_size)
+    if activation_checkpointing and loss: loss = checkpoint_activations(loss)
+    return gan, GANTraining(feature_matching=FeatureMatchingLoss(), perceptual=loss, pool_size=pool_size)
 
 def _step(gan, training, opt, size, bs):
     "One training step of a batch of zeros."
