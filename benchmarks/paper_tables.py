@@ -28,7 +28,7 @@ from pix2pixhd_nb.data.layouts import open_dataset
 from pix2pixhd_nb.data.loaders import resize, scene_dataloaders
 from pix2pixhd_nb.data.toy import SyntheticScenes
 from pix2pixhd_nb.evaluation.touching import compare_edges
-from pix2pixhd_nb.evaluation.scores import compare_to_oracle, train_segmenter
+from pix2pixhd_nb.evaluation.scores import compare_to_oracle, ratio, train_segmenter
 from pix2pixhd_nb.training.losses import PerceptualLoss
 from pix2pixhd_nb.models.baselines import CascadedRefinementNetwork, UNet
 from pix2pixhd_nb.models.synthesizer import Synthesizer
@@ -107,7 +107,7 @@ class Bench:
         kept = [k for k, v in found['real']['iou'].items() if v >= self.settings.get('read_from', 0)]
         if not kept: raise ValueError(f"The segmenter reads no class of the real images with an IoU of {self.settings['read_from']:g} or more: train it longer.")
         mean, real = (sum(found[which]['iou'][k] for k in kept) / len(kept) for which in ('generated', 'real'))
-        return dict(accuracy=found['generated']['accuracy'], mean_iou=mean, share=mean / real, iou=found['generated']['iou'], unread=[k for k in found['real']['iou'] if k not in kept])
+        return dict(accuracy=found['generated']['accuracy'], mean_iou=mean, share=ratio(mean, real), iou=found['generated']['iou'], unread=[k for k in found['real']['iou'] if k not in kept])
 
     def second_opinion(self, pictures):
         "What the second segmenter says of them."
@@ -264,7 +264,7 @@ def read_by(self:Bench, run, seed, both=False):
     seen = [type(s)(s.label_map, s.instance_map, from_pil(p), s.name) for s, p in zip(self.train, pictures)] + (list(self.train) if both else [])
     found = compare_to_oracle(self.new_segmenter(ScenesInMemory(seen, self.train.label_space)).to(default_device()), self.test, photos)['real']
     mean = sum(v for k, v in found['iou'].items() if k not in oracle['unread']) / (len(found['iou']) - len(oracle['unread']))
-    return dict(accuracy=found['accuracy'], mean_iou=mean, share=mean / oracle['mean_iou'], iou=found['iou'], unread=oracle['unread'])
+    return dict(accuracy=found['accuracy'], mean_iou=mean, share=ratio(mean, oracle['mean_iou']), iou=found['iou'], unread=oracle['unread'])
 
 
 def plain(x):
@@ -276,14 +276,14 @@ def plain(x):
 def config(self:Bench, row):
     "All that decides what a row measures, but for the seed."
     run = run_of(row)
-    return plain(dict(scale=self.scale, data=self.data, settings=self.settings | dict(data=self.data), run={k: v for k, v in RUNS.get(run, {}).items() if k != 'name'}, row=row))
+    return plain(dict(scale=self.scale, data=self.data, settings={k: v for k, v in self.settings.items() if k != 'tables'} | dict(data=self.data), run={k: v for k, v in RUNS.get(run, {}).items() if k != 'name'}, row=row))
 
 
 @patch
 def place(self:Bench, run, seed):
     "Where a run's checkpoints and model are: another configuration has another place; how images are scored is no part of it."
     config = self.config(run)
-    for k in ('segmenter_steps', 'balance', 'n_test', 'second_steps', 'read_from', 'tables'): config['settings'].pop(k, None)
+    for k in ('segmenter_steps', 'balance', 'n_test', 'second_steps', 'read_from'): config['settings'].pop(k, None)
     what = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:8]
     return self.work/f'{run}-seed{seed}-{what}'
 

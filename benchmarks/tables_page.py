@@ -109,16 +109,16 @@ def about(results, scale, data):
     if not trained: return 'No row has been run.'
     s, machines = rows[0]['config']['settings'], sorted({r['setup']['machine'] for r in rows})
     slices = max((r['perceptual_slices'] for r in rows), key=len)
-    lines = [f"{len(rows)} rows; {rows[0]['setup']['n_scenes']} held-out scenes at {rows[0]['setup']['size'][1]}x{rows[0]['setup']['size'][0]}; {sum(s['steps'])} steps of one scene each, the same for every row, "
+    lines = [f"{len(rows)} rows; {rows[0]['setup']['n_scenes']} held-out scenes at {rows[0]['setup']['size'][1]}x{rows[0]['setup']['size'][0]}; {'' if data == 'synthetic' else 'about '}{sum(s['steps'])} steps of one scene each{'' if data == 'synthetic' else ', in whole epochs'}, the same for every row, "
              f"the first {s['steps'][0]} at the full rate; median {statistics.median(r['minutes'] for r in trained):.1f} minutes of training a row ({min(r['minutes'] for r in trained):.1f} to {max(r['minutes'] for r in trained):.1f}) on {' and '.join(machines)}; "
              f"{', '.join(sorted({r['precision'] for r in rows}))}; PyTorch {', '.join(sorted({r['setup']['versions']['torch'] for r in rows}))}."]
     if data != 'synthetic': lines.append(f"The segmenter has a backbone that had seen ImageNet, and {s['segmenter_steps']:,} batches of the training photos.")
-    lines += [text for r in rows if r['config']['row'] == 'oracle' for text in readers(s, r['scores'])]
+    lines += [text for r in rows if r['config']['row'] == 'oracle' for text in about_segmenters(s, r['scores'])]
     if slices: lines.append(f"The perceptual loss has {len(slices)} of the paper's five slices ({slices[0]} to {slices[-1]}): the weights at hand stop there.")
     return ' '.join(lines)
 
 
-def readers(settings, oracle):
+def about_segmenters(settings, oracle):
     "What two segmenters read in the real images."
     if 'second_iou' not in oracle: return
     left_out = lambda unread: f"left out, since they read them in the real images with an IoU below {settings['read_from']:g}: {', '.join(unread)}" if unread else 'none is left out'
@@ -128,7 +128,7 @@ def readers(settings, oracle):
     yield f"IoU of each class in the real images, by the first segmenter and the second: {lines}."
 
 
-def deviation(results, scale, data, row, column):
+def spread(results, scale, data, row, column):
     "How far a score moves with the seed: the row's own standard deviation; of a row of one seed the median of its neighbours'; None where no row has two."
     if row in ('oracle', 'read:oracle'): return 0.
     values = lambda rows: [r['scores'][column] for r in rows if r['scores'].get(column) is not None]
@@ -148,7 +148,7 @@ def order(results, scale, data, claim, other=''):
     shared = sorted(by_seed[0].keys() & by_seed[1].keys())
     if not shared: return None
     gaps = [by_seed[0][s] - by_seed[1][s] for s in shared]
-    mean, spreads = statistics.mean(gaps), [deviation(results, scale, data, row, column) for row in (better, worse)]
+    mean, spreads = statistics.mean(gaps), [spread(results, scale, data, row, column) for row in (better, worse)]
     if None not in spreads and abs(mean) <= 2 * max(spreads): said = 'undecided'
     else: said = 'yes' if mean > 0 else 'no'
     return said, f"{sum(g > 0 for g in gaps)} of {len(gaps)} seed{'s' * (len(gaps) > 1)}", mean

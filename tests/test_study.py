@@ -72,6 +72,13 @@ def test_the_app_asks_and_the_statistics_read(made, monkeypatch):
     assert table.answers.tolist() == [6, 6, 6]
 
 
+def test_two_studies_are_not_mixed(made):
+    folder, words = made
+    assert 'holds a study with other seed: give another folder' in study.main([*words, '--seed', '7'])
+    swapped = [words[0], words[1].replace(str(folder/'ours'), str(folder/'other')), *words[2:]]
+    assert 'holds a study with other models' in study.main(swapped)
+
+
 def test_bad_input_is_told(made, capsys):
     folder, words = made
     assert 'compare models of one dataset' in study.main([*words[:3], f'street={ROOT/"pix2pixhd_nb/pretrained/street"}', *words[3:]])

@@ -1,8 +1,10 @@
 """Prepares a preference study of your own models, and opens it in a browser: make study DATA=FOLDER MODELS="ours=my_model pix2pix=other_model"
 
 Each model generates from the same held-out label maps. The pictures lie in STUDY/pictures, a folder for each model, with those of the photos
-and the label maps beside them; raters' answers come into STUDY/answers. What was generated already is left alone."""
+and the label maps beside them; raters' answers come into STUDY/answers. The same command again generates what is missing, and no more."""
 import argparse
+import hashlib
+import json
 import os
 import random
 import re
@@ -49,6 +51,16 @@ def held_out(folder, split, label_space):
     except (FileNotFoundError, ValueError): return open_dataset(folder, 'val', label_space)
 
 
+def begin(out, settings):
+    "Keep what a study is of; one that was begun with other models, scenes or styles is not mixed with it."
+    file = Path(out)/'study.json'
+    if file.is_file() and (old := json.loads(file.read_text())) != settings:
+        changed = ', '.join(k for k in settings if old.get(k) != settings[k])
+        raise ValueError(f'{out} holds a study with other {changed}: give another folder in --out.')
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(settings, indent=1))
+
+
 def write(place, name, picture):
     place.mkdir(parents=True, exist_ok=True)
     picture.save(place/f'{name}.png')
@@ -57,10 +69,14 @@ def write(place, name, picture):
 def prepare(data, models, out, split=None, n=40, styles='random', seed=0, photos=True):
     "The pictures of a study; the folder they are in."
     pipes = {name: Pix2PixHD.load(folder, 'cuda' if torch.cuda.is_available() else 'cpu') for name, folder in models}
+    bare = next((name for name, p in pipes.items() if p.label_space is None), None)
+    if bare: raise ValueError(f'{bare} makes images from images, and a study starts from label maps: give models that were trained on them.')
     first = next(iter(pipes.values()))
     other = next((name for name, p in pipes.items() if (p.label_space.names, p.size) != (first.label_space.names, first.size)), None)
     if other: raise ValueError(f'The models are of other classes or sizes: {next(iter(pipes))} was trained at {first.size}, {other} at {pipes[other].size} (height, width): compare models of one dataset and size.')
     scenes, place = held_out(data, split, first.label_space), Path(out)/'pictures'
+    what = {name: hashlib.sha256((Path(folder)/'pipeline.json').read_bytes()).hexdigest()[:16] for name, folder in models} # it names the weights by theirs
+    begin(out, dict(models=what, data=str(Path(data).resolve()), split=split, scenes=n, styles=styles, seed=seed, photos=photos))
     if first.size: say_shapes(scenes, first.size)
     for i in sorted(random.Random(seed).sample(range(len(scenes)), min(n, len(scenes)))):
         s = scenes[i]
