@@ -86,10 +86,14 @@ class Bench:
     @cached_property
     def small(self): return ScenesInMemory(self.train[:self.settings['n_small']], self.train.label_space)
 
+    def kept(self, kind, steps): # the file of a segmenter
+        "Segmenters lie beside the rows that they graded, so that rows of another day and machine are graded by the same."
+        return self.results/'segmenters'/f"{self.scale}-{self.data}-{kind}-{steps}-{self.settings.get('balance', 0):g}.safetensors"
+
     @cached_property
     def segmenter(self):
         "Trained once on the real images, then kept."
-        path = self.work/f"segmenter-{self.settings['segmenter_steps']}-{self.settings.get('balance', 0):g}.safetensors"
+        path = self.kept('first', self.settings['segmenter_steps'])
         if not path.is_file(): save_segmenter(self.new_segmenter(self.train), path)
         return load_segmenter(path, default_device())
 
@@ -97,7 +101,7 @@ class Bench:
     def second(self):
         "A second segmenter, of another kind and seed: it has seen these photos alone, where the first has a backbone that knew others. None at scales without."
         if not (steps := self.settings.get('second_steps')): return None
-        path = self.work/f"second-{steps}-{self.settings.get('balance', 0):g}.safetensors"
+        path = self.kept('second', steps)
         if not path.is_file(): save_segmenter(train_segmenter(self.train, steps, seed=1, balance=self.settings.get('balance', 0.)), path)
         return load_segmenter(path, default_device())
 

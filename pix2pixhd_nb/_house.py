@@ -12,7 +12,7 @@ from importlib import import_module
 # %% ../nbs/engine/00_the_house.ipynb #n4069b96
 FLOORS = [ # from the ground up; on a floor, a module imports only from those before it
     ['engine.untrusted', 'core', 'engine.files', 'engine.precision', 'engine.cuda_graphs', 'engine.memory', 'engine.distributed'],
-    ['data.toy', 'data.facades', 'data.arrays', 'data.pictures', 'data.layouts', 'data.converters', 'data.loaders', 'data.memory_scenes', 'data.doctor'],
+    ['data.toy', 'data.facades', 'data.city', 'data.arrays', 'data.pictures', 'data.layouts', 'data.converters', 'data.loaders', 'data.memory_scenes', 'data.doctor'],
     ['models.boundaries', 'models.pooling', 'models.condition_conv', 'models.activation_checkpointing', 'models.blocks',
      'models.generators', 'models.discriminators', 'models.encoder', 'models.synthesizer', 'models.baselines', 'models.perceptual_network', 'models.saved'],
     ['training.recipes', 'training.losses', 'training.augmentation', 'training.step', 'training.networks', 'training.cuda_graphs', 'training.learner',

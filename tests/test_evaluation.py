@@ -29,7 +29,8 @@ from pix2pixhd_nb.evaluation.distances import (
 )
 from pix2pixhd_nb.evaluation.report import SizedScenes, evaluate, figures_text, grade, jsonable, notes_of
 from pix2pixhd_nb.evaluation.segmenters import load_segmenter, photo_segmenter, save_segmenter
-from pix2pixhd_nb.evaluation.diversity import colour_faithfulness
+from pix2pixhd_nb.evaluation.diversity import LPIPS, colour_faithfulness, mean_lpips
+from pix2pixhd_nb.models.saved import street_folder
 from pix2pixhd_nb.training.learner import pix2pixhd_networks
 
 
@@ -288,3 +289,31 @@ def test_squeezenet_sees_that_blurred_photos_are_further_from_photos(shared_data
     features = [picture_features(x, network, 1) for x in (a, b, [gaussian_blur(x, 9, 2.) for x in a])]
     (same, noise), (blurred, _) = (kernel_distance(x, features[1]) for x in (features[0], features[2]))
     assert abs(same) < 3 * noise and blurred > 5 * noise
+
+
+def test_lpips_is_that_of_its_authors_package(shared_data):
+    "What lpips 0.1.4 said of the same pictures with the same two files."
+    weights = shared_data / 'weights'
+    if not weights.is_dir(): pytest.skip('the weights are not there')
+    lpips = LPIPS(weights / 'squeezenet1_1_imagenet.pth', weights / 'lpips_v0.1_squeeze_linear.pth')
+    scenes = SyntheticScenes(2, size=(64, 128), seed=3)
+    a, b = (s.image[None] for s in scenes)
+    assert lpips(a, gaussian_blur(a, 9, 1.)).item() == pytest.approx(0.171209, abs=1e-5)
+    assert lpips(a, b).item() == pytest.approx(0.414017, abs=1e-5)
+    assert mean_lpips([b[0], b[0]], scenes, lpips) == pytest.approx(0.414017 / 2, abs=1e-5)
+
+
+def test_the_command_says_lpips_where_it_has_the_weights(shared_data, tmp_path, capsys):
+    weights = shared_data / 'weights'
+    if not weights.is_dir(): pytest.skip('the weights are not there')
+    save_scenes(SyntheticScenes(3, size=(64, 128)), tmp_path / 'data', LABEL_SPACE)
+    save_scenes(SyntheticScenes(2, size=(64, 128), seed=1), tmp_path / 'data', LABEL_SPACE, 'val')
+    street = str(street_folder())
+    linear = ['--lpips', str(weights / 'lpips_v0.1_squeeze_linear.pth')]
+    assert main(['evaluate', street, str(tmp_path / 'data'), str(tmp_path / 'out'), '--steps', '2', *linear]) == 2
+    assert '--lpips needs --weights' in capsys.readouterr().err
+    squeezenet = ['--weights', str(weights / 'squeezenet1_1_imagenet.pth')]
+    assert main(['evaluate', street, str(tmp_path / 'data'), str(tmp_path / 'out'), '--size', '128x64', '--steps', '2', *linear, *squeezenet]) == 0
+    assert 'LPIPS to the target' in capsys.readouterr().out
+    found = json.loads((tmp_path / 'out/evaluation.json').read_text())['figures']['lpips']
+    assert 0.05 < found['mean'] < 0.9 and found['network'] == LPIPS.name

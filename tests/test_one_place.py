@@ -67,6 +67,17 @@ def test_a_grown_learner_keeps_every_option():
         assert all(b.config[k] == v for k, v in a.config.items() if k not in others)
 
 
+def test_discriminators_in_16_bits_go_on(tmp_path):
+    "Half the file, the same weights but for rounding, and they are 32 bits again in the training that takes them over."
+    learn = pix2pixhd_learner(loaders((32, 64)), **TINY)
+    for half in (False, True): Pix2PixHD.from_learner(learn, with_discriminators=True).save(tmp_path / str(half), half=half)
+    whole, half = (next((tmp_path / str(h)).glob('discriminator-*')).stat().st_size for h in (False, True))
+    assert half < 0.7 * whole
+    again = pix2pixhd_learner(loaders((32, 64)), start=tmp_path / 'True')
+    then, now = (x.model.discriminator.state_dict() for x in (learn, again))
+    for k, v in then.items(): assert now[k].dtype == v.dtype and torch.allclose(now[k], v, atol=1e-3)
+
+
 def test_discriminators_saved_before_an_option_was_there_go_on(tmp_path):
     learn = pix2pixhd_learner(loaders((32, 64)), **TINY)
     Pix2PixHD.from_learner(learn, with_discriminators=True).save(tmp_path)

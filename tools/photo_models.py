@@ -2,7 +2,7 @@
 
 FOLDER holds the datasets, each in a folder of its own in the package's layout: `facades_256` and `facades_ext_256` (CMP facades, and pix2pix's
 further ones), `cityscapes_256`. A training goes on where it was stopped, and writes the pipeline, a sheet of held-out images beside their targets
-and a line of its losses every so many steps: photo_models.py facades FOLDER, photo_models.py streets FOLDER."""
+and a line of its losses every so many steps. `--method pix2pix` and `--method crn` train the others for comparison, at the full size from the start."""
 import argparse
 import json
 import os
@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import torch
-from fastai.callback.core import Callback
+from fastai.callback.core import Callback, CancelFitException
 from PIL import Image
 from torch import nn
 
@@ -22,6 +22,7 @@ from pix2pixhd_nb.training.checkpoints import Checkpoint, checkpoints_in, latest
 from pix2pixhd_nb.core import colorize, to_pil
 from pix2pixhd_nb.data.layouts import open_dataset
 from pix2pixhd_nb.data.loaders import resize, scene_dataloaders
+from pix2pixhd_nb.training.baselines import crn_learner, pix2pix_learner
 from pix2pixhd_nb.models.saved import read_description, read_weights
 from pix2pixhd_nb.synthesis.pipeline import Pix2PixHD
 from pix2pixhd_nb.training.learner import fastest_precision, pix2pixhd_learner
@@ -37,10 +38,12 @@ WORLDS = dict(
         dict(size=(128, 128), norm='batch', batch=2, steps=1800, plain=0, perceptual_weight=20.),
         dict(size=(256, 256), norm='batch', batch=1, steps=30000, plain=0, perceptual_weight=15.))),
     streets=dict(folders=('cityscapes_256',), stages=(
-        dict(size=(64, 128), norm='instance', batch=1, steps=4000, plain=2000, perceptual_weight=30.),
-        dict(size=(64, 128), norm='batch', batch=2, steps=6000, plain=0, perceptual_weight=20.),
+        dict(size=(64, 128), norm='instance', batch=1, steps=2208, plain=1000, perceptual_weight=30.),
+        dict(size=(64, 128), norm='batch', batch=2, steps=1104, plain=0, perceptual_weight=20.),
         dict(size=(128, 256), norm='batch', batch=1, steps=50000, plain=0, perceptual_weight=15.))))
 LR = 2e-4
+# As published, but for the CRN's widths, which are a quarter: it must fit the hours, too.
+OTHERS = dict(pix2pix=dict(width=64, n_downsample=7, discriminator_width=64), crn=dict(widths=(256, 256, 128, 128, 64, 64, 32)))
 
 
 class OnCrops(nn.Module):
@@ -81,7 +84,9 @@ class Scenes(list):
 class Record(Callback):
     "Every so many steps: the pipeline, a sheet, the losses."
     order = 66
-    def __init__(self, folder, held_out, size, every, seconds): self.folder, self.held_out, self.size, self.every, self.before, self.start = folder, held_out, size, every, seconds, time.time()
+    def __init__(self, folder, held_out, size, every, seconds, networks, minutes=None):
+        self.folder, self.held_out, self.size, self.every, self.networks = folder, held_out, size, every, networks
+        self.before, self.start, self.minutes = seconds, time.time(), minutes
 
     def after_batch(self):
         done = len(self.learn.gan_training.history)
@@ -90,8 +95,9 @@ class Record(Callback):
         line = dict(steps=done, minutes=round((self.before + time.time() - self.start) / 60, 1), losses={k: round(sum(h[k] for h in recent) / len(recent), 3) for k in recent[0]})
         with open(self.folder / 'log.jsonl', 'a') as f: f.write(json.dumps(line) + '\n')
         print(line, flush=True)
-        write(self.learn, self.folder, self.held_out, self.size, line)
+        write(self.learn, self.folder, self.held_out, self.size, line, self.networks)
         self.learn.model.train()
+        if self.minutes and line['minutes'] >= self.minutes: raise CancelFitException
 
 
 class FixedNorm(Callback):
@@ -102,11 +108,11 @@ class FixedNorm(Callback):
             if isinstance(m, nn.BatchNorm2d): m.eval()
 
 
-def write(learn, folder, held_out, size, line):
+def write(learn, folder, held_out, size, line, networks):
     "The pipeline, what is known of it, and a sheet of held-out scenes."
-    pipe = Pix2PixHD.from_learner(learn)
+    pipe = Pix2PixHD.from_learner(learn, with_discriminators='n_scales' in networks) # ours; the next training may start from here
     pipe.save(folder / 'model', half=True)
-    how = line | dict(networks=NETWORKS, lr=LR, size=size, precision=learn.model.precision,
+    how = line | dict(networks=networks, lr=LR, size=size, precision=learn.model.precision,
                       machine=f'{platform.machine()}, {torch.get_num_threads()} of {os.cpu_count()} cores', torch=torch.__version__, pix2pixhd_nb=__version__)
     (folder / 'model/how.json').write_text(json.dumps(how, indent=1))
     sheet(pipe, held_out, size).save(folder / f'sheet_{line["steps"]:06d}.png')
@@ -118,7 +124,7 @@ def sheet(pipe, scenes, size, n=6):
     for i in range(n):
         s = scenes[i * len(scenes) // n]
         label, instance, image = (resize(x, size) for x in (s.label_map, s.instance_map, s.image))
-        rows.append([to_pil(colorize(label, pipe.label_space)), pipe.predict(label, instance, reference=to_pil(image)), pipe.predict(label, instance, seed=i)])
+        rows.append([to_pil(colorize(label, pipe.label_space)), pipe.predict(label, instance, reference=to_pil(image) if pipe.synthesizer.encoder else None), pipe.predict(label, instance, seed=i)])
     h, w = size
     out = Image.new('RGB', (n * (w + 4), 3 * (h + 4)), 'white')
     for k, row in enumerate(rows):
@@ -129,29 +135,40 @@ def sheet(pipe, scenes, size, n=6):
 def carry_over(folder, gan): # of the stage before; GAN
     "What the stage before learned; another norm begins anew."
     d = read_description(folder)
-    for part, tensors in ((gan.synthesizer, read_weights(folder, d)), (gan.ema_synthesizer, read_weights(folder, d)), (gan.discriminator, read_weights(folder, d, 'discriminator'))):
+    synthesizer = read_weights(folder, d)
+    parts = [(gan.synthesizer, synthesizer), (gan.ema_synthesizer, synthesizer)]
+    if d.get('discriminator'): parts.append((gan.discriminator, read_weights(folder, d, 'discriminator')))
+    for part, tensors in parts:
         known = part.state_dict().keys() & tensors.keys()
         part.load_state_dict({k: tensors[k].float() for k in known}, strict=False)
 
 
-def train_stage(stage, train, held_out, folder, start, weights, every):
+def new_learner(method, dls, stage, weights):
+    "Of this method or of another; its networks."
+    shared = dict(precision=fastest_precision('cuda' if torch.cuda.is_available() else 'cpu'), lr=LR)
+    if method == 'pix2pix': return pix2pix_learner(dls, **OTHERS[method], **shared), OTHERS[method]
+    if method == 'crn': return crn_learner(dls, PerceptualLoss(weights), **OTHERS[method], **shared), OTHERS[method]
+    networks = NETWORKS | dict(norm=stage['norm'])
+    return pix2pixhd_learner(dls, ema=0.999, perceptual=OnCrops(PerceptualLoss(weights, stage['perceptual_weight'])), **shared, **networks), networks
+
+
+def train_stage(stage, train, held_out, folder, start, weights, every, method='ours', minutes=None):
     "One size of images: from the beginning, from a checkpoint, or from the stage before."
     size = stage['size']
     watched = Scenes([held_out])
     del watched[2:] # of a validation in each epoch nothing is used but that it runs
     dls = scene_dataloaders(train, watched, bs=stage['batch'], size=size, load_size=tuple(n * 9 // 8 for n in size), policy='resize_and_crop', seed=0)
-    perceptual = OnCrops(PerceptualLoss(weights, stage['perceptual_weight']))
-    networks = NETWORKS | dict(norm=stage['norm'])
-    learn = pix2pixhd_learner(dls, precision=fastest_precision('cuda' if torch.cuda.is_available() else 'cpu'), lr=LR, ema=0.999, perceptual=perceptual, **networks)
+    learn, networks = new_learner(method, dls, stage, weights)
     if start: carry_over(start, learn.model)
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / 'log.jsonl'
     seconds = 60 * json.loads(log.read_text().splitlines()[-1])['minutes'] if log.exists() else 0.
     resume = latest_checkpoint(folder) if checkpoints_in(folder) else None
-    record = Record(folder, held_out, size, every, seconds)
+    record = Record(folder, held_out, size, every, seconds, networks, minutes)
     epochs = max(1, round(stage['steps'] / len(dls.train)))
-    with learn.no_bar(): learn.fit(epochs, LR, cbs=[Checkpoint(folder, every=100, keep=2, resume=resume), record, Plain(stage['plain']), *[FixedNorm()] * (stage['norm'] == 'batch' and stage['batch'] == 1)])
-    Pix2PixHD.from_learner(learn, with_discriminators=True).save(folder / 'model')
+    extra = [] if method != 'ours' else [Plain(stage['plain']), *[FixedNorm()] * (stage['norm'] == 'batch' and stage['batch'] == 1)]
+    with learn.no_bar(): learn.fit(epochs, LR, cbs=[Checkpoint(folder, every=100, keep=2, resume=resume), record, *extra])
+    Pix2PixHD.from_learner(learn, with_discriminators=method == 'ours').save(folder / 'model', half=method != 'ours')
 
 
 def main():
@@ -160,17 +177,21 @@ def main():
     parser.add_argument('data', type=Path, help='folder of the datasets')
     parser.add_argument('folder', type=Path, help='where checkpoints, sheets and the model go')
     parser.add_argument('--vgg', default='vgg19', help="VGG19's weights, a path; torchvision's by default")
+    parser.add_argument('--start', type=Path, help="a saved pipeline, as one that ships: only the last stage is trained, from its weights")
+    parser.add_argument('--method', choices=['ours', *OTHERS], default='ours')
+    parser.add_argument('--minutes', type=float, help='end the last stage after so many')
     parser.add_argument('--every', type=int, default=500, help='steps between sheets')
     args = parser.parse_args()
     world = WORLDS[args.world]
     torch.manual_seed(0)
     train = Scenes([open_dataset(args.data / name, 'train', need_images=True) for name in world['folders']])
     held_out = open_dataset(args.data / world['folders'][0], 'val', need_images=True)
-    start = None
+    start, last = args.start, len(world['stages'])
     for k, stage in enumerate(world['stages'], 1):
+        if (args.start or args.method != 'ours') and k < last: continue
         folder = args.folder / f'stage_{k}'
         if not (folder / 'done').exists():
-            train_stage(stage, train, held_out, folder, start, args.vgg, args.every)
+            train_stage(stage, train, held_out, folder, start, args.vgg, args.every, args.method, args.minutes if k == last else None)
             (folder / 'done').touch()
         start = folder / 'model'
     return 0

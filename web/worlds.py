@@ -65,5 +65,5 @@ def write_world(name, folder):
 def fingerprint(name):
     "Changes when a world's folder is to be written again."
     package = Path(pix2pixhd_nb.__file__).parent
-    files = [HERE / 'export.py', HERE / 'worlds.py', *(package / f for f in ('apps/worlds.py', 'data/facades.py', 'data/toy.py')), *sorted(WORLDS[name].path.glob('*'))]
+    files = [HERE / 'export.py', HERE / 'worlds.py', *(package / f for f in ('apps/worlds.py', 'data/city.py', 'data/facades.py', 'data/toy.py')), *sorted(WORLDS[name].path.glob('*'))]
     return hashlib.sha256(b''.join(f.read_bytes() for f in files)).hexdigest()[:16]

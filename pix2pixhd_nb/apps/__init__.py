@@ -3,7 +3,7 @@ from pix2pixhd_nb._house import lazy
 
 __all__, __getattr__, __dir__ = lazy(__name__, {
     'canvas': ['STATIC', 'png', 'static', 'script', 'LatestOnly'],
-    'windows': ['window_around', 'reach', 'widened', 'generate_window', 'PictureCache'],
+    'windows': ['LARGE', 'window_around', 'reach', 'widened', 'generate_window', 'changed_window', 'PictureCache'],
     'base': ['MOST_BYTES', 'MOST_PIXELS', 'MOST_OBJECTS', 'MOST_HISTORY', 'GESTURES', 'MOST_POINTS', 'ACTIONS', 'GALLERY', 'picture_of_map', 'uploaded_picture', 'uploaded_scene', 'maps_of', 'map_files', 'Tool', 'SceneApp'],
     'visitors': ['VisitorKernels'],
     'explorer': ['StyleExplorer'],

@@ -199,8 +199,10 @@ def _about(self:SceneApp, keep):
     "What the page needs to know once."
     space, net = self.model.label_space, self.model.synthesizer
     tools = [_described(self, name, tool) for name, tool in self.TOOLS.items()]
+    usable = {c for tool in tools for c in tool['classes'] or ()}
     return dict(title=type(self).TITLE, can=self.CAN, tools=tools, actions=sorted(self.ACTIONS),
                 keep=keep and f'{keep} {self._fingerprint()}', gallery=self.scenes is not None,
+                palette=sorted(usable - set(space.unscored) or usable),
                 classes=[[n, '#%02x%02x%02x' % tuple(c)] for n, c in zip(space.names, space.colors)],
                 photo=bool(net.feature_channels and net.encoder))
 
@@ -279,7 +281,7 @@ def _refresh(self:SceneApp, message, select=False): # select: the id to select, 
 def _show_maps(self:SceneApp):
     "Send the maps; the picture follows."
     ids = self.editor.instance_map
-    self.cache = PictureCache(self.model, self.editor)
+    self.cache = PictureCache(self.model, self.editor, self.cache)
     with self.hold_sync():
         self.size, self.ids = list(ids.shape), zlib.compress(ids.astype('<i4').tobytes(), 1)
         self.map_png = png(picture_of_map(ids, self.model.label_space))

@@ -13,7 +13,9 @@ from .base import ACTIONS, SceneApp, Tool, _numbers
 from ..editing.editor import class_of
 
 # %% ../../nbs/apps/03_studio.ipynb #c009
-def _every(app): return range(app.model.label_space.n_classes)
+def _known(app): # the classes that the model has learned: it has a style of each
+    book = app.model.style_book
+    return sorted(book.centres) if book and book.centres else range(app.model.label_space.n_classes)
 def _stamps(app): return sorted({s.label for s in app.shapes.shapes}) if app.shapes else []
 def _way(start, end): return end[0] - start[0], end[1] - start[1]
 
@@ -24,9 +26,9 @@ TOOLS = { # the order is that of the buttons
                    drag=lambda app, start, end: app.move(*_way(start, end), app.editor.at(*start)),
                    alt_drag=lambda app, start, end: app.copy_by(*_way(start, end), app.editor.at(*start))),
     'brush': Tool('Brush', 'b', 'Paint with the class of the palette',
-                  stroke=lambda app, points: app.paint(points), classes=_every),
+                  stroke=lambda app, points: app.paint(points), classes=_known),
     'fill': Tool('Fill', 'f', 'Give the region under a click to the class',
-                 click=lambda app, x, y: app.fill(x, y), classes=_every),
+                 click=lambda app, x, y: app.fill(x, y), classes=_known),
     'stamp': Tool('Stamp', 'a', 'Stand a new object of the class where you click',
                   click=lambda app, x, y: app.add(x, y), classes=_stamps),
     'eraser': Tool('Erase', 'x', 'Click an object to remove it',

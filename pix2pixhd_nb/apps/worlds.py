@@ -13,6 +13,7 @@ from typing import Callable
 import ipywidgets as W
 
 from ..core import LabelSpace
+from ..data.city import CITY_SPACE, synthetic_city
 from ..data.facades import FACADE_SPACE, synthetic_facade
 from ..data.toy import LABEL_SPACE, SyntheticScenes
 from ..editing.shapes import ShapeLibrary
@@ -39,10 +40,10 @@ class World:
         "A scene at the model's own size; the apps' galleries show those from 1 to 11."
         return self.scene(number, self.size)
 
-    def shapes(self, n=20): # scenes that they are cut from, at half the model's size; gives a ShapeLibrary
+    def shapes(self, n=20): # scenes that they are cut from, 128 pixels high; gives a ShapeLibrary
         "Shapes of whole objects, to put on a scene."
         h, w = self.size
-        return ShapeLibrary.from_scenes([self.scene(100 + i, (h // 2, w // 2)) for i in range(n)], self.space)
+        return ShapeLibrary.from_scenes([self.scene(100 + i, (128, 128 * w // h)) for i in range(n)], self.space)
 
 # %% ../../nbs/engine/29_worlds.ipynb #w12
 def synthetic_street(number, # the same number gives the same street
@@ -55,6 +56,7 @@ def synthetic_street(number, # the same number gives the same street
 WORLDS = {
     'street': World('Synthetic streets', 'street', LABEL_SPACE, synthetic_street, (256, 512), 'road'),
     'facade': World('House fronts', 'facade', FACADE_SPACE, synthetic_facade, (256, 256), 'facade'),
+    'city': World('City streets', 'city', CITY_SPACE, synthetic_city, (128, 256), 'road'),
 }
 
 # %% ../../nbs/engine/29_worlds.ipynb #w19

@@ -14,6 +14,7 @@ from ..engine.files import check_folder, check_outputs
 from ..data.memory_scenes import ScenesInMemory
 from ..evaluation import report
 from ..evaluation.distances import squeezenet_features
+from ..evaluation.diversity import LPIPS
 from ..evaluation.scores import check_classes, train_segmenter
 from ..evaluation.segmenters import load_segmenter, photo_segmenter, save_segmenter
 from ..synthesis.pipeline import Pix2PixHD
@@ -52,6 +53,7 @@ def evaluate(model, # folder of a saved pipeline
              segmenter=None, # file of a segmenter; without one, it is trained on the real training images and kept in OUT
              steps=1000, # batches of that training
              weights=None, # file of SqueezeNet 1.1 weights: for a segmenter of photos, and for the distances
+             lpips=None, # file of LPIPS's weights for SqueezeNet: adds the distance of each image from its target; needs --weights
              overwrite=False, # may files in OUT be replaced that are not of an evaluation of this model on these scenes?
              photos=False, # show the real images in the grid, too
             ):
@@ -64,6 +66,7 @@ def evaluate(model, # folder of a saved pipeline
       pix2pixhd evaluate other_model facades graded_other --segmenter graded/segmenter.safetensors"""
     if styles not in ('random', 'target'): raise ValueError(f"styles is {styles!r}, expected 'random' or 'target'.")
     if steps < 1: raise ValueError(f'--steps is {steps}, expected 1 or more.')
+    if lpips and not weights: raise ValueError('--lpips needs --weights, a file of SqueezeNet 1.1 weights.')
     check_folder(out)
     results = [Path(out) / name
                for name in ('evaluation.json', 'table.txt', 'grid.png',
@@ -75,15 +78,16 @@ def evaluate(model, # folder of a saved pipeline
     check_outputs(results, overwrite, inputs_of(scenes), own)
     scenes = scenes_at(scenes, size or pipe.size or scenes[0].size)
     network = squeezenet_features(weights).to(default_device()) if weights else None
+    people = LPIPS(weights, lpips).to(default_device()) if lpips else None
     if pipe.label_space is None:
-        return _report(evaluate_pairs(pipe, scenes, network, model=str(model), data=str(folder), split=split), out,
+        return _report(evaluate_pairs(pipe, scenes, network, people, model=str(model), data=str(folder), split=split), out,
                        photos)
     check_classes(pipe.label_space.names, scenes.label_space, 'model')
     reader = (load_segmenter(segmenter, default_device()) if segmenter
               else reader_for(folder, split, scenes.size, weights, steps, seed))
     if not segmenter: segmenter = save_segmenter(reader, Path(out) / 'segmenter.safetensors')
-    result = report.evaluate(pipe, ScenesInMemory(scenes), reader, styles, seed, network, model=str(model),
-                             data=str(folder), split=split, segmenter_file=str(segmenter))
+    result = report.evaluate(pipe, ScenesInMemory(scenes), reader, styles, seed, network, people,
+                             model=str(model), data=str(folder), split=split, segmenter_file=str(segmenter))
     _report(result, out, photos)
 
 # %% ../../nbs/reference/04_evaluating.ipynb #n575242-2

@@ -4,6 +4,7 @@ from pix2pixhd_nb._house import lazy
 __all__, __getattr__, __dir__ = lazy(__name__, {
     'toy': ['KINDS', 'LABEL_SPACE', 'STYLES', 'FOCAL', 'EYE', 'Kind', 'synthetic_scene', 'SyntheticScenes'],
     'facades': ['FACADE_SPACE', 'synthetic_facade'],
+    'city': ['CITY_SPACE', 'synthetic_city'],
     'arrays': ['BITS', 'MOST_CHANNELS', 'FORMATS', 'to_image', 'to_numbers', 'picture_of', 'channels_of_shape', 'channels_first', 'ArrayHeader', 'npy_header', 'png_header', 'png_bytes', 'NotInstalled', 'need_tifffile', 'tiff_header', 'array_header', 'refused', 'check_format', 'write_picture', 'npy_bytes', 'mark_in'],
     'pictures': ['MAX_PIXELS', 'KINDS', 'CHANNELS', 'most_pixels', 'recognised', 'PictureFile', 'Problem', 'DatasetError', 'open_picture', 'seen_size', 'read_ids', 'header_of', 'read_image', 'channels_in', 'common_channels', 'pictures_in', 'some', 'color_numbers', 'holds_colors', 'ids_of_colors', 'pairing_problems', 'size_problem', 'id_problem', 'cut_problem', 'disagreement', 'disagreement_problem', 'connected_components'],
     'layouts': ['LAYOUTS', 'needs_images', 'SceneFolder', 'instances_of', 'read_meta', 'PlainFolder', 'save_scenes', 'Pix2PixHDFolder', 'Cityscapes', 'CamVid', 'shifted', 'ADE20K', 'NYUv2', 'unpack_nyuv2', 'HelenFaces', 'recognise', 'open_dataset'],

@@ -33,6 +33,7 @@ def signal_to_noise(picture, target): # (C, H, W) floats in [-1, 1]
 def grade_pairs(pictures, # one per scene: PIL images or (C, H, W) floats in [-1, 1]
                 scenes, # held-out scenes with images
                 network=None, # FeatureNetwork for the kernel distance; none: it is left out
+                lpips=None, # LPIPS; none: it is left out
                ): # dict of figures
     "Distances of generated images from their targets, and of two answers that need no model."
     targets, made = targets_of(scenes), [p if torch.is_tensor(p) else from_pil(p) for p in pictures]
@@ -47,6 +48,9 @@ def grade_pairs(pictures, # one per scene: PIL images or (C, H, W) floats in [-1
         figures['average'] = _means([(whole - t) / (len(targets) - 1) for t in targets], targets)
         figures['other'] = _means(targets[1:] + targets[:1], targets)
         if network: figures['realism'] = realism(list(map(three_bands, made)), list(map(three_bands, targets)), network)
+    if lpips:
+        pairs = [[three_bands(x)[None].to(lpips.mean.device) for x in pair] for pair in zip(made, targets)]
+        figures['lpips'] = dict(mean=sum(lpips(*pair).item() for pair in pairs) / len(made), network=lpips.name)
     return (figures | dict(scenes=[dict(name=scenes[i].name, lost=absolute_error(m, t))
                                    for i, (m, t) in enumerate(zip(made, targets))]))
 
@@ -70,6 +74,7 @@ class PairEvaluation:
 def evaluate_pairs(pipeline, # Pix2PixHD without label space
                    scenes, # held-out scenes with images
                    network=None, # FeatureNetwork for the kernel distance
+                   lpips=None, # LPIPS, for a distance as people judge it
                    **setup, # what else to note, such as the model's folder
                   ): # PairEvaluation
     "Generate an image of every scene and grade it."
@@ -77,7 +82,7 @@ def evaluate_pairs(pipeline, # Pix2PixHD without label space
         raise ValueError('This model generates images from label maps: grade it with evaluate, which asks a segmenter.')
     targets_of(scenes)
     pictures = [to_image(channels_first(pipeline.predict(scenes[i].label_map, bits=32))) for i in range(len(scenes))]
-    return PairEvaluation(grade_pairs(pictures, scenes, network), setup, pictures,
+    return PairEvaluation(grade_pairs(pictures, scenes, network, lpips), setup, pictures,
                           [scenes[i] for i in range(len(scenes))])
 
 # %% ../../nbs/evaluation/10_image_to_image.ipynb #p14
@@ -90,6 +95,7 @@ def table(self:PairEvaluation): # str
     lines = [f"{f['n_scenes']} scenes                grey levels off   signal to noise, dB", *(f"{name:24} {v['absolute']:16.1f} {v['signal']:21.1f}" for name, v in rows)]
     if r := f.get('realism'):
         lines.append(f"kernel distance {r['kernel']:.4f}, noise {r['kernel_noise']:.4f} ({r['network']})")
+    if r := f.get('lpips'): lines.append(f"LPIPS to the target {r['mean']:.3f} ({r['network']})")
     return '\n'.join(lines)
 
 # %% ../../nbs/evaluation/10_image_to_image.ipynb #p15

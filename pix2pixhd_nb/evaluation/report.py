@@ -24,7 +24,7 @@ from ..core import LabelSpace, Scene, colorize, to_pil
 from ..data.loaders import resize
 from ..engine.files import write_whole
 from .distances import realism, segmenter_features
-from .diversity import colour_faithfulness, diversity, styles_obeyed
+from .diversity import colour_faithfulness, diversity, mean_lpips, styles_obeyed
 from pix2pixhd_nb.evaluation.scores import (
     check_classes, count_pictures, targets_of, ratio, read_back, share_interval, share_of_oracle,
 )
@@ -38,6 +38,7 @@ class Graded:
     scenes: object # held-out scenes with images, and a `label_space`
     segmenter: torch.nn.Module # from `train_segmenter`
     network: torch.nn.Module = None # FeatureNetwork for the distances; the segmenter's own stages by default
+    lpips: torch.nn.Module = None # LPIPS; None: no such figure
     pipeline: object = None # Pix2PixHD that generated them; None: they come from elsewhere
     asked: list = None # the styles {instance id: (F,)} of each, from `generate_all`
     styles: str = None # 'target' or 'random', as they were generated
@@ -152,6 +153,8 @@ METRICS = { # name among the figures: the metric
     'edges': Metric(_edges, _edges_rows, notes=_edges_notes),
     'realism': Metric(lambda g: realism(g.pictures, g.photos, g.features) if len(g.pictures) > 1 else None,
                       lines=_realism_lines, notes=lambda f: f['warnings']),
+    'lpips': Metric(lambda g: g.lpips and dict(mean=mean_lpips(g.pictures, g.scenes, g.lpips), network=g.lpips.name),
+                    lines=lambda f: [f"LPIPS to the target {f['mean']:.3f} ({f['network']})"]),
     'colours': Metric(_colours, lines=_colours_lines),
     'styles_obeyed': Metric(_obeyed, lines=_obeyed_lines),
     'diversity': Metric(_diversity, lines=_diversity_lines)}
@@ -161,7 +164,7 @@ def grade(pictures, # one per scene: PIL images or (3, H, W) floats in [-1, 1]
           scenes, # held-out scenes with images, and a `label_space`
           segmenter, # from `train_segmenter`
           network=None, # FeatureNetwork for the distances; the segmenter's own stages by default
-          **generated, # pipeline, asked, styles, seed, n_samples: see `Graded`
+          **generated, # pipeline, asked, styles, seed, n_samples, lpips: see `Graded`
          ): # dict of figures
     "All figures of generated images."
     g = Graded(pictures, scenes, segmenter, network, **generated)
@@ -194,6 +197,7 @@ def evaluate(pipeline, # Pix2PixHD
              styles='target', # the styles: 'target', of each scene's own real image; 'random', sampled from the style book
              seed=0, # of the random styles
              network=None, # FeatureNetwork for distances and diversity; the segmenter's own stages by default
+             lpips=None, # LPIPS, for the distance of each image from its target
              n_samples=3, # images of each of the first ten scenes, for the diversity; 0: none
              **setup, # anything else to write down: data='camvid_256', split='val'...
             ): # Evaluation
@@ -204,7 +208,7 @@ def evaluate(pipeline, # Pix2PixHD
     start = time.time()
     network = network or segmenter_features(segmenter)
     pictures, asked = generate_all(pipeline, scenes, styles, seed)
-    how = dict(pipeline=pipeline, asked=asked, styles=styles, seed=seed, n_samples=n_samples)
+    how = dict(pipeline=pipeline, asked=asked, styles=styles, seed=seed, n_samples=n_samples, lpips=lpips)
     figures = grade(pictures, scenes, segmenter, network, **how)
     seen_by = dict(network=network.name, network_checksum=checksum_of(network.state_dict().items()))
     setup |= dict(styles=styles, seed=seed, seconds=round(time.time() - start, 1),

@@ -346,18 +346,22 @@ def save(self:Pix2PixHD,
     clean_parts(folder)
     tensors = {k: v.contiguous().cpu() for k, v in self.synthesizer.state_dict().items()}
     if self.style_book: tensors |= self.style_book.to_parts()[1]
-    if half: tensors = {k: v.half() if v.is_floating_point() and v.ndim > 1 else v for k, v in tensors.items()}
-    weights = write_whole(folder / 'weights', lambda part: save_tensors(tensors, part),
+    weights = write_whole(folder / 'weights', lambda part: save_tensors(_kept(tensors, half), part),
                           named=lambda part: f'weights-{checksum(part, 12)}.safetensors')
     described = self.description() | dict(weights=dict(file=weights.name, sha256=checksum(weights, 64)))
     if d := self.discriminator:
         tensors = {k: v.contiguous().cpu() for k, v in d.state_dict().items()}
-        other = write_whole(folder / 'discriminator', lambda part: save_tensors(tensors, part),
+        other = write_whole(folder / 'discriminator', lambda part: save_tensors(_kept(tensors, half), part),
                             named=lambda part: f'discriminator-{checksum(part, 12)}.safetensors')
         described |= dict(discriminator=dict(config=d.config, file=other.name, sha256=checksum(other, 64)))
     write_whole(folder / 'pipeline.json', json.dumps(described, indent=1))
     for old in before - {weights.name, d and other.name}: (folder / old).unlink(missing_ok=True)
     return folder
+
+# %% ../../nbs/your_data/10_saved_models.ipynb #halves1
+def _kept(tensors, half): # {name: tensor}
+    "As they are written: convolutions and styles in 16 bits where `half` is asked for."
+    return {k: v.half() if half and v.is_floating_point() and v.ndim > 1 else v for k, v in tensors.items()}
 
 # %% ../../nbs/your_data/10_saved_models.ipynb #c033-2
 def _own_files(folder): # set of names

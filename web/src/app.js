@@ -71,9 +71,10 @@ function openScene (k) {
 }
 
 function openBlank () { // sky above the rest
-  const names = world.label_space.classes.map(c => c.name), n = 256, top = Math.max(0, names.indexOf('sky')), ids = new Int32Array(n * n).fill(top)
-  ids.fill(world.brush, n * 115)
-  begin(new Scene(world, ids, n, n), 'A blank scene.')
+  const [h, w] = world.scenes[0].instance_map.size
+  const names = world.label_space.classes.map(c => c.name), top = Math.max(0, names.indexOf('sky')), ids = new Int32Array(w * h).fill(top)
+  ids.fill(world.brush, w * Math.round(0.45 * h))
+  begin(new Scene(world, ids, w, h), 'A blank scene.')
 }
 
 function begin (next, text) {
@@ -371,8 +372,9 @@ function setClass (c) {
   for (const b of $('palette').children) b.setAttribute('aria-pressed', +b.dataset.cls === c)
 }
 
-function fillPalette () {
-  $('palette').replaceChildren(...world.label_space.classes.map(c => {
+function fillPalette () { // with the classes that the model has learned and that are scored
+  const known = world.label_space.classes.filter(c => world.styles[c.id] && !world.label_space.unscored.includes(c.id))
+  $('palette').replaceChildren(...known.map(c => {
     const swatch = make('span', { className: 'swatch' }), b = make('button', { title: c.id > 0 && c.id < 10 ? `${c.name} (${c.id})` : c.name }, swatch, make('span', { textContent: c.name }), ...(c.id > 0 && c.id < 10 ? [make('kbd', { textContent: c.id, ariaHidden: 'true' })] : []))
     swatch.style.background = `rgb(${c.color.join(' ')})`
     b.dataset.cls = c.id
@@ -380,7 +382,7 @@ function fillPalette () {
     return b
   }))
   setClass(cls)
-  $('become').replaceChildren(...world.label_space.classes.map(c => make('option', { value: c.id, textContent: c.name })))
+  $('become').replaceChildren(...known.map(c => make('option', { value: c.id, textContent: c.name })))
 }
 
 function fillGallery () {

@@ -127,14 +127,16 @@ class Page {
       b.onclick = () => this.setTool(name)
       return b
     }))
-    this.$('.palette').replaceChildren(...classes.map(([name, color], c) => {
+    const usable = new Set(this.about.palette)
+    this.$('.palette').replaceChildren(...classes.flatMap(([name, color], c) => {
+      if (!usable.has(c)) return []
       const swatch = make('span', { className: 'swatch' }), b = make('button', { title: name }, swatch, make('span', { textContent: name }))
       swatch.style.background = color
       b.dataset.cls = c
       b.onclick = () => { this.set('cls', c); if (!this.tool.classes) this.setTool(tools.find(t => t.classes).name) }
-      return b
+      return [b]
     }))
-    this.$('.become select').replaceChildren(...classes.map(([name], c) => make('option', { value: c, textContent: name })))
+    this.$('.become select').replaceChildren(...classes.flatMap(([name], c) => usable.has(c) ? [make('option', { value: c, textContent: name })] : []))
     this.$('.files').replaceChildren(...FILES.map(([what, name, note]) => {
       const b = make('button', {}, icon('save'), make('span', { textContent: name }))
       b.dataset.save = what
