@@ -372,8 +372,9 @@ function setClass (c) {
   for (const b of $('palette').children) b.setAttribute('aria-pressed', +b.dataset.cls === c)
 }
 
-function fillPalette () { // with the classes that the model has learned and that are scored
-  const known = world.label_space.classes.filter(c => world.styles[c.id] && !world.label_space.unscored.includes(c.id))
+function fillPalette () { // with the classes that are scored and, where the model has styles, that it has one of
+  const { classes, unscored } = world.label_space, styled = Object.keys(world.styles).length > 0
+  const scored = classes.filter(c => !unscored.includes(c.id) && (world.styles[c.id] || !styled)), known = scored.length ? scored : classes
   $('palette').replaceChildren(...known.map(c => {
     const swatch = make('span', { className: 'swatch' }), b = make('button', { title: c.id > 0 && c.id < 10 ? `${c.name} (${c.id})` : c.name }, swatch, make('span', { textContent: c.name }), ...(c.id > 0 && c.id < 10 ? [make('kbd', { textContent: c.id, ariaHidden: 'true' })] : []))
     swatch.style.background = `rgb(${c.color.join(' ')})`
