@@ -139,3 +139,14 @@ def test_a_plan_counts_the_perceptual_loss(capsys, monkeypatch):
         said.append(capsys.readouterr().out)
     flops = [float(s.split(' TFLOP')[0].split()[-1]) for s in said]
     assert flops[1] > flops[0]
+
+
+def test_a_recipe_brings_its_learning_rate(tmp_path):
+    tiny = dict(width=8, encoder_width=4, discriminator_width=8, n_blocks=1)
+    learn = pix2pixhd_learner(loaders((32, 64)), recipe='photos', **tiny)
+    assert learn.lr == 5e-4 and learn.gan_training.gan_weight == 1 and 'lr' not in learn.options
+    assert pix2pixhd_learner(loaders((32, 64)), recipe='photos', lr=1e-3, **tiny).lr == 1e-3
+    assert pix2pixhd_learner(loaders((32, 64)), recipe='small', **tiny).lr == pix2pixhd_learner(loaders((32, 64)), **tiny).lr == 2e-4
+    Pix2PixHD.from_learner(learn).save(tmp_path)
+    assert pix2pixhd_learner(loaders((32, 64)), start=tmp_path).lr == 2e-4, 'what is learned already wants small steps'
+    assert pix2pixhd_learner(loaders((32, 64)), start=tmp_path, recipe='photos').lr == 5e-4

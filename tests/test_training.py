@@ -55,6 +55,32 @@ def weights(module): return [p.detach().clone() for p in module.parameters()]
 def moved(before, after): return any((a != b).any().item() for a, b in zip(before, after, strict=True))
 
 
+# styles that come later
+
+def test_styles_come_after_so_many_steps():
+    learn = learner(feature_channels=3, encoder_width=4, styles_after=3)
+    seen, encoder = [], weights(learn.model.synthesizer.encoder)
+    generate = learn.model.synthesizer.generate
+    learn.model.synthesizer.generate = lambda condition, instance_map, image, features=None: seen.append(features) or generate(condition, instance_map, image, features)
+    styles = next(c for c in learn.model.synthesizer.generator.modules() if isinstance(c, (torch.nn.Conv2d, ConditionConv2d)))
+    before = styles.weight[:, -3:].detach().clone()
+    fit(learn) # two steps, then a validation
+    assert len(seen) == 3 and all(f is not None and not f.any() and f.shape[1] == 3 for f in seen)
+    assert not moved(encoder, weights(learn.model.synthesizer.encoder))
+    assert torch.equal(before, styles.weight[:, -3:]) # nor do the weights that wait for styles
+    fit(learn) # one more without, then with
+    assert [f is None for f in seen[3:]] == [False, True, True]
+    assert moved(encoder, weights(learn.model.synthesizer.encoder)) and is_finite(learn)
+
+
+def test_styles_of_the_scenes_wait_too_and_without_styles_nothing_changes():
+    plain, waits = (fit(learner(styles_after=n)) for n in (0, 5))
+    assert plain.gan_training.history == waits.gan_training.history
+    learn = fit(learner(feature_channels=3, encoder_width=4, styles_after=10**6, ema=0.9))
+    grown = grow_learner(learn, loaders(toy(size=(64, 128))), 1)
+    assert grown.gan_training.styles_after == 0 # it knows what the classes look like
+
+
 # the golden figures
 
 def test_learner_repeats_the_golden_steps():

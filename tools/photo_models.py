@@ -31,16 +31,16 @@ from pix2pixhd_nb.training.losses import PerceptualLoss
 NETWORKS = dict(width=24, n_downsample=3, n_blocks=6, feature_channels=3, encoder_width=16, discriminator_width=32, n_scales=2, upsampling='resize')
 # Coarse to fine in time: most steps are taken where they are cheap; what comes next starts from what was learned so far. Instance norm takes one scene
 # a step and learns shapes soonest, batch norm takes two and keeps the colours that the styles ask for; at the full size its statistics stand still.
-# `plain` is the number of steps without styles: the generator learns what the classes look like before the encoder speaks.
+# Before `styles_after` steps the generator learns what the classes look like, without the encoder.
 WORLDS = dict(
     facades=dict(folders=('facades_256', 'facades_ext_256'), stages=(
-        dict(size=(128, 128), norm='instance', batch=1, steps=2658, plain=1000, perceptual_weight=30.),
-        dict(size=(128, 128), norm='batch', batch=2, steps=1800, plain=0, perceptual_weight=20.),
-        dict(size=(256, 256), norm='batch', batch=1, steps=30000, plain=0, perceptual_weight=15.))),
+        dict(size=(128, 128), norm='instance', batch=1, steps=2658, styles_after=1000, perceptual_weight=30.),
+        dict(size=(128, 128), norm='batch', batch=2, steps=1800, perceptual_weight=20.),
+        dict(size=(256, 256), norm='batch', batch=1, steps=30000, perceptual_weight=15.))),
     streets=dict(folders=('cityscapes_256',), stages=(
-        dict(size=(64, 128), norm='instance', batch=1, steps=2208, plain=1000, perceptual_weight=30.),
-        dict(size=(64, 128), norm='batch', batch=2, steps=1104, plain=0, perceptual_weight=20.),
-        dict(size=(128, 256), norm='batch', batch=1, steps=50000, plain=0, perceptual_weight=15.))))
+        dict(size=(64, 128), norm='instance', batch=1, steps=2208, styles_after=1000, perceptual_weight=30.),
+        dict(size=(64, 128), norm='batch', batch=2, steps=1104, perceptual_weight=20.),
+        dict(size=(128, 256), norm='batch', batch=1, steps=50000, perceptual_weight=15.))))
 LR = 2e-4
 # As published, but for the CRN's widths, which are a quarter: it must fit the hours, too.
 OTHERS = dict(pix2pix=dict(width=64, n_downsample=7, discriminator_width=64), crn=dict(widths=(256, 256, 128, 128, 64, 64, 32)))
@@ -56,18 +56,6 @@ class OnCrops(nn.Module):
         (h, w), top, left = fake.shape[2:], random.random(), random.random()
         rows, columns = (slice(at, at + n // 2) for n, at in ((h, int(top * (h - h // 2 + 1))), (w, int(left * (w - w // 2 + 1)))))
         return self.loss(fake[..., rows, columns], real[..., rows, columns])
-
-
-class Plain(Callback):
-    "Zeros for styles in the first steps."
-    order = -8
-    def __init__(self, steps): self.steps = steps
-
-    def before_batch(self):
-        if not self.training or len(self.learn.gan_training.history) >= self.steps: return
-        label_map = self.xb[0]
-        n, _, h, w = label_map.shape
-        self.learn.xb = (*self.xb[:2], torch.zeros(n, NETWORKS['feature_channels'], h, w, device=label_map.device))
 
 
 class Scenes(list):
@@ -149,7 +137,7 @@ def new_learner(method, dls, stage, weights):
     if method == 'pix2pix': return pix2pix_learner(dls, **OTHERS[method], **shared), OTHERS[method]
     if method == 'crn': return crn_learner(dls, PerceptualLoss(weights), **OTHERS[method], **shared), OTHERS[method]
     networks = NETWORKS | dict(norm=stage['norm'])
-    return pix2pixhd_learner(dls, ema=0.999, perceptual=OnCrops(PerceptualLoss(weights, stage['perceptual_weight'])), **shared, **networks), networks
+    return pix2pixhd_learner(dls, ema=0.999, perceptual=OnCrops(PerceptualLoss(weights, stage['perceptual_weight'])), styles_after=stage.get('styles_after', 0), **shared, **networks), networks
 
 
 def train_stage(stage, train, held_out, folder, start, weights, every, method='ours', minutes=None):
@@ -166,7 +154,7 @@ def train_stage(stage, train, held_out, folder, start, weights, every, method='o
     resume = latest_checkpoint(folder) if checkpoints_in(folder) else None
     record = Record(folder, held_out, size, every, seconds, networks, minutes)
     epochs = max(1, round(stage['steps'] / len(dls.train)))
-    extra = [] if method != 'ours' else [Plain(stage['plain']), *[FixedNorm()] * (stage['norm'] == 'batch' and stage['batch'] == 1)]
+    extra = [FixedNorm()] * (method == 'ours' and stage['norm'] == 'batch' and stage['batch'] == 1)
     with learn.no_bar(): learn.fit(epochs, LR, cbs=[Checkpoint(folder, every=100, keep=2, resume=resume), record, *extra])
     Pix2PixHD.from_learner(learn, with_discriminators=method == 'ours').save(folder / 'model', half=method != 'ours')
 

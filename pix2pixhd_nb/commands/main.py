@@ -67,7 +67,9 @@ def home_of(f, # a command, perhaps decorated by `takes_options_of`
 
 def kind_of(name, default):
     "What turns the text of an argument into its value."
-    return size_of if name == 'size' else type(default) if default is not None else str
+    from pix2pixhd_nb.training.recipes import LIMITS # as above
+    if name == 'size': return size_of
+    return type(default) if default is not None else LIMITS[name][2] if name in LIMITS else str
 
 # %% ../../nbs/reference/01_commands.ipynb #c043
 # the module of each

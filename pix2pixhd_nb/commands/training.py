@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['WAITS', 'MAY_DIFFER', 'doctor', 'stages_of', 'scenes_of', 'has_val', 'validation_split', 'shapes_of', 'say_shapes',
-           'say_channels', 'start_of', 'segmenter_of', 'take_best', 'adds_discriminators', 'epochs_of', 'repeated',
-           'refuse_others_files', 'forget_checkpoints', 'save_surely', 'on_first', 'repeats', 'checked_config',
-           'read_config', 'effective', 'check_as_before', 'networks_for', 'check_resources', 'check_sizes', 'train',
-           'plan']
+           'say_channels', 'start_of', 'segmenter_of', 'take_best', 'adds_discriminators', 'epochs_of', 'counted',
+           'repeated', 'refuse_others_files', 'forget_checkpoints', 'save_surely', 'on_first', 'repeats',
+           'checked_config', 'read_config', 'effective', 'check_as_before', 'networks_for', 'check_resources',
+           'check_sizes', 'train', 'plan']
 
 # %% ../../nbs/reference/02_training.ipynb #c002x
 import signal
@@ -215,6 +215,8 @@ def epochs_of(steps, # wanted
     "Whole epochs for a number of steps, at least two; half of them at the full rate."
     n = max(2, round(steps / batches))
     return n // 2, n - n // 2
+
+def counted(n, what): return f"{n} {what}{'s' * (n != 1)}"
 
 # %% ../../nbs/reference/02_training.ipynb #train014-3
 def repeated(config=None, # train.json of an earlier run, whose options are taken; those given by hand win
@@ -474,7 +476,7 @@ def train(folder, # the dataset, in any layout that `pix2pixhd doctor` knows
     """Train on a dataset, from coarse to fine, and save a pipeline.
 
     For example, on some hundred photos and a processor, a quarter of an hour at 128x128:
-      pix2pixhd train facades my_model --recipe small --size 128x128 --steps 1500
+      pix2pixhd train facades my_model --recipe photos --size 128x128 --steps 1000
     Going on from a saved model, on other photos with the same or other classes:
       pix2pixhd train my_photos fine_tuned --start my_model --steps 500
     Pictures of every epoch lie in MODEL/previews, a folder for each stage.
@@ -529,7 +531,7 @@ def train(folder, # the dataset, in any layout that `pix2pixhd doctor` knows
                              + GeneratedScore(segmenter_of(model, segmenter, learn, scenes,
                                                            (flat + falling) * len(dls.train), seed)))
         if not rank():
-            print(f"stage {stage + 1} of {len(stages)}: {small[1]}x{small[0]}, {'the new enhancer alone' if is_frozen else 'all together'}")
+            print(f"stage {stage + 1} of {len(stages)}: {small[1]}x{small[0]}, {'the new enhancer alone' if is_frozen else 'all together'}, {counted(flat + falling, 'epoch')} of {counted(len(dls.train), 'step')}")
         saver = Checkpoint(out, stage, save_every, keep, metric='generated_mean_iou' if best else None, highest=True,
                            resume=state if stage == at_stage else None)
         learn.fit_flat_linear(flat, falling,

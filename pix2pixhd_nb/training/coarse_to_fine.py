@@ -63,7 +63,7 @@ def grow_learner(learn, # trained Learner, from `pix2pixhd_learner`
 def fit_coarse_to_fine(dls_by_size, # DataLoaders of the same scenes, smallest size first, each twice the one before
                        n_flat, n_decay, # epochs of each size: flat rate, falling rate
                        n_frozen=1, # epochs for a new enhancer alone
-                       lr=2e-4, # learning rate
+                       lr=None, # learning rate; by default the recipe's, or the paper's 2e-4
                        cbs=None, # callbacks of every stage
                        **options, # of `pix2pixhd_learner`
                       ): # Learner of the largest size

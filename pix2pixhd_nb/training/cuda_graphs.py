@@ -78,6 +78,7 @@ def obstacle(self:GraphedTraining): # text, or None
 @patch
 def before_batch(self:GraphedTraining):
     if not self.training or self.graphed is None: return
+    if len(self.gan_training.history) < self.gan_training.styles_after: return # other steps are to come: see `GANTraining`
     label_map, instance_map, *features = self.xb
     scene = label_map, instance_map, self.yb[0], *features
     shapes = tuple(x.shape for x in scene)

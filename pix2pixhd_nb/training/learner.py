@@ -28,7 +28,7 @@ from .step import GAN, GANLearner, GANOptimizer, objective, TrainingLoss
 def pix2pixhd_learner(dls, # DataLoaders of scenes, from `scene_dataloaders`
                       *, recipe=None, # a named set of options, see `RECIPES`; 'paper' by default; options given by hand win
                       start=None, # folder of a saved pipeline to train on from: its networks are taken, and its recipe if none is named
-                      lr=2e-4, # learning rate of both networks
+                      lr=None, # learning rate of both networks; by default the recipe's, or the paper's 2e-4
                       betas=(0.5, 0.999), # Adam's, of both networks
                       metrics=None, cbs=None, # fastai metrics and callbacks
                       cuda_graph='auto', # capture the step in a CUDA graph: 'auto' where a GPU and the step allow it, 'on' or 'off'
@@ -39,11 +39,12 @@ def pix2pixhd_learner(dls, # DataLoaders of scenes, from `scene_dataloaders`
     if getattr(dls, 'label_space', None) is None and not start: options = dict(feature_channels=0) | options # image to image has no objects whose styles to choose
     if start: options = started_options(start, recipe, options)
     else: options = recipe_options(recipe or 'paper', options) | dict(recipe=recipe or 'paper')
+    rate = options.pop('lr', 2e-4)
     training, of_networks, of_model = (_those_of(f, options) for f in (objective, pix2pixhd_networks, GAN))
     gan, training = GAN(*_networks_for(dls, of_networks | dict(start=start)), **of_model), objective(**training)
     if gan.activation_checkpointing and training.perceptual: checkpoint_activations(training.perceptual)
     if not training.discriminates: gan.discriminator.requires_grad_(False)
-    learn = _learner(dls, gan, training, lr, betas, metrics, cbs, cuda_graph, learner or {})
+    learn = _learner(dls, gan, training, rate if lr is None else lr, betas, metrics, cbs, cuda_graph, learner or {})
     learn.options = options | (dict(start=str(start)) if start else {})
     return learn
 

@@ -101,12 +101,12 @@ def started_options(start, # folder of a saved pipeline
     for k in saved.keys() & given.keys():
         if given[k] != saved[k]:
             raise ValueError(f'{k}={given[k]!r} was asked for, but {start} has {k}={saved[k]!r}: a saved model goes on with the networks that it has; leave {k} out, or train without start.')
-    known = options_of(objective, pix2pixhd_networks, GAN)
+    known = options_of(objective, pix2pixhd_networks, GAN, but=['styles_after']) # what is saved knows styles already
     before = {k: v for k, v in named_today(d.get('training', {}).get('options', {})).items() if k in known
               and not (k == 'perceptual' and v == 'PerceptualLoss')}
     if 'n_scales' in before: before['n_scales'] += n - before.get('n_enhancers', 0) # growing added one for each enhancer
     if discriminator: before |= _of_networks(discriminator) | dict(discriminator_width=discriminator.config['width'])
-    of_recipe = recipe_options(recipe) if recipe else {}
+    of_recipe = {k: v for k, v in recipe_options(recipe).items() if k != 'styles_after'} if recipe else {}
     recipe = recipe or d.get('training', {}).get('options', {}).get('recipe', 'paper')
     return (before | {k: v for k, v in of_recipe.items() if k not in options_of(pix2pixhd_networks)} | given | saved
             | dict(recipe=recipe))

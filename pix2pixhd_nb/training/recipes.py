@@ -17,9 +17,10 @@ RECIPES = dict(paper=dict(),
                small=dict(norm='batch', upsampling='resize', perceptual='small', gan_weight=2., ema=0.995, width=32,
                           n_downsample=3, n_blocks=6, feature_channels=3, encoder_width=8, discriminator_width=32,
                           n_scales=2))
+RECIPES['photos'] = RECIPES['small'] | dict(gan_weight=1., perceptual_weight=40., n_downsample=2, lr=5e-4)
 
 # %% ../../nbs/your_data/06_which_recipe.ipynb #c006-2
-SCENES_A_BATCH = dict(paper=1, small=2)
+SCENES_A_BATCH = dict(paper=1, small=2, photos=2)
 
 # %% ../../nbs/your_data/06_which_recipe.ipynb #c007
 def recipe_options(recipe, # the name of a recipe
@@ -44,6 +45,7 @@ LIMITS = dict( # the least and the most that an option may be, and its type
     n_enhancers=(0, 4, int), n_enhancer_blocks=(0, 64, int), save_every=(0, 10**9, int), keep=(1, 10**6, int),
     lr=(1e-9, 1, float), feature_weight=(0, 1e6, float), perceptual_weight=(0, 1e6, float),
     gan_weight=(0, 1e6, float), l1_weight=(0, 1e6, float), pool_size=(0, 10**5, int), ema=(0, 0.999999, float),
+    styles_after=(0, 10**9, int),
     width=(1, 1024, int), n_downsample=(0, 8, int), n_blocks=(0, 64, int),
     feature_channels=(0, 256, int), encoder_width=(0, 1024, int), discriminator_width=(1, 1024, int),
     n_layers=(1, 8, int), n_scales=(1, 8, int), classes=(1, 2**16, int), memory=(0, 1e6, float), scenes=(0, 10**9, int))

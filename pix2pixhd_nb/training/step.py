@@ -239,8 +239,9 @@ class GANTraining(Callback):
                  gan_weight=1., # of the adversarial loss; 0 leaves it out
                  l1_weight=0., # of the distance of the pixels, which pix2pix adds 100 times
                  augmentation=None, # DifferentiableAugmentation of what the discriminator sees
+                 styles_after=0, # steps before the encoder is asked: the styles are zeros until then
                 ):
-        store_attr('feature_matching,perceptual,gan_weight,l1_weight,augmentation')
+        store_attr('feature_matching,perceptual,gan_weight,l1_weight,augmentation,styles_after')
         self.gan_loss, self.pool, self.history = gan_loss or GANLoss(), ImagePool(pool_size), []
         self.not_finite = self.in_a_row = 0 # batches whose step was skipped
 
@@ -266,12 +267,14 @@ def objective(pool_size=0, # older fakes shown to the discriminator
               gan_weight=1., # of the adversarial loss; 0 leaves it out
               l1_weight=0., # of the distance of the pixels, which pix2pix adds 100 times
               augmentation=None, # beyond the paper: 'colour,translation,cutout', for small data
+              styles_after=0, # beyond the paper: steps before the encoder is asked; the styles are zeros until then, and the generator learns what the classes look like
               **losses, # options of the losses
              ): # GANTraining
     "The training step with the losses of these options (Eq. 5)."
     change = DifferentiableAugmentation(augmentation) if augmentation else None
     weights = dict(gan_weight=gan_weight, l1_weight=l1_weight)
-    training = GANTraining(**loss_functions(**losses), **weights, pool_size=pool_size, augmentation=change)
+    training = GANTraining(**loss_functions(**losses), **weights, pool_size=pool_size, augmentation=change,
+                           styles_after=styles_after)
     if not training.loss_names:
         raise ValueError('gan_weight, feature_weight and l1_weight are 0 and there is no perceptual loss: nothing is left to learn from, give one of them.')
     return training
@@ -287,6 +290,16 @@ def before_fit(self:GANTraining):
     device = next(self.model.parameters()).device
     if self.perceptual: self.perceptual.to(device)
     if device.type == 'cpu': keep_freed_memory()
+
+# %% ../../nbs/book/08_one_training_step.ipynb #warm01
+@patch
+def before_batch(self:GANTraining):
+    "Zeros for styles in the first `styles_after` steps, whether the encoder measures them or the scenes bring them."
+    channels = self.model.synthesizer.feature_channels
+    if not self.yb or not channels or len(self.history) >= self.styles_after: return
+    label_map, instance_map, *_ = self.xb
+    n, _, h, w = label_map.shape
+    self.learn.xb = label_map, instance_map, torch.zeros(n, channels, h, w, device=label_map.device)
 
 # %% ../../nbs/book/08_one_training_step.ipynb #151db766
 def training_step(gan, # GAN
