@@ -239,7 +239,7 @@ def scores(self:Bench, run, pipe):
     pictures = generate(pipe, self.test, run)
     found = self.graded(pictures) | self.second_opinion(pictures)
     found['l1'] = sum((from_pil(p) - s.image).abs().mean().item() for p, s in zip(pictures, self.test)) / len(pictures)
-    if self.data != 'synthetic' and self.squeezenet: found['kernel'] = kernel_distance(*(picture_features(x, self.network) for x in (pictures, [s.image for s in self.test])))
+    if self.data != 'synthetic' and self.squeezenet: found['kernel'], found['kernel_noise'] = kernel_distance(*(picture_features(x, self.network) for x in (pictures, [s.image for s in self.test])))
     if self.data not in ('camvid_256', 'cityscapes_256'): # whose objects are connected regions, so none of one class touch
         edges = compare_edges(pictures, self.test)
         found |= dict(edges=edges['generated']['accuracy'], edges_share=edges['share'], edges_chance=edges['chance'], edges_by_class=edges['generated']['classes'], crossings=edges['real']['crossings'])
@@ -326,11 +326,12 @@ def measure(self:Bench, row, seed, minutes=10.):
         except Stopped:
             if time.time() < start + 60 * minutes: raise # someone else asked
             return f'stopped after {minutes:g} minutes; the same command goes on'
+        start = time.time() # of the scoring
         found, pictures = self.scores(row, pipe)
     if pictures and seed == 0: self.strip(row, pictures[:4])
     about = described(None, self.test, self.segmenter)
     slices = self.perceptual.names if RUNS.get(row, {}).get('perceptual') else []
-    out = dict(config=self.config(row), seed=seed, scores=found, minutes=round(spent, 2), peak_gb=round(peak, 2) if peak else None, scoring_minutes=round((time.time() - start) / 60 - spent, 2) if spent else None,
+    out = dict(config=self.config(row), seed=seed, scores=found, minutes=round(spent, 2), peak_gb=round(peak, 2) if peak else None, scoring_minutes=round((time.time() - start) / 60, 2) if spent else None,
                perceptual_slices=slices, precision=self.precision, date=time.strftime('%Y-%m-%d'), setup=about | dict(machine=machine()))
     self.results.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix('.part')

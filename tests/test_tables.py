@@ -190,13 +190,15 @@ def test_the_streets_with_two_segmenters(shared_data, tmp_path, monkeypatch):
     "The way of the scales of the paper's photos, with tiny networks and a few of them."
     tiny = {k: SCALES['toy'][k] for k in ('ours', 'encoder_width', 'unet')} | dict(size=(32, 64), n_train=4, n_test=3, n_small=3, steps=(4, 4), segmenter_steps=2, second_steps=2, read_from=0, crn=dict(widths=(8,) * 4))
     monkeypatch.setitem(SCALES, 'streets', SCALES['streets'] | tiny)
-    rows = ['pix2pix', 'recipe_small_styles', 'both:recipe_small_styles', 'oracle']
+    rows = ['pix2pix', 'recipe_photos_styles', 'both:recipe_photos_styles', 'oracle']
     command = ['1', '7', '--scale', 'streets', '--rows', *rows, '--data', str(shared_data/'cityscapes_256'), '--results', str(tmp_path/'results'), '--work', str(tmp_path/'work')]
     assert paper_tables.main(command) == 0
     found = {r: json.loads((tmp_path/'results'/f"streets-cityscapes_256-{r.replace(':', '_')}-seed0.json").read_text()) for r in rows}
     assert all('second_share' in found[r]['scores'] for r in ('pix2pix', 'oracle')) and found['pix2pix']['peak_gb'] > 0
     assert found['pix2pix']['setup']['size'] == [32, 64] and 0 <= found[rows[2]]['scores']['mean_iou'] <= 1
     assert not any('edges' in r['scores'] for r in found.values()), 'its objects are connected regions'
+    assert found['pix2pix']['scores']['kernel'] > 0 <= found['pix2pix']['scores']['kernel_noise'] and found['pix2pix']['scoring_minutes'] >= 0
+    assert '| pix2pix | ' in '\n'.join(tables_page.section(tmp_path/'results', 'streets', 'cityscapes_256', {})), 'a page can be made of them'
 
 
 def test_pooled_by_class_is_by_class():
