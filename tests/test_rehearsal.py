@@ -163,6 +163,17 @@ def test_a_graph_is_captured_by_default(gpu):
     trained('cuda:0', 1, bs=1, cbs=seen)
     assert seen.recordings == 1
 
+def test_a_graph_waits_for_the_styles(gpu):
+    "The steps without styles are others than those to come; the sixth of six batches is captured, after three with styles."
+    class Seen(Callback):
+        def after_train(self): self.recordings = len(self.graphed_training.graphed.recordings)
+    seen = Seen()
+    graphed = trained('cuda:0', bs=1, scenes=6, cuda_graph='auto', lr=2**-12, styles_after=2, cbs=seen)
+    plain = trained('cuda:0', bs=1, scenes=6, cuda_graph='off', lr=2**-12, styles_after=2)
+    assert seen.recordings == 1 and np.array_equal(history(plain), history(graphed))
+    others = trained('cuda:0', bs=1, scenes=6, cuda_graph='off', lr=2**-12)
+    assert not np.array_equal(history(others), history(graphed)) # zeros in the first two
+
 def test_no_graph_where_it_cannot_be(gpu):
     class Within(Callback):
         def after_backward(self): self.called = getattr(self, 'called', 0) + 1
