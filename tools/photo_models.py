@@ -1,8 +1,9 @@
 """Trains the models of photos that ship with the package: make photo-models DATA=FOLDER
 
 FOLDER holds the datasets, each in a folder of its own in the package's layout: `facades_256` and `facades_ext_256` (CMP facades, and pix2pix's
-further ones), `cityscapes_256`. A training goes on where it was stopped, and writes the pipeline, a sheet of held-out images beside their targets
-and a line of its losses every so many steps. `--method pix2pix` and `--method crn` train the others for comparison, at the full size from the start."""
+further ones), `facades_512`, `cityscapes_256`. A training goes on where it was stopped, and writes the pipeline, a sheet of held-out images beside
+their targets and a line of its losses every so many steps. `--start MODEL --stage K` trains one stage alone, from a model that is there.
+`--method pix2pix` and `--method crn` train the others for comparison, at the full size of the model that ships from the start."""
 import argparse
 import json
 import os
@@ -22,6 +23,7 @@ from pix2pixhd_nb.training.checkpoints import Checkpoint, checkpoints_in, latest
 from pix2pixhd_nb.core import colorize, to_pil
 from pix2pixhd_nb.data.layouts import open_dataset
 from pix2pixhd_nb.data.loaders import resize, scene_dataloaders
+from pix2pixhd_nb.training.coarse_to_fine import grow_learner
 from pix2pixhd_nb.training.baselines import crn_learner, pix2pix_learner
 from pix2pixhd_nb.models.saved import read_description, read_weights
 from pix2pixhd_nb.synthesis.pipeline import Pix2PixHD
@@ -31,12 +33,14 @@ from pix2pixhd_nb.training.losses import PerceptualLoss
 NETWORKS = dict(width=24, n_downsample=3, n_blocks=6, feature_channels=3, encoder_width=16, discriminator_width=32, n_scales=2, upsampling='resize')
 # Coarse to fine in time: most steps are taken where they are cheap; what comes next starts from what was learned so far. Instance norm takes one scene
 # a step and learns shapes soonest, batch norm takes two and keeps the colours that the styles ask for; at the full size its statistics stand still.
-# Before `styles_after` steps the generator learns what the classes look like, without the encoder.
+# Before `styles_after` steps the generator learns what the classes look like, without the encoder. An enhancer learns alone first (Sec. 3.2).
 WORLDS = dict(
     facades=dict(folders=('facades_256', 'facades_ext_256'), stages=(
         dict(size=(128, 128), norm='instance', batch=1, steps=2658, styles_after=1000, perceptual_weight=30.),
         dict(size=(128, 128), norm='batch', batch=2, steps=1800, perceptual_weight=20.),
-        dict(size=(256, 256), norm='batch', batch=1, steps=30000, perceptual_weight=15.))),
+        dict(size=(256, 256), norm='batch', batch=1, steps=30000, perceptual_weight=15.),
+        dict(size=(512, 512), norm='batch', batch=2, steps=243, perceptual_weight=15., folders=('facades_512',), enhancer='alone'),
+        dict(size=(512, 512), norm='batch', batch=1, steps=9720, perceptual_weight=15., folders=('facades_512',), enhancer='with the rest'))),
     streets=dict(folders=('cityscapes_256',), stages=(
         dict(size=(64, 128), norm='instance', batch=1, steps=2208, styles_after=1000, perceptual_weight=30.),
         dict(size=(64, 128), norm='batch', batch=2, steps=1104, perceptual_weight=20.),
@@ -89,11 +93,12 @@ class Record(Callback):
 
 
 class FixedNorm(Callback):
-    "Batch norm with the statistics that it has: one scene says too little about them."
+    "Batch norm with the statistics that it has: one scene says too little about them, and what is frozen keeps them."
     order = 5
+    def __init__(self, frozen=False): self.frozen = frozen # that of frozen layers alone?
     def before_batch(self):
         for m in self.model.modules():
-            if isinstance(m, nn.BatchNorm2d): m.eval()
+            if isinstance(m, nn.BatchNorm2d) and not (self.frozen and m.weight.requires_grad): m.eval()
 
 
 def write(learn, folder, held_out, size, line, networks):
@@ -147,14 +152,18 @@ def train_stage(stage, train, held_out, folder, start, weights, every, method='o
     del watched[2:] # of a validation in each epoch nothing is used but that it runs
     dls = scene_dataloaders(train, watched, bs=stage['batch'], size=size, load_size=tuple(n * 9 // 8 for n in size), policy='resize_and_crop', seed=0)
     learn, networks = new_learner(method, dls, stage, weights)
-    if start: carry_over(start, learn.model)
+    alone, together = (stage.get('enhancer') == how for how in ('alone', 'with the rest'))
+    if alone and start: carry_over(start, learn.model)
+    if alone or together: learn = grow_learner(learn, dls, lr=LR)
+    if alone: learn.freeze_coarse(encoder=True)
+    elif start: carry_over(start, learn.model)
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / 'log.jsonl'
     seconds = 60 * json.loads(log.read_text().splitlines()[-1])['minutes'] if log.exists() else 0.
     resume = latest_checkpoint(folder) if checkpoints_in(folder) else None
     record = Record(folder, held_out, size, every, seconds, networks, minutes)
     epochs = max(1, round(stage['steps'] / len(dls.train)))
-    extra = [FixedNorm()] * (method == 'ours' and stage['norm'] == 'batch' and stage['batch'] == 1)
+    extra = [FixedNorm(alone)] * (method == 'ours' and (alone or stage['norm'] == 'batch' and stage['batch'] == 1))
     with learn.no_bar(): learn.fit(epochs, LR, cbs=[Checkpoint(folder, every=100, keep=2, resume=resume), record, *extra])
     Pix2PixHD.from_learner(learn, with_discriminators=method == 'ours').save(folder / 'model', half=method != 'ours')
 
@@ -165,21 +174,22 @@ def main():
     parser.add_argument('data', type=Path, help='folder of the datasets')
     parser.add_argument('folder', type=Path, help='where checkpoints, sheets and the model go')
     parser.add_argument('--vgg', default='vgg19', help="VGG19's weights, a path; torchvision's by default")
-    parser.add_argument('--start', type=Path, help="a saved pipeline, as one that ships: only the last stage is trained, from its weights")
+    parser.add_argument('--start', type=Path, help='a saved pipeline, as one that ships: one stage is trained, from its weights')
+    parser.add_argument('--stage', type=int, default=3, help='which one, with --start; 3, the longest, by default')
     parser.add_argument('--method', choices=['ours', *OTHERS], default='ours')
-    parser.add_argument('--minutes', type=float, help='end the last stage after so many')
+    parser.add_argument('--minutes', type=float, help='end a stage of --start, or of another method, after so many')
     parser.add_argument('--every', type=int, default=500, help='steps between sheets')
     args = parser.parse_args()
     world = WORLDS[args.world]
     torch.manual_seed(0)
-    train = Scenes([open_dataset(args.data / name, 'train', need_images=True) for name in world['folders']])
-    held_out = open_dataset(args.data / world['folders'][0], 'val', need_images=True)
-    start, last = args.start, len(world['stages'])
+    start, one = args.start, args.stage if args.start else 3 if args.method != 'ours' else None
     for k, stage in enumerate(world['stages'], 1):
-        if (args.start or args.method != 'ours') and k < last: continue
-        folder = args.folder / f'stage_{k}'
+        if one not in (None, k): continue
+        folder, names = args.folder / f'stage_{k}', stage.get('folders', world['folders'])
+        train = Scenes([open_dataset(args.data / name, 'train', need_images=True) for name in names])
+        held_out = open_dataset(args.data / names[0], 'val', need_images=True)
         if not (folder / 'done').exists():
-            train_stage(stage, train, held_out, folder, start, args.vgg, args.every, args.method, args.minutes if k == last else None)
+            train_stage(stage, train, held_out, folder, start, args.vgg, args.every, args.method, args.minutes if one else None)
             (folder / 'done').touch()
         start = folder / 'model'
     return 0
