@@ -193,7 +193,8 @@ def filled(text, results, scale, data):
             for k in keys: value = value[k]
             values.append(value)
         if not values: return '(not run)'
-        return f'{statistics.mean(values):.3f}' + (f' ± {statistics.stdev(values):.3f}' if len(values) > 1 else '')
+        digits = COLUMNS.get(keys[-1], ('', 3))[1]
+        return f'{statistics.mean(values):.{digits}f}' + (f' ± {statistics.stdev(values):.{digits}f}' if len(values) > 1 else '')
     return re.sub(r'\{(?:([\w-]+)/)?([\w:]+(?:\.\w+)+)\}', measured, text)
 
 
