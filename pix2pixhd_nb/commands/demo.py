@@ -29,7 +29,7 @@ from ..engine.files import check_outputs
 
 # %% ../../nbs/reference/05_demo.ipynb #c021
 DEMO = dict(size=(96, 192), n_train=200, n_held_out=40, segmenter_steps=220, bs=2, coarse=(1, 3), n_frozen=60,
-            fine=(7, 21), minutes=5.9, lr=(1e-3, 2e-4),
+            fine=(4, 12), minutes=5.9, lr=(1e-3, 2e-4),
             networks=dict(width=32, n_downsample=2, n_blocks=3, feature_channels=3, encoder_width=8,
                           discriminator_width=24, n_scales=2, norm='batch', upsampling='resize'),
             objective=dict(perceptual='small', gan_weight=2., ema=0.995))
