@@ -7,10 +7,12 @@ import sys
 from pathlib import Path
 from shutil import copytree, ignore_patterns
 import pytest
+import torch
 import yaml
 from build_readme import readme_files
 from clean_notebooks import cleaned, notebooks
 from execnb.nbio import read_nb
+from safetensors.torch import load_file
 
 ROOT = Path(__file__).parents[1]
 MAX_BYTES = 1_000_000
@@ -31,6 +33,18 @@ def test_modules_equal_their_notebooks(tmp_path):
     committed, exported = python_files(ROOT/'pix2pixhd_nb'), python_files(tmp_path/'pix2pixhd_nb')
     differing = sorted(name for name in committed | exported if committed.get(name) != exported.get(name) and not name.endswith('__init__.py'))
     assert not differing, f'pix2pixhd_nb/{differing[0]} is not what its notebook exports: run `make export`. All: {differing}'
+
+
+@pytest.mark.parametrize('folder', sorted(p.parent for p in (ROOT/'pix2pixhd_nb/pretrained').glob('*/pipeline.json')), ids=lambda p: p.name)
+def test_a_shipped_model_is_small(folder):
+    "In 16 bits, at most 16 MB with its discriminators, and the card says how many."
+    files = list(folder.glob('*.safetensors'))
+    assert sum(f.stat().st_size for f in files) <= 16e6
+    for file in files:
+        kinds = {t.dtype for t in load_file(file).values() if t.ndim > 1 and t.is_floating_point()}
+        assert kinds == {torch.float16}, f'{file.name} has {kinds}'
+    weights = next(f.stat().st_size for f in files if f.name.startswith('weights'))
+    assert f'{weights / 1e6:.1f} MB' in (folder/'README.md').read_text(encoding='utf-8')
 
 
 @by_notebook

@@ -165,7 +165,7 @@ def train_stage(stage, train, held_out, folder, start, weights, every, method='o
     epochs = max(1, round(stage['steps'] / len(dls.train)))
     extra = [FixedNorm(alone)] * (method == 'ours' and (alone or stage['norm'] == 'batch' and stage['batch'] == 1))
     with learn.no_bar(): learn.fit(epochs, LR, cbs=[Checkpoint(folder, every=100, keep=2, resume=resume), record, *extra])
-    Pix2PixHD.from_learner(learn, with_discriminators=method == 'ours').save(folder / 'model', half=method != 'ours')
+    Pix2PixHD.from_learner(learn, with_discriminators=method == 'ours').save(folder / 'model', half=True)
 
 
 def main():
