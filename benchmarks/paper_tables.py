@@ -228,6 +228,7 @@ def generate(pipe, scenes, run, styles='target', seed=0):
             label, instances = pipe.prepare(s.label_map, s.instance_map)
             by_class = styles_of(model, s.image[None].to(pipe.device), label.to(pipe.device))
             chosen = {o: by_class[int(label[instances == o][0])].cpu() for o in instances.unique().tolist()} if styles == 'target' else pipe.style_book.sample(label, instances, seed + i, 'class')
+        elif styles == 'random' and pipe.style_book: chosen = pipe.random_styles(s.label_map, s.instance_map, seed + i, 'instance') # as the paper samples them
         reference = to_pil(s.image) if styles == 'target' and model.encoder and chosen is None else None
         pictures.append(pipe.predict(s.label_map, s.instance_map, reference, seed + i, chosen))
     return pictures

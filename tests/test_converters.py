@@ -303,3 +303,27 @@ def test_an_object_keeps_its_style_when_others_leave():
     assert set(first) - set(after) == {1004} and all(torch.equal(first[i], after[i]) for i in after)
     assert len({tuple(v.tolist()) for v in first.values()}) > 5 # and yet they differ
     assert any(not torch.equal(first[i], v) for i, v in book.sample(instances // 1000, instances, seed=4).items())
+    book.together = {0: torch.eye(20, dtype=torch.uint8), 1: torch.randint(0, 3, (20, 20), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))} # so too where styles were seen together
+    first, after = (book.sample(x // 1000, x, seed=3) for x in (instances, gone))
+    assert set(first) - set(after) == {1004} and all(torch.equal(first[i], after[i]) for i in after)
+
+
+def test_styles_are_sampled_that_were_seen_together():
+    from pix2pixhd_nb.core import LabelSpace
+    from pix2pixhd_nb.synthesis.styles import FeatureTable, StyleBook
+    space, numbers = LabelSpace(['sky', 'wall', 'window'], things=[False, False, True]), torch.arange(40)
+    look = numbers % 2 # of a scene: all bright or all dark; every fourth scene has no window
+    rows = [(s, c, float(look[s]) + c / 10) for s in range(40) for c in (0, 1, 2) if c < 2 or s % 4]
+    scene, label, value = (torch.tensor(x) for x in zip(*rows))
+    n = len(rows)
+    table = FeatureTable(scene, label, label, torch.full((n,), 50), torch.full((n,), 0.1), value.float()[:, None])
+    book = StyleBook.fit(table, space, k=2)
+    assert all(v.shape == (30, 2) and v.dtype == torch.uint8 for v in book.together.values()) # the scenes with all three classes are the quarter with the most, and more
+    assert len(StyleBook.fit(table, space, k=2).see_together(table, most=8).together[0]) == 8
+    ids = torch.arange(3).repeat_interleave(2).view(1, 1, 1, 6).expand(-1, -1, 4, -1).contiguous()
+    bright = [round(v.item() - c / 10) for seed in range(20) for c, v in book.sample(ids, ids, seed).items()]
+    assert all(len(set(bright[k:k + 3])) == 1 for k in range(0, 60, 3)) and len(set(bright)) == 2
+    alone = [round(v.item() - c / 10) for seed in range(20) for c, v in book.sample(ids, ids, seed, 'instance').items()]
+    assert any(len(set(alone[k:k + 3])) == 2 for k in range(0, 60, 3))
+    book.together = None
+    with pytest.raises(ValueError, match='seen together'): book.sample(ids, ids, 0, 'scene')

@@ -156,9 +156,12 @@ def whole_weights(tensors, d): tensors['generator.head.1.weight'] = tensors['gen
 def whole_centres(tensors, d): tensors['styles.0.centres'] = tensors['styles.0.centres'].int()
 def short_centres(tensors, d): tensors['styles.0.centres'] = tensors['styles.0.centres'][:, :2].contiguous()
 def more_counts(tensors, d): tensors['styles.0.counts'] = torch.ones(3, dtype=torch.long)
+def fewer_scenes(tensors, d): d['style_book']['scenes'] = 4; tensors['styles.0.together'] = torch.ones(3, 2, dtype=torch.uint8)
+def scenes_of_text(tensors, d): d['style_book']['scenes'] = 'all'; tensors['styles.0.together'] = torch.ones(3, 2, dtype=torch.uint8)
+def no_scenes(tensors, d): d['style_book']['scenes'] = 3
 def a_wide_generator(tensors, d): d['generator']['width'] = 10**9
 
-@pytest.mark.parametrize('change', [whole_weights, whole_centres, short_centres, more_counts, a_wide_generator])
+@pytest.mark.parametrize('change', [whole_weights, whole_centres, short_centres, more_counts, fewer_scenes, scenes_of_text, no_scenes, a_wide_generator])
 def test_odd_weights_and_styles_are_refused_before_anything_is_made_of_them(tmp_path, capsys, change):
     p = altered(tmp_path / 'm', change)
     with pytest.raises(ValueError, match=str(p)): Pix2PixHD.load(p)

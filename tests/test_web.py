@@ -9,6 +9,7 @@ import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 import numpy as np
 import psutil
 import pytest
@@ -183,6 +184,26 @@ def test_the_same_operations_as_in_python(model):
     assert [s.name for s in there.done] == ['paint', 'fill', 'paint', 'set_class'] and [s.name for s in there.undone] == ['restyle']
     while there.undo(): pass
     assert (there.instance_map == scene.instance_map[0].numpy()).all()
+
+
+SEEN_TOGETHER = """
+import { readFileSync } from 'node:fs'
+import { StyleBook } from './src/styles.js'
+const { styles, draws } = JSON.parse(readFileSync(0)), book = new StyleBook(styles)
+console.log(JSON.stringify(draws.map(u => book.seenWith(() => u))))
+"""
+
+
+def test_the_same_styles_together_as_in_python():
+    need('node')
+    book = WORLDS['facade'].model().style_book
+    n = len(book.together[next(iter(book.together))])
+    scenes = range(0, n, 5)
+    styles = {c: dict(centres=v.tolist(), counts=book.counts[c].tolist(), together=book.together[c].tolist()) for c, v in book.centres.items()}
+    done = subprocess.run(['node', '--input-type=module', '-e', SEEN_TOGETHER], input=json.dumps(dict(styles=styles, draws=[(s + 0.5) / n for s in scenes])), cwd=WEB, capture_output=True, text=True, timeout=60)
+    for s, there in zip(scenes, json.loads(shown(done)), strict=True):
+        here = book._seen_with(SimpleNamespace(integers=lambda n: s))
+        assert {int(c): v for c, v in there.items()} == {c: v.tolist() for c, v in here.items()}
 
 
 def strokes(page, n=6):

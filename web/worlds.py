@@ -12,6 +12,7 @@ from export import export_networks
 
 HERE = Path(__file__).parent
 LARGEST = 10_000_000 # bytes of a model
+TOGETHER = 64 # scenes of which the page knows the styles that were seen together
 SIZES = {'street': [(256, 256)] * 6 + [(256, 512)] * 2} # of the scenes to begin with, where a model is at home at several
 
 
@@ -53,7 +54,7 @@ def write_world(name, folder):
         picture.resize((picture.width * 96 // picture.height, 96)).save(folder / f'scene{i}.webp', quality=80)
         scenes.append(dict(title=f'Scene {i + 1}', thumbnail=f'scene{i}.webp', instance_map=runs(scene.instance_map[0].numpy()), styles={k: v.tolist() for k, v in styles.items()}))
     described = dict(name=name, title=world.title, label_space=space.to_dict(), multiple_of=pipeline.synthesizer.multiple_of, brush=space.id(world.brush),
-                     styles={c: dict(centres=v.tolist(), counts=book.counts[c].tolist()) for c, v in book.centres.items()},
+                     styles={c: dict(centres=v.tolist(), counts=book.counts[c].tolist()) | (dict(together=book.together[c][::-(-len(book.together[c]) // TOGETHER)].tolist()) if book.together else {}) for c, v in book.centres.items()},
                      scenes=scenes, check=check_picture(pipeline, small), **silhouettes(cut, space))
     described['networks'] = export_networks(pipeline, folder)
     for file in filter(None, described['networks'].values()):
@@ -65,5 +66,5 @@ def write_world(name, folder):
 def fingerprint(name):
     "Changes when a world's folder is to be written again."
     package = Path(pix2pixhd_nb.__file__).parent
-    files = [HERE / 'export.py', HERE / 'worlds.py', *(package / f for f in ('apps/worlds.py', 'data/city.py', 'data/facades.py', 'data/toy.py')), *sorted(WORLDS[name].path.glob('*'))]
+    files = [HERE / 'export.py', HERE / 'worlds.py', *(package / f for f in ('apps/worlds.py', 'data/city.py', 'data/facades.py', 'data/toy.py', 'synthesis/styles.py')), *sorted(WORLDS[name].path.glob('*'))]
     return hashlib.sha256(b''.join(f.read_bytes() for f in files)).hexdigest()[:16]

@@ -175,11 +175,12 @@ def random_styles(self:Pix2PixHD,
                  label_map, # PIL image, path, array or tensor of class ids
                  instance_map=None, # the same, of object ids
                  seed=None, # the same seed samples the same styles
+                 per=None, # as for `StyleBook.sample`: by default styles that were seen together, where the style book knows of such
                 ): # {instance id: (F,) style}
     "A style of the style book for every object, sampled at random (Sec. 3.4)."
     if self.style_book is None:
         raise ValueError('This model generates from styles but has no style book: pass a reference image, or make it with Pix2PixHD.from_learner.')
-    return self.style_book.sample(*self.prepare(label_map, instance_map), seed)
+    return self.style_book.sample(*self.prepare(label_map, instance_map), seed, per)
 
 # %% ../../nbs/your_data/10_saved_models.ipynb #c017
 @patch

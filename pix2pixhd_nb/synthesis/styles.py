@@ -132,10 +132,12 @@ class StyleBook:
                  label_space, # LabelSpace
                  model='', # fingerprint of the encoder
                  asked=10, # centres that were asked for, of each class
+                 together=None, # {class id: (S, k) uint8}, how often each style was seen in each of S scenes; None: not known
                 ):
         if not centres:
             raise ValueError('The style book is empty: it needs the styles of at least one class; measure scenes that have images and objects.')
         self.centres, self.counts, self.label_space, self.model, self.asked = centres, counts, label_space, model, asked
+        self.together = together
 
     @property
     def n_features(self): return next(iter(self.centres.values())).shape[1]
@@ -184,14 +186,37 @@ def fit(cls:StyleBook,
         print(f'{int((~finite).sum())} of {len(table)} styles are not finite, and were left out.')
         table = table[finite]
     for c in range(label_space.n_classes):
-        of_class = table[table.label == c]
-        vectors = (of_class[of_class.share >= min_share].vector if (of_class.share >= min_share).any()
-                   else of_class.vector)
+        vectors = _large(table[table.label == c], min_share).vector
         if not len(vectors): continue
         scores = silhouettes(vectors, seed=seed) if k == 'silhouette' else {}
         centres[c], counts[c] = cluster(vectors, max(scores, key=scores.get, default=1) if k == 'silhouette' else k,
                                         seed)
-    return cls(centres, counts, label_space, table.model, k)
+    return cls(centres, counts, label_space, table.model, k).see_together(table, min_share)
+
+# %% ../../nbs/book/12_styles.ipynb #large1
+def _large(table, min_share): # rows of one class
+    "The rows of objects that are large enough; all where none is."
+    large = table.share >= min_share
+    return table[large] if large.any() else table
+
+# %% ../../nbs/book/12_styles.ipynb #together1
+@patch
+def see_together(self:StyleBook,
+                 table, # FeatureTable
+                 min_share=0.001, # objects that cover less of their picture are left out
+                 most=256, # scenes that are kept
+                ): # the book itself
+    "Keep which styles were seen together, in the quarter of the scenes that have the most classes."
+    n, together = int(table.scene.max()) + 1, {}
+    for c, centres in self.centres.items():
+        rows = _large(table[table.label == c], min_share)
+        nearest = torch.cdist(rows.vector, centres).argmin(1)
+        together[c] = torch.bincount(rows.scene * len(centres) + nearest, minlength=n * len(centres)).view(n, -1)
+    classes = sum((seen.sum(1) > 0).int() for seen in together.values()) # of each scene
+    rich = (classes >= classes.float().quantile(0.75)).nonzero()[:, 0]
+    rich = rich[torch.linspace(0, len(rich) - 1, min(most, len(rich))).long()]
+    self.together = {c: seen[rich].clamp(max=255).to(torch.uint8) for c, seen in together.items()}
+    return self
 
 # %% ../../nbs/book/12_styles.ipynb #c042
 @patch
@@ -231,23 +256,42 @@ def sample(self:StyleBook,
          label_map, # (1, 1, H, W) int
          instance_map, # (1, 1, H, W) int
          seed=None, # the same seed samples the same styles
-         per='instance', # 'instance', or 'class': all objects of a class alike
+         per=None, # 'scene': styles that were seen together; 'instance': each object by itself (the paper's); 'class': all objects of a class alike; by default 'scene', or 'instance' where the book knows of none
         ): # {instance id: (F,) float}
     "A style for every object of a scene, sampled at random (Sec. 3.4)."
-    if per not in ('instance', 'class'): raise ValueError(f"per is {per!r}, expected 'instance' or 'class'.")
-    start = int(np.random.default_rng(seed).integers(2**62))
+    if per not in (None, 'scene', 'instance', 'class'):
+        raise ValueError(f"per is {per!r}, expected 'scene', 'instance' or 'class'.")
+    if per == 'scene' and self.together is None:
+        raise ValueError("per is 'scene' but this style book does not know which styles were seen together: make it with StyleBook.fit, or take per='instance'.")
+    rng = np.random.default_rng(seed)
+    start = int(rng.integers(2**62))
+    counts = self._seen_with(rng) if self.together and per in (None, 'scene') else self.counts
     stream = lambda c, i: np.random.default_rng((start, c + 1, i % 2**63)) # of an object alone: whoever comes or goes, it keeps its style
     index, _, ids, _ = instance_index(instance_map.cpu())
     classes = _class_of(label_map.cpu(), index, len(ids), self.label_space.n_classes).tolist()
-    return {i: self._any_style(c, stream(c, 0 if per == 'class' else i)) for i, c in zip(ids.tolist(), classes)}
+    return {i: self._any_style(c, stream(c, 0 if per == 'class' else i), counts) for i, c in zip(ids.tolist(), classes)}
 
 # %% ../../nbs/book/12_styles.ipynb #c046-2
 @patch
-def _any_style(self:StyleBook, c, rng):
+def _any_style(self:StyleBook, c, rng, counts=None):
     "A random style of class `c`, as frequent as it was seen; of any class if it was not."
     c = c if c in self.centres else int(rng.choice(list(self.centres)))
-    counts = self.counts[c].double().numpy()
+    counts = (counts or self.counts)[c].double().numpy()
     return self.centres[c][rng.choice(len(counts), p=counts / counts.sum())]
+
+# %% ../../nbs/book/12_styles.ipynb #together2
+@patch
+def _seen_with(self:StyleBook, rng): # gives {class id: (k,) counts}
+    "How often each style was seen in a random scene; of classes that it lacks, in the scene most like it."
+    shares = {c: seen / seen.sum(1, keepdim=True).clamp(min=1) for c, seen in self.together.items()}
+    s = int(rng.integers(len(next(iter(shares.values())))))
+    alike = sum(share @ share[s] for share in shares.values()) # of each scene: how often two objects of a class, one there and one here, have one style
+    counts = {}
+    for c, seen in self.together.items():
+        has = seen.sum(1) > 0
+        other = s if has[s] else int(torch.where(has, alike, -1.).argmax())
+        counts[c] = seen[other] if has[other] else self.counts[c]
+    return counts
 
 # %% ../../nbs/book/12_styles.ipynb #c050
 @torch.no_grad()
@@ -333,7 +377,11 @@ def to_parts(self:StyleBook):
     "The book as a dict for JSON and a dict of tensors."
     tensors = {f'styles.{c}.{kind}': getattr(self, kind)[c].contiguous() for c in self.centres
                for kind in ('centres', 'counts')}
-    return dict(classes=sorted(self.centres), model=self.model, asked=self.asked), tensors
+    d = dict(classes=sorted(self.centres), model=self.model, asked=self.asked)
+    if self.together: # books of earlier models know of no scenes
+        d['scenes'] = len(next(iter(self.together.values())))
+        tensors |= {f'styles.{c}.together': self.together[c].contiguous() for c in self.centres}
+    return d, tensors
 
 # %% ../../nbs/book/12_styles.ipynb #c058-2
 @patch(cls_method=True)
@@ -343,14 +391,18 @@ def from_parts(cls:StyleBook,
                label_space, # LabelSpace
               ): # StyleBook
     "The book that `to_parts` took apart."
-    classes, asked = d['classes'], d['asked']
+    classes, asked, scenes = d['classes'], d['asked'], d.get('scenes')
     if not isinstance(classes, list) or not all(is_whole(c, 0, label_space.n_classes - 1) for c in classes):
         raise ValueError(f'The style book is of the classes {brief(classes)}, expected a list of ids from 0 to {label_space.n_classes - 1}.')
     if not isinstance(d['model'], str) or not (asked == 'silhouette' or is_whole(asked, 0, 2**31)):
         raise ValueError(f'The style book is of the model {brief(d["model"])} and asked for {brief(asked)} styles, expected a text and a number.')
+    if scenes is not None and not is_whole(scenes, 1, 2**31):
+        raise ValueError(f'The style book has styles of {brief(scenes)} scenes, expected a whole number from 1 on.')
     centres, counts = ({c: tensors.pop(f'styles.{c}.{kind}') for c in classes} for kind in ('centres', 'counts'))
     for c in centres: _check_styles(c, centres[c], counts[c], next(iter(centres.values())).shape[-1:])
-    return cls(centres, counts, label_space, d['model'], asked)
+    together = {c: tensors.pop(f'styles.{c}.together') for c in classes} if scenes else None
+    for c in together or (): _check_together(c, together[c], (scenes, len(centres[c])))
+    return cls(centres, counts, label_space, d['model'], asked, together)
 
 # %% ../../nbs/book/12_styles.ipynb #c058-3
 def _check_styles(c, centres, counts, width): # class id; its centres, and how many vectors lie behind each; numbers in a style
@@ -362,6 +414,12 @@ def _check_styles(c, centres, counts, width): # class id; its centres, and how m
         raise ValueError(f'The styles of class {c} cannot be used: {wrong or "there are none"}.')
     if counts.min() < 0 or not counts.sum() > 0:
         raise ValueError(f'The styles of class {c} have the counts {brief(counts.tolist())}, expected how often each was seen.')
+
+# %% ../../nbs/book/12_styles.ipynb #together6
+def _check_together(c, seen, shape): # class id; how often each style was seen in each scene; (scenes, styles) as they should be
+    "Raise an error if that of a class does not fit its styles."
+    if wrong := misfit(dict(together=seen), dict(together=torch.empty(shape, dtype=torch.uint8, device='meta'))):
+        raise ValueError(f'The styles of class {c} that were seen together cannot be used: {wrong}.')
 
 # %% ../../nbs/book/12_styles.ipynb #c059
 @patch

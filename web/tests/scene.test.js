@@ -5,6 +5,7 @@ import { random, weighted } from '../src/random.js'
 import { fillFromNearest, numberObjects, region, runs, strokeMask, unruns } from '../src/raster.js'
 import { decodePng, encodePng } from '../src/png.js'
 import { idsOf, labelsOf } from '../src/files.js'
+import { StyleBook } from '../src/styles.js'
 import { around, inputs, padded, picture, pooled } from '../src/network.js'
 
 const classes = [{ id: 0, name: 'sky', color: [70, 130, 180], thing: false }, { id: 1, name: 'road', color: [128, 64, 128], thing: false }, { id: 2, name: 'car', color: [0, 0, 142], thing: true }]
@@ -144,4 +145,20 @@ test('network inputs repeat the edge; pooling is the mean of an object', () => {
   const means = pooled(Float32Array.from([1, 2, 3, 4]), { w: 2, h: 2 }, [0, 0, 7, 7], 2, 2)
   assert.deepEqual(means.get(7), [3.5])
   assert.deepEqual([...picture(Float32Array.from([-1, 0, 1]), { w: 1, h: 1 }, 1, 1)], [0, 128, 255, 255])
+})
+
+test('styles are sampled that were seen together', () => {
+  const book = new StyleBook({
+    0: { centres: [[0], [1]], counts: [2, 2], together: [[1, 0], [0, 1], [2, 0]] }, // by day, at dusk, by day
+    1: { centres: [[0], [1]], counts: [2, 2], together: [[3, 0], [0, 1], [0, 0]] },
+    2: { centres: [[0], [1]], counts: [9, 9], together: [[0, 0], [0, 0], [0, 0]] }, // seen in other scenes alone
+  })
+  const seen = new Set()
+  for (let seed = 0; seed < 40; seed++) {
+    const styles = book.sample([0, 1, 2, 1000, 1001], id => id >= 1000 ? 1 : id, seed)
+    const [sky] = styles.get(0)
+    for (const id of [1, 1000, 1001]) assert.deepEqual(styles.get(id), [sky]) // a scene without class 1 takes it from the one that is like it
+    seen.add(`${sky} ${styles.get(2)}`)
+  }
+  assert.equal(seen.size, 4)
 })
