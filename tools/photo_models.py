@@ -84,12 +84,13 @@ class Record(Callback):
         done = len(self.learn.gan_training.history)
         if not self.training or done % self.every: return
         recent = self.learn.gan_training.history[-self.every:]
-        line = dict(steps=done, minutes=round((self.before + time.time() - self.start) / 60, 1), losses={k: round(sum(h[k] for h in recent) / len(recent), 3) for k in recent[0]})
+        minutes = (self.before + time.time() - self.start) / 60
+        line = dict(steps=done, minutes=round(minutes, 1), losses={k: round(sum(h[k] for h in recent) / len(recent), 3) for k in recent[0]})
         with open(self.folder / 'log.jsonl', 'a') as f: f.write(json.dumps(line) + '\n')
         print(line, flush=True)
         write(self.learn, self.folder, self.held_out, self.size, line, self.networks)
         self.learn.model.train()
-        if self.minutes and line['minutes'] >= self.minutes: raise CancelFitException
+        if self.minutes is not None and minutes >= self.minutes: raise CancelFitException
 
 
 class FixedNorm(Callback):
