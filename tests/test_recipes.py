@@ -56,6 +56,23 @@ def test_what_is_given_by_hand_wins_over_the_recipe():
     assert learn.options['recipe'] == 'small' and learn.options['ema'] == RECIPES['small']['ema']
 
 
+@pytest.mark.parametrize('fastest', ['bf16', 'fp32'])
+def test_the_recipes_for_small_data_take_the_fastest_precision(monkeypatch, fastest, streets, tmp_path):
+    from pix2pixhd_nb.commands import training
+    from pix2pixhd_nb.training import learner
+    for module in (learner, training): monkeypatch.setattr(module, 'fastest_precision', lambda device: fastest)
+    few = dict(width=8, discriminator_width=8, n_blocks=1)
+    learn = pix2pixhd_learner(loaders((32, 64)), recipe='photos', **few)
+    assert learn.model.precision == fastest and learn.options['precision'] == 'auto' # what goes on from here on another machine chooses anew
+    assert pix2pixhd_learner(loaders((32, 64)), recipe='photos', precision='fp16', **few).model.precision == 'fp16'
+    assert pix2pixhd_learner(loaders((32, 64)), **few).model.precision == 'fp32' # the paper's
+    out = tmp_path/'model'
+    assert main(['train', str(streets), str(out), '--recipe', 'small', '--steps', '4', '--no-keep-best', *ARGUMENTS]) == 0
+    assert json.loads((out/'pipeline.json').read_text())['training']['options']['precision'] == 'auto'
+    assert pix2pixhd_learner(loaders((32, 64)), start=out).model.precision == fastest
+    assert main(['plan', '--size', '64x32', '--precision', 'auto', '--classes', '8', '--width', '8', '--n-downsample', '2', '--n-blocks', '1']) == 0
+
+
 def test_a_misspelt_option_is_named():
     with pytest.raises(TypeError, match="pix2pixhd_learner has no option 'widht': did you mean 'width'?"): pix2pixhd_learner(loaders((32, 64)), widht=8)
     with pytest.raises(ValueError, match="recipe is 'large', expected one of 'paper', 'small'"): pix2pixhd_learner(loaders((32, 64)), recipe='large')

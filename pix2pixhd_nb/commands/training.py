@@ -32,7 +32,7 @@ from pix2pixhd_nb.training.checkpoints import (
 from ..training.coarse_to_fine import grow_learner
 from ..training.cost import check_memory, propose, saved_bytes, training_options
 from ..training.distributed import distribute
-from ..training.learner import pix2pixhd_learner, pix2pixhd_networks, started_options
+from ..training.learner import fastest_precision, pix2pixhd_learner, pix2pixhd_networks, started_options
 from ..training.monitor import GANMonitor
 from functools import wraps
 from pix2pixhd_nb.engine.files import (
@@ -429,6 +429,7 @@ def check_resources(model, # folder of the run
     check_room(model, (keep + 2) * checkpoint + 2 * saved - there, what,
                ', a smaller --keep or --width, or give --anyway')
     device = default_device().type
+    if full['precision'] == 'auto': full['precision'] = fastest_precision(device)
     try: check_memory(size, batch, n, device, processes=world_size() if device == 'cpu' else 1,
         perceptual=full['perceptual'] not in (None, 'small'),
                       **{k: full[k] for k in ('precision', 'activation_checkpointing', 'ema', 'pool_size')},
@@ -552,7 +553,7 @@ def plan(size=None, # WIDTHxHEIGHT to train at; 2048x1024 by default
          feature_channels=3, # numbers per object for its style; 0 trains without an encoder
          n_scales=3, # how many, one per scale
          discriminator_width=64, # channels of each discriminator
-         precision='fp32', # fp32, bf16 or fp16
+         precision='fp32', # fp32, bf16 or fp16; auto: the fastest on this machine
          perceptual=False, # with the perceptual loss
          activation_checkpointing=False, # activation checkpointing: feature maps are computed again instead of kept; less memory, more time
          memory=0., # GB of the GPU that is meant; what is free here by default
@@ -564,6 +565,7 @@ def plan(size=None, # WIDTHxHEIGHT to train at; 2048x1024 by default
       pix2pixhd plan --size 1024x512 --enhancers 1 --precision bf16"""
     if batch < 1: raise ValueError(f'--batch is {batch}, expected 1 or more.')
     size, device = size or (1024, 2048), default_device().type
+    if precision == 'auto': precision = fastest_precision(device)
     free = memory * 1e9 or free_bytes(device)
     options = training_options(size, batch, classes, precision, activation_checkpointing, perceptual, free, device,
                                n_enhancers=enhancers, width=width, n_downsample=n_downsample, n_blocks=n_blocks,

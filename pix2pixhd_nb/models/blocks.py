@@ -40,13 +40,14 @@ def downsample(channels, # channels taken; twice as many are given
 # %% ../../nbs/book/04_blocks.ipynb #c025
 def upsample(channels, # channels taken; half as many are given
              norm='instance', # or 'batch'
-             upsampling='transposed', # as in the paper, or 'resize': enlarge, then convolve
+             upsampling='transposed', # as in the paper; 'resize': enlarge by nearest neighbours, then convolve; 'bilinear': the same, smoothly
             ): # nn.Sequential, (N, C, H, W) -> (N, C/2, 2H, 2W)
     "3x3 transposed convolution of stride 2 that doubles the sides and halves the channels (u in the paper's appendix)."
-    if upsampling not in ('transposed', 'resize'):
-        raise ValueError(f"upsampling is {upsampling!r}, expected 'transposed' or 'resize'.")
-    if upsampling == 'resize':
-        enlarge = [nn.Upsample(scale_factor=2), nn.ReflectionPad2d(1), nn.Conv2d(channels, channels//2, 3)]
+    if upsampling not in ('transposed', 'resize', 'bilinear'):
+        raise ValueError(f"upsampling is {upsampling!r}, expected 'transposed', 'resize' or 'bilinear'.")
+    if upsampling != 'transposed':
+        mode = 'nearest' if upsampling == 'resize' else upsampling
+        enlarge = [nn.Upsample(scale_factor=2, mode=mode), nn.ReflectionPad2d(1), nn.Conv2d(channels, channels//2, 3)]
     else: enlarge = [nn.ConvTranspose2d(channels, channels//2, 3, stride=2, padding=1, output_padding=1)]
     return nn.Sequential(*enlarge, norm_layer(norm, channels//2), nn.ReLU())
 

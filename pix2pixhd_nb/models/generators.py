@@ -22,7 +22,7 @@ def global_trunk(in_channels, # channels of the condition
                  n_downsample, # halvings before the residual blocks
                  n_blocks, # residual blocks
                  norm='instance', # or 'batch'
-                 upsampling='transposed', # or 'resize', against checkerboards
+                 upsampling='transposed', # or 'resize' or 'bilinear', against checkerboards
                 ): # nn.Sequential, (N, in_channels, H, W) -> (N, width, H, W)
     "The global generator up to its last feature map: front end, residual blocks, back end (Sec. 3.2, Fig. 2)."
     widths = [width * 2**i for i in range(n_downsample)]
@@ -41,7 +41,7 @@ class GlobalGenerator(nn.Module):
                  n_downsample=4, # halvings in the global generator
                  n_blocks=9, # residual blocks of the global generator
                  norm='instance', # or 'batch', which keeps an edit to its place
-                 upsampling='transposed', # or 'resize': beyond the paper, against checkerboards
+                 upsampling='transposed', # or 'resize' or 'bilinear': beyond the paper, against checkerboards
                 ):
         super().__init__()
         self.config = dict(in_channels=in_channels, out_channels=out_channels, width=width,
@@ -62,7 +62,7 @@ class LocalEnhancer(nn.Module):
                  width=32, # channels given; the coarser generator must give twice as many
                  n_blocks=3, # residual blocks
                  norm='instance', # or 'batch'
-                 upsampling='transposed', # or 'resize', against checkerboards
+                 upsampling='transposed', # or 'resize' or 'bilinear', against checkerboards
                 ):
         super().__init__()
         self.front = nn.Sequential(stem(in_channels, width, norm), downsample(width, norm))
@@ -86,7 +86,7 @@ class CoarseToFineGenerator(nn.Module):
                  n_enhancers=1, # local enhancers, coarsest first
                  n_enhancer_blocks=3, # residual blocks of each enhancer
                  norm='instance', # or 'batch', which keeps an edit to its place
-                 upsampling='transposed', # or 'resize': beyond the paper, against checkerboards
+                 upsampling='transposed', # or 'resize' or 'bilinear': beyond the paper, against checkerboards
                 ):
         super().__init__()
         self.config = dict(in_channels=in_channels, out_channels=out_channels, width=width, n_downsample=n_downsample,

@@ -41,6 +41,7 @@ def pix2pixhd_learner(dls, # DataLoaders of scenes, from `scene_dataloaders`
     else: options = recipe_options(recipe or 'paper', options) | dict(recipe=recipe or 'paper')
     rate = options.pop('lr', 2e-4)
     training, of_networks, of_model = (_those_of(f, options) for f in (objective, pix2pixhd_networks, GAN))
+    if of_model.get('precision') == 'auto': of_model['precision'] = fastest_precision(dls.device or 'cpu')
     gan, training = GAN(*_networks_for(dls, of_networks | dict(start=start)), **of_model), objective(**training)
     if gan.activation_checkpointing and training.perceptual: checkpoint_activations(training.perceptual)
     if not training.discriminates: gan.discriminator.requires_grad_(False)

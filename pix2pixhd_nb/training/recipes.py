@@ -14,7 +14,7 @@ from ..engine.untrusted import brief
 
 # %% ../../nbs/your_data/06_which_recipe.ipynb #c006
 RECIPES = dict(paper=dict(),
-               small=dict(norm='batch', upsampling='resize', perceptual='small', gan_weight=2., ema=0.995, width=32,
+               small=dict(precision='auto', norm='batch', upsampling='resize', perceptual='small', gan_weight=2., ema=0.995, width=32,
                           n_downsample=3, n_blocks=6, feature_channels=3, encoder_width=8, discriminator_width=32,
                           n_scales=2))
 RECIPES['photos'] = RECIPES['small'] | dict(gan_weight=1., perceptual_weight=40., n_downsample=2, lr=5e-4)

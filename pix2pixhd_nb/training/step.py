@@ -110,7 +110,7 @@ class GAN(nn.Module):
     "The synthesizer (generator and encoder) and the discriminator as one model; calling it generates images."
     def __init__(self, synthesizer, # Synthesizer
                  discriminator, # MultiscaleDiscriminator on condition and image
-                 precision='fp32', # 'fp32', 'bf16' or 'fp16'
+                 precision='fp32', # 'fp32', 'bf16' or 'fp16'; for a Learner also 'auto', the fastest on this machine
                  channels_last=False, # keep a pixel's channels together in memory: faster in 16 bits
                  ema=0., # beyond the paper: generate with an exponential moving average (EMA) of the weights; 0.999 is usual
                  activation_checkpointing=False, # activation checkpointing: keep less for the backward pass and compute it again; less memory, more time
