@@ -1,4 +1,7 @@
 """The paper's tables as configuration: at which scales, which models, in which tables. benchmarks/paper_tables.py runs them."""
+from pix2pixhd_nb.training.recipes import RECIPES, SCENES_A_BATCH
+
+PHOTOS = dict(recipe='photos', bs=SCENES_A_BATCH['photos'], lr=(RECIPES['photos']['lr'],) * 2) # as that recipe is meant
 
 SCALES = {
     'toy': dict( # seconds: to see that everything runs; no figure of it says anything
@@ -67,8 +70,8 @@ RUNS = {
     'small_set': dict(name='EMA, resize-convolution, translation', small=True, ema=0.995, upsampling='resize', augmentation='translation'),
     'small_four': dict(name='hinge loss, resize-convolution, EMA, differentiable augmentation', small=True, gan='hinge', ema=0.995, upsampling='resize', augmentation='colour,translation,cutout'),
     'small_perceptual': dict(name='perceptual loss, resize-convolution, EMA', small=True, perceptual=True, ema=0.995, upsampling='resize'),
-    'recipe_photos': dict(name='the recipe photos', recipe='photos', bs=2, lr=(5e-4, 5e-4), feature_channels=0),
-    'recipe_photos_styles': dict(name='the recipe photos, styles of the target', recipe='photos', bs=2, lr=(5e-4, 5e-4), feature_channels=3),
+    'recipe_photos': dict(name='the recipe photos', **PHOTOS, feature_channels=0),
+    'recipe_photos_styles': dict(name='the recipe photos, styles of the target', **PHOTOS, feature_channels=3),
     'ours_styles': dict(name='this method, styles of the target', perceptual=True, feature_channels=3),
     'coarse_to_fine': dict(name='this method: global generator and an enhancer', n_enhancers=1, perceptual=True)}
 

@@ -38,7 +38,7 @@ def reach(generator): # GlobalGenerator or CoarseToFineGenerator
     coarse = 2 ** c['n_downsample']
     r = 3 + (coarse - 1) + 2 * c['n_blocks'] * coarse + (coarse - 1)
     for _ in range(c.get('n_enhancers', 0)): r = max(2 * r + 1, 4) + 4 * c['n_enhancer_blocks'] + 1
-    return r + 3
+    return r + (19 if c.get('notch') else 3)
 
 # %% ../../nbs/engine/25_thumbnails.ipynb #c018
 def widened(rows, cols, # slices

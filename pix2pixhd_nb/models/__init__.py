@@ -6,7 +6,7 @@ __all__, __getattr__, __dir__ = lazy(__name__, {
     'pooling': ['instance_index', 'instance_vectors', 'instance_mean', 'pool_sorted', 'paint_features'],
     'condition_conv': ['ConditionConv2d', 'mark_classes', 'ImageConv2d'],
     'activation_checkpointing': ['checkpoint_activations'],
-    'blocks': ['norm_layer', 'stem', 'downsample', 'upsample', 'ResidualBlock', 'head', 'half_size', 'init_weights', 'count_parameters', 'nearest_sizes', 'check_size', 'check_input'],
+    'blocks': ['norm_layer', 'stem', 'downsample', 'upsample', 'ResidualBlock', 'Notch', 'head', 'half_size', 'init_weights', 'count_parameters', 'nearest_sizes', 'check_size', 'check_input'],
     'generators': ['global_trunk', 'GlobalGenerator', 'LocalEnhancer', 'CoarseToFineGenerator', 'grow'],
     'discriminators': ['PatchDiscriminator', 'MultiscaleDiscriminator', 'grow_discriminator'],
     'encoder': ['FeatureEncoder'],

@@ -42,13 +42,14 @@ class GlobalGenerator(nn.Module):
                  n_blocks=9, # residual blocks of the global generator
                  norm='instance', # or 'batch', which keeps an edit to its place
                  upsampling='transposed', # or 'resize' or 'bilinear': beyond the paper, against checkerboards
+                 notch=False, # take out of the image what alternates from pixel to pixel? Beyond the paper, against the weave of 'resize'
                 ):
         super().__init__()
         self.config = dict(in_channels=in_channels, out_channels=out_channels, width=width,
-                           n_downsample=n_downsample, n_blocks=n_blocks, norm=norm, upsampling=upsampling)
+                           n_downsample=n_downsample, n_blocks=n_blocks, norm=norm, upsampling=upsampling, notch=notch)
         self.multiple_of = 2**n_downsample
         self.trunk = global_trunk(in_channels, width, n_downsample, n_blocks, norm, upsampling)
-        self.head = head(width, out_channels)
+        self.head = head(width, out_channels, notch)
         init_weights(self)
 
     def forward(self, x): # (N, in_channels, H, W)
@@ -87,16 +88,17 @@ class CoarseToFineGenerator(nn.Module):
                  n_enhancer_blocks=3, # residual blocks of each enhancer
                  norm='instance', # or 'batch', which keeps an edit to its place
                  upsampling='transposed', # or 'resize' or 'bilinear': beyond the paper, against checkerboards
+                 notch=False, # take out of the image what alternates from pixel to pixel? Beyond the paper, against the weave of 'resize'
                 ):
         super().__init__()
         self.config = dict(in_channels=in_channels, out_channels=out_channels, width=width, n_downsample=n_downsample,
                            n_blocks=n_blocks, n_enhancers=n_enhancers, n_enhancer_blocks=n_enhancer_blocks, norm=norm,
-                           upsampling=upsampling)
+                           upsampling=upsampling, notch=notch)
         self.multiple_of = 2**(n_downsample + n_enhancers)
         self.trunk = global_trunk(in_channels, width * 2**n_enhancers, n_downsample, n_blocks, norm, upsampling)
         self.enhancers = nn.ModuleList(LocalEnhancer(in_channels, width * 2**i, n_enhancer_blocks, norm, upsampling)
                                        for i in reversed(range(n_enhancers)))
-        self.head = head(width, out_channels)
+        self.head = head(width, out_channels, notch)
         init_weights(self)
 
     def forward(self, x): # (N, in_channels, H, W)
@@ -139,6 +141,6 @@ def grow(generator, # GlobalGenerator or CoarseToFineGenerator, trained
     newest = LocalEnhancer(config['in_channels'], config['width'], config['n_enhancer_blocks'], config['norm'],
                            config['upsampling'])
     grown.enhancers = nn.ModuleList([*getattr(generator, 'enhancers', ()), newest])
-    grown.head = init_weights(head(config['width'], config['out_channels']))
+    grown.head = init_weights(head(config['width'], config['out_channels'], config['notch']))
     like = next(generator.parameters())
     return grown.to(like.device, like.dtype).train(generator.training)

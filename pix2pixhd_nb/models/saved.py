@@ -35,7 +35,7 @@ def _check_config(config, what): # of a network; its name in the message
         if k in _COUNTS: good = is_whole(v, *_COUNTS[k])
         elif k == 'widths': good = isinstance(v, list) and 0 < len(v) <= 16 and all(is_whole(w, 1, 8192) for w in v)
         elif k == 'dropout': good = is_number(v) and 0 <= v <= 1
-        elif k in ('boundary', 'spectral'): good = type(v) is bool
+        elif k in ('boundary', 'spectral', 'notch'): good = type(v) is bool
         elif k == 'ignore_id': good = v is None or is_whole(v, -2**31, 2**31)
         else: good = is_name(v)
         if not good: raise ValueError(f'{what} has {brief(k)}: {brief(v)}')
