@@ -14,7 +14,9 @@ from pix2pixhd_nb.synthesis.pipeline import Pix2PixHD, street_model
 ort = pytest.importorskip('onnxruntime')
 pytest.importorskip('onnxscript')
 KINDS = dict(global_=lambda c, n: GlobalGenerator(c, width=4, n_downsample=2, n_blocks=1, norm=n),
+             notched=lambda c, n: GlobalGenerator(c, width=4, n_downsample=2, n_blocks=1, norm=n, upsampling='resize', notch=True),
              enhancer=lambda c, n: CoarseToFineGenerator(c, width=4, n_downsample=1, n_blocks=1, n_enhancers=1, n_enhancer_blocks=1, norm=n),
+             notched_enhancer=lambda c, n: CoarseToFineGenerator(c, width=4, n_downsample=1, n_blocks=1, n_enhancers=1, n_enhancer_blocks=1, norm=n, upsampling='resize', notch=True),
              unet=lambda c, n: UNet(c, width=4, n_downsample=3, norm=n))
 
 

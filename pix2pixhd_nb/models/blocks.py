@@ -77,11 +77,16 @@ class Notch(nn.Module):
         window = torch.cos(at * (torch.pi / (2*self.reach + 2)))**2 / (self.reach + 1) # a Hann window, of sum 1
         return ((at == 0).float() - torch.cos(at * torch.pi) * window).to(like.dtype)
 
+    def reflected(self, x, side): # beyond both ends of a side, back and forth where it is short: what alternates goes on doing so
+        at = torch.arange(-self.reach, x.shape[side] + self.reach, device=x.device)
+        there_and_back = 2 * (at[-1] - self.reach) # pixels; a tensor, as an exported graph needs it
+        at = at % there_and_back
+        return x.index_select(side, torch.minimum(at, there_and_back - at))
+
     def forward(self, x): # (N, C, H, W) in [-1, 1] -> the same
-        channels, r, kernel = x.shape[1], self.reach, self.kernel(x)
-        for side, shape, sides in ((-1, (1, 1, 1, -1), (r, r, 0, 0)), (-2, (1, 1, -1, 1), (0, 0, r, r))):
-            padded = F.pad(x, sides, 'reflect' if x.shape[side] > r else 'replicate') # reflection goes on alternating
-            x = F.conv2d(padded, kernel.view(shape).expand(channels, -1, -1, -1), groups=channels)
+        channels, kernel = x.shape[1], self.kernel(x)
+        for side, shape in ((3, (1, 1, 1, -1)), (2, (1, 1, -1, 1))):
+            x = F.conv2d(self.reflected(x, side), kernel.view(shape).expand(channels, -1, -1, -1), groups=channels)
         return x.clamp(-1, 1)
 
 # %% ../../nbs/book/04_blocks.ipynb #c035
