@@ -17,7 +17,7 @@ RECIPES = dict(paper=dict(),
                small=dict(precision='auto', norm='batch', upsampling='resize', perceptual='small', gan_weight=2., ema=0.995, width=32,
                           n_downsample=3, n_blocks=6, feature_channels=3, encoder_width=8, discriminator_width=32,
                           n_scales=2))
-RECIPES['photos'] = RECIPES['small'] | dict(gan_weight=1., perceptual_weight=40., n_downsample=2, lr=5e-4)
+RECIPES['photos'] = RECIPES['small'] | dict(gan_weight=1., perceptual_weight=40., n_downsample=2, lr=5e-4, notch=True)
 
 # %% ../../nbs/your_data/06_which_recipe.ipynb #c006-2
 SCENES_A_BATCH = dict(paper=1, small=2, photos=2)
