@@ -128,13 +128,21 @@ def about_segmenters(settings, oracle):
     yield f"IoU of each class in the real images, by the first segmenter and the second: {lines}."
 
 
+def every_row(results):
+    "The measured rows of all scales and data; the seeds of a row together."
+    found = {}
+    for p in sorted(Path(results).glob('*-seed*.json')): found.setdefault(p.name.rpartition('-seed')[0], []).append(json.loads(p.read_text()))
+    return found.values()
+
+
 def spread(results, scale, data, row, column):
-    "How far a score moves with the seed: the row's own standard deviation; of a row of one seed the median of its neighbours'; None where no row has two."
+    "How far a score moves with the seed: the row's own standard deviation; of a row of one seed the median of its neighbours', and where they have none that of all scales'; None where no row has two."
     if row in ('oracle', 'read:oracle'): return 0.
     values = lambda rows: [r['scores'][column] for r in rows if r['scores'].get(column) is not None]
     own = values(known(results, scale, data, row))
     if len(own) > 1: return statistics.stdev(own)
     several = [v for other in RUNS if len(v := values(known(results, scale, data, other))) > 1]
+    if not several: several = [v for rows in every_row(results) if len(v := values(rows)) > 1]
     return statistics.median(map(statistics.stdev, several)) if several else None
 
 
@@ -232,7 +240,7 @@ def page(results):
     note = Path(results)/'account.json' # what agreed and what did not, in words, by whoever looked at the figures
     account = json.loads(note.read_text()) if note.is_file() else {}
     lines = ['# The tables of the paper, made again', '', "`make tables` runs what is missing and writes this page. The paper's figures are of Cityscapes at 2048x1024, labelled by a segmenter trained on it; "
-             'ours are of other data, smaller and shorter, so compare orders and ratios, not levels. `± ` is the standard deviation over seeds of training; a row of one seed has none. An order is *undecided* where the mean difference is within twice the larger spread of the two rows (a row of one seed is lent the median spread of its neighbours).', '']
+             'ours are of other data, smaller and shorter, so compare orders and ratios, not levels. `± ` is the standard deviation over seeds of training; a row of one seed has none. An order is *undecided* where the mean difference is within twice the larger spread of the two rows (a row of one seed is lent the median spread of its neighbours at the scale or, where none has several, of the rows of all scales).', '']
     if account.get('summary'): lines += ['## What agreed, and what did not', '', *(x for text in account['summary'] for x in (filled(text, results, 'quick', 'synthetic'), ''))]
     for scale in ('quick', 'long'): lines += section(results, scale, 'synthetic', account.get(scale, {}))
     for scale in ('photos', 'streets_short', 'streets', 'fine', 'full'):

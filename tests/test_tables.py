@@ -169,6 +169,10 @@ def test_an_order_within_the_spread_is_undecided(tmp_path):
     write('oracle', 0, mean_iou=.61)
     assert said('oracle', 'ours')[0] == 'undecided'
     assert said('ours', 'styles') is None
+    elsewhere = lambda *claim: tables_page.order(tmp_path, 'photos', 'facades_256', (1, *claim, 'mean_iou', ''))[0]
+    for row, value in (('crn', .5), ('ours', .6), ('pix2pix', .63)): (tmp_path/f'photos-facades_256-{row}-seed0.json').write_text(json.dumps(dict(seed=0, scores=dict(mean_iou=value))))
+    assert elsewhere('ours', 'crn') == 'undecided', 'where no row has several seeds the spread is that of other scales'
+    assert elsewhere('pix2pix', 'crn') == 'yes'
 
 
 def test_two_segmenters_are_compared(tmp_path):
