@@ -47,8 +47,8 @@ def test_the_help_shows_every_option_where_it_acts(capsys):
 
 
 def test_options_reach_the_networks_that_have_them():
-    synthesizer, discriminator = pix2pixhd_networks(3, feature_channels=2, encoder_width=4, norm='batch', upsampling='resize', spectral=True, n_layers=2, **TINY)
-    assert synthesizer.generator.config == dict(in_channels=6, out_channels=3, width=8, n_downsample=2, n_blocks=1, norm='batch', upsampling='resize')
+    synthesizer, discriminator = pix2pixhd_networks(3, feature_channels=2, encoder_width=4, norm='batch', upsampling='resize', notch=True, spectral=True, n_layers=2, **TINY)
+    assert synthesizer.generator.config == dict(in_channels=6, out_channels=3, width=8, n_downsample=2, n_blocks=1, norm='batch', upsampling='resize', notch=True)
     assert synthesizer.encoder.config == dict(in_channels=3, out_channels=2, width=4, n_downsample=2, norm='batch')
     assert discriminator.config == dict(in_channels=7, width=8, n_layers=2, n_scales=1, spectral=True)
     two = pix2pixhd_networks(3, n_enhancers=1, n_enhancer_blocks=2, **TINY)[0].generator.config
@@ -57,7 +57,7 @@ def test_options_reach_the_networks_that_have_them():
 
 def test_a_grown_learner_keeps_every_option():
     given = dict(gan='hinge', feature_weight=3., feature_reduction='sum', pool_size=5, gan_weight=2., l1_weight=1., augmentation='colour',
-                 ema=0.9, activation_checkpointing=True, precision='bf16', spectral=True, n_layers=2, norm='batch', upsampling='resize', boundary=False)
+                 ema=0.9, activation_checkpointing=True, precision='bf16', spectral=True, n_layers=2, norm='batch', upsampling='resize', notch=True, boundary=False)
     small = pix2pixhd_learner(loaders((32, 64)), **given, **TINY)
     large = grow_learner(small, loaders((64, 128)))
     assert large.model.config == small.model.config and large.model.synthesizer.config == small.model.synthesizer.config
