@@ -8,9 +8,13 @@ import torch
 from safetensors.torch import load_file
 sys.path.insert(0, str(Path(__file__).parents[1]/'tools'))
 import photo_models
-from pix2pixhd_nb.core import colorize
+import score_photo_model
+from pix2pixhd_nb.core import colorize, to_pil
 from pix2pixhd_nb.data.facades import FACADE_SPACE, synthetic_facade
-from pix2pixhd_nb.data.layouts import save_scenes
+from pix2pixhd_nb.data.layouts import open_dataset, save_scenes
+from pix2pixhd_nb.data.memory_scenes import ScenesInMemory
+from pix2pixhd_nb.evaluation.report import SizedScenes
+from pix2pixhd_nb.evaluation.scores import train_segmenter
 from pix2pixhd_nb.synthesis.pipeline import Pix2PixHD
 
 
@@ -55,6 +59,7 @@ def test_from_coarse_to_fine(tool):
         assert list(stage.glob('sheet_*.png'))
     coarse, alone, together = (Pix2PixHD.load(out/f'stage_{k}/model') for k in (3, 4, 5))
     assert [type(p.synthesizer.generator).__name__ for p in (coarse, alone, together)] == ['GlobalGenerator', 'CoarseToFineGenerator', 'CoarseToFineGenerator']
+    assert [type(p.synthesizer.generator.head[-1]).__name__ for p in (coarse, alone, together)] == ['Notch', 'Tanh', 'Tanh']
     assert coarse.size == (32, 32) and alone.size == together.size == (64, 64)
     assert together.style_book.together and alone.predict(synthetic_facade(1, (64, 64)), seed=0).size == (64, 64)
     below = dict(coarse.synthesizer.encoder.named_parameters())
@@ -79,3 +84,13 @@ def test_the_others_end_after_their_minutes(tool, method, tmp_path):
     assert [p.name for p in out.iterdir()] == ['stage_3']
     assert len((out/'stage_3/log.jsonl').read_text().splitlines()) == 1 # the first line of its log ends it
     assert Pix2PixHD.load(out/'stage_3/model').predict(synthetic_facade(1, (32, 32))).size == (32, 32)
+
+
+def test_what_a_segmenter_reads_in_smaller_pictures(data):
+    "The photos themselves are read as well as the photos; noise is not. Pictures are made as small as the segmenter's photos."
+    held_out = open_dataset(data/'facades_256', 'val', need_images=True)
+    large, small = (ScenesInMemory(SizedScenes(held_out, size)) for size in ((32, 32), (16, 16)))
+    segmenter = train_segmenter(small, 40, bs=4)
+    same, noise = (score_photo_model.read(segmenter, small, pictures) for pictures in ([to_pil(s.image) for s in large], [to_pil(torch.rand(3, 32, 32) * 2 - 1) for _ in large]))
+    assert same['share'] == pytest.approx(1, abs=0.03) and noise['share'] < 0.8 * same['share']
+    assert same['interval'][0] <= same['share'] <= same['interval'][1] and same['oracle_iou'].keys() == same['iou'].keys()

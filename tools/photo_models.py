@@ -33,12 +33,13 @@ from pix2pixhd_nb.training.losses import PerceptualLoss
 NETWORKS = dict(width=24, n_downsample=3, n_blocks=6, feature_channels=3, encoder_width=16, discriminator_width=32, n_scales=2, upsampling='resize')
 # Coarse to fine in time: most steps are taken where they are cheap; what comes next starts from what was learned so far. Instance norm takes one scene
 # a step and learns shapes soonest, batch norm takes two and keeps the colours that the styles ask for; at the full size its statistics stand still.
+# A filter takes out the weave of facades at 256x256; streets have none, and an enhancer brings lines of its own.
 # Before `styles_after` steps the generator learns what the classes look like, without the encoder. An enhancer learns alone first (Sec. 3.2).
 WORLDS = dict(
     facades=dict(folders=('facades_256', 'facades_ext_256'), stages=(
         dict(size=(128, 128), norm='instance', batch=1, steps=2658, styles_after=1000, perceptual_weight=30.),
         dict(size=(128, 128), norm='batch', batch=2, steps=1800, perceptual_weight=20.),
-        dict(size=(256, 256), norm='batch', batch=1, steps=30000, perceptual_weight=15.),
+        dict(size=(256, 256), norm='batch', batch=1, steps=30000, perceptual_weight=15., notch=True),
         dict(size=(512, 512), norm='batch', batch=2, steps=243, perceptual_weight=15., folders=('facades_512',), enhancer='alone'),
         dict(size=(512, 512), norm='batch', batch=1, steps=9720, perceptual_weight=15., folders=('facades_512',), enhancer='with the rest'))),
     streets=dict(folders=('cityscapes_256',), stages=(
@@ -142,7 +143,7 @@ def new_learner(method, dls, stage, weights):
     shared = dict(precision=fastest_precision('cuda' if torch.cuda.is_available() else 'cpu'), lr=LR)
     if method == 'pix2pix': return pix2pix_learner(dls, **OTHERS[method], **shared), OTHERS[method]
     if method == 'crn': return crn_learner(dls, PerceptualLoss(weights), **OTHERS[method], **shared), OTHERS[method]
-    networks = NETWORKS | dict(norm=stage['norm'])
+    networks = NETWORKS | dict(norm=stage['norm'], notch=stage.get('notch', False))
     return pix2pixhd_learner(dls, ema=0.999, perceptual=OnCrops(PerceptualLoss(weights, stage['perceptual_weight'])), styles_after=stage.get('styles_after', 0), **shared, **networks), networks
 
 

@@ -26,7 +26,7 @@ from pix2pixhd_nb.synthesis.pipeline import Pix2PixHD
 
 def read(segmenter, scenes, pictures):
     "What a segmenter reads in pictures, as a share of what it reads in the photos: with its 95 % interval, and the worst class."
-    small = [resize(p if hasattr(p, 'shape') else from_pil(p, 'RGB'), scenes.size) for p in pictures]
+    small = [resize(from_pil(p, 'RGB'), s.size) for p, s in zip(pictures, scenes)]
     counts = [count_pictures(segmenter, scenes, x) for x in (small, targets_of(scenes))]
     found = share_of_oracle(*(c.sum(0) for c in counts), scenes.label_space)
     low, high = share_interval(*counts, scenes.label_space)['mean_iou']
@@ -61,7 +61,7 @@ def main():
     pipe, device = Pix2PixHD.load(args.model, default_device()), default_device()
     held_out = open_dataset(args.data, args.split, need_images=True)
     scenes = ScenesInMemory(SizedScenes(held_out, pipe.size))
-    small = SizedScenes(held_out, args.read_at or pipe.size)
+    small = ScenesInMemory(SizedScenes(held_out, args.read_at or pipe.size))
     segmenters = [load_segmenter(f).to(device) for f in args.segmenter]
     network, lpips = squeezenet_features(args.squeezenet).to(device), LPIPS(args.squeezenet, args.lpips).to(device)
     print(json.dumps(dict(model=args.model.name, n_scenes=len(scenes), size=list(pipe.size), **scores(pipe, scenes, network, lpips, segmenters, small)), indent=1))

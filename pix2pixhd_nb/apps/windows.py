@@ -12,6 +12,7 @@ import torch
 from fastcore.basics import patch
 from ..core import to_pil
 from ..editing.editor import class_of
+from ..models.blocks import Notch
 from ..models.pooling import paint_features
 from ..models.synthesizer import pad_to_multiple
 
@@ -38,7 +39,7 @@ def reach(generator): # GlobalGenerator or CoarseToFineGenerator
     coarse = 2 ** c['n_downsample']
     r = 3 + (coarse - 1) + 2 * c['n_blocks'] * coarse + (coarse - 1)
     for _ in range(c.get('n_enhancers', 0)): r = max(2 * r + 1, 4) + 4 * c['n_enhancer_blocks'] + 1
-    return r + (19 if c.get('notch') else 3)
+    return r + 3 + (Notch().reach if c.get('notch') else 0)
 
 # %% ../../nbs/engine/25_thumbnails.ipynb #c018
 def widened(rows, cols, # slices
