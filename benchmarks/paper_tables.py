@@ -34,7 +34,7 @@ from pix2pixhd_nb.models.baselines import CascadedRefinementNetwork, UNet
 from pix2pixhd_nb.models.synthesizer import Synthesizer
 from pix2pixhd_nb.synthesis.pipeline import Pix2PixHD
 from pix2pixhd_nb.evaluation.distances import kernel_distance, picture_features, segmenter_features, squeezenet_features
-from pix2pixhd_nb.evaluation.report import described, jsonable
+from pix2pixhd_nb.evaluation.report import SizedScenes, described, jsonable
 from pix2pixhd_nb.evaluation.segmenters import load_segmenter, photo_segmenter, save_segmenter
 from pix2pixhd_nb.evaluation.diversity import colour_faithfulness, diversity
 from pix2pixhd_nb.synthesis.styles import StyleBook, styles_of, measure_features
@@ -83,18 +83,26 @@ class Bench:
     @cached_property
     def test(self): return self.scenes('test', self.settings['n_test'], 1)
 
+    def as_read(self, scenes):
+        "Scenes as the segmenters read them: made smaller at a scale that says to what."
+        at = self.settings.get('read_at')
+        return ScenesInMemory(SizedScenes(scenes, at), scenes.label_space) if at else scenes
+
+    @cached_property
+    def read(self): return self.as_read(self.test)
+
     @cached_property
     def small(self): return ScenesInMemory(self.train[:self.settings['n_small']], self.train.label_space)
 
     def kept(self, kind, steps): # the file of a segmenter
         "Segmenters lie beside the rows that they graded, so that rows of another day and machine are graded by the same."
-        return self.results/'segmenters'/f"{self.scale}-{self.data}-{kind}-{steps}-{self.settings.get('balance', 0):g}.safetensors"
+        return self.results/'segmenters'/f"{self.settings.get('graders', f'{self.scale}-{self.data}')}-{kind}-{steps}-{self.settings.get('balance', 0):g}.safetensors"
 
     @cached_property
     def segmenter(self):
         "Trained once on the real images, then kept."
         path = self.kept('first', self.settings['segmenter_steps'])
-        if not path.is_file(): save_segmenter(self.new_segmenter(self.train), path)
+        if not path.is_file(): save_segmenter(self.new_segmenter(self.as_read(self.train)), path)
         return load_segmenter(path, default_device())
 
     @cached_property
@@ -102,12 +110,13 @@ class Bench:
         "A second segmenter, of another kind and seed: it has seen these photos alone, where the first has a backbone that knew others. None at scales without."
         if not (steps := self.settings.get('second_steps')): return None
         path = self.kept('second', steps)
-        if not path.is_file(): save_segmenter(train_segmenter(self.train, steps, seed=1, balance=self.settings.get('balance', 0.)), path)
+        if not path.is_file(): save_segmenter(train_segmenter(self.as_read(self.train), steps, seed=1, balance=self.settings.get('balance', 0.)), path)
         return load_segmenter(path, default_device())
 
     def graded(self, pictures, segmenter=None):
         "The scores of pictures of the held-out scenes over the classes that the segmenter reads well enough in the real ones; the others by name."
-        found = compare_to_oracle(segmenter or self.segmenter, self.test, pictures)
+        if self.read is not self.test: pictures = [resize(p if torch.is_tensor(p) else from_pil(p), s.size) for p, s in zip(pictures, self.read)]
+        found = compare_to_oracle(segmenter or self.segmenter, self.read, pictures)
         kept = [k for k, v in found['real']['iou'].items() if v >= self.settings.get('read_from', 0)]
         if not kept: raise ValueError(f"The segmenter reads no class of the real images with an IoU of {self.settings['read_from']:g} or more: train it longer.")
         mean, real = (sum(found[which]['iou'][k] for k in kept) / len(kept) for which in ('generated', 'real'))
@@ -288,7 +297,7 @@ def config(self:Bench, row):
 def place(self:Bench, run, seed):
     "Where a run's checkpoints and model are: another configuration has another place; how images are scored is no part of it."
     config = self.config(run)
-    for k in ('segmenter_steps', 'balance', 'n_test', 'second_steps', 'read_from'): config['settings'].pop(k, None)
+    for k in ('segmenter_steps', 'balance', 'n_test', 'second_steps', 'read_from', 'read_at', 'graders'): config['settings'].pop(k, None)
     what = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:8]
     return self.work/f'{run}-seed{seed}-{what}'
 

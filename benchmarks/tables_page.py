@@ -243,7 +243,7 @@ def page(results):
              'ours are of other data, smaller and shorter, so compare orders and ratios, not levels. `± ` is the standard deviation over seeds of training; a row of one seed has none. An order is *undecided* where the mean difference is within twice the larger spread of the two rows (a row of one seed is lent the median spread of its neighbours at the scale or, where none has several, of the rows of all scales).', '']
     if account.get('summary'): lines += ['## What agreed, and what did not', '', *(x for text in account['summary'] for x in (filled(text, results, 'quick', 'synthetic'), ''))]
     for scale in ('quick', 'long'): lines += section(results, scale, 'synthetic', account.get(scale, {}))
-    for scale in ('photos', 'streets_short', 'streets', 'fine', 'full'):
+    for scale in ('photos', 'streets_short', 'streets', 'fine_short', 'fine', 'full'):
         for data in SCALES[scale]['data']: lines += section(results, scale, data, account.get(f'{scale}-{data}', {}))
     return '\n'.join(lines).rstrip() + '\n'
 

@@ -108,6 +108,22 @@ def test_the_full_scale_on_photos(shared_data, tmp_path, monkeypatch):
     assert pictures == set(rows), 'pictures of generated images, never of photos'
 
 
+def test_high_resolution_is_read_in_smaller_pictures(shared_data, tmp_path, monkeypatch):
+    "The way of the short scale at 512x512: global generator and enhancer, graded by the segmenter of another scale at its size."
+    tiny = {k: SCALES['toy'][k] for k in ('ours', 'encoder_width')} | dict(n_train=2, n_test=1, steps=(2, 2), segmenter_steps=2)
+    monkeypatch.setitem(SCALES, 'fine_short', SCALES['fine_short'] | tiny)
+    monkeypatch.setitem(RUNS, 'coarse_to_fine', RUNS['coarse_to_fine'] | dict(perceptual=False)) # VGG19 is slow at this size
+    b = paper_tables.Bench('fine_short', 'facades_512', tmp_path/'results', tmp_path/'work', folder=shared_data/'facades_512')
+    seen = []
+    real = paper_tables.compare_to_oracle
+    monkeypatch.setattr(paper_tables, 'compare_to_oracle', lambda segmenter, scenes, pictures: seen.extend([scenes[0].size, tuple(torch.as_tensor(pictures[0]).shape[-2:])]) or real(segmenter, scenes, pictures))
+    for row in ('coarse_to_fine', 'oracle'): assert b.measure(row, 0).startswith('mean IoU')
+    assert set(seen) == {(128, 128)}, 'read at another size'
+    assert [p.name for p in (tmp_path/'results'/'segmenters').iterdir()] == ['photos-facades_256-first-2-0.5.safetensors']
+    row = json.loads((tmp_path/'results'/'fine_short-facades_512-coarse_to_fine-seed0.json').read_text())
+    assert row['setup']['size'] == [512, 512] and row['peak_gb'] > 0
+
+
 def line_of(text, number, name):
     "A row of a table of a page."
     part = text.split(f'### {number}. ')[1].split('###')[0]
