@@ -84,83 +84,6 @@ def check(self:LabelSpace,
         hint = ': write 1 for 255, or give class 0 the color [0, 0, 0] and class 1 the color [255, 255, 255] in meta.json, and masks of 0 and 255 are read'
     raise ValueError(f'{where} has {found}, but the label space has ids 0 to {self.n_classes - 1}{ignore}: mend the file or give the label space that it was made with{hint}.')
 
-# %% ../nbs/book/02_scenes.ipynb #c017
-@patch
-def to_dict(self:LabelSpace):
-    "This label space as plain lists and dicts, ready for JSON."
-    classes = [dict(id=i, name=n, color=list(c), thing=t)
-               for i, (n, c, t) in enumerate(zip(self.names, self.colors, self.things))]
-    return dict(classes=classes, ignore_id=self.ignore_id, unscored=list(self.unscored))
-
-# %% ../nbs/book/02_scenes.ipynb #c018
-def _classes_by_id(classes): # {id: its description}
-    "The classes of a description, each part checked before anything is made of it."
-    if not isinstance(classes, (list, tuple)) or len(classes) > 2**16:
-        raise ValueError(f'The classes are {brief(classes)}, expected a list of at most 65536 {{id, name, color, thing}}.')
-    by_id = {}
-    for c in classes:
-        if not isinstance(c, dict) or 'id' not in c:
-            raise ValueError(f'A class is {brief(c)}, expected {{id, name, color, thing}}.')
-        i = _checked_class(c)
-        if i in by_id: raise ValueError(f'Two classes have the id {i}: give each its own.')
-        if i >= 0: by_id[i] = {k: v for k, v in c.items() if v is not None}
-    named, seen = [c['name'] for c in by_id.values() if 'name' in c], set()
-    twice = next((n for n in named if n in seen or seen.add(n)), None)
-    if twice is not None: raise ValueError(f'Two classes have the name {twice!r}: give each its own.')
-    if not by_id: raise ValueError('No class has an id of 0 or more: expected at least one.')
-    return by_id
-
-# %% ../nbs/book/02_scenes.ipynb #c018-2
-def _checked_class(c): # {id, name, color, thing}
-    "The id of a class whose description can be used."
-    i, name, color, thing = c['id'], c.get('name'), c.get('color'), c.get('thing')
-    if not is_whole(i, -2**31, 2**16 - 1):
-        raise ValueError(f'A class has the id {brief(i)}: expected a whole number below 65536.')
-    if name is not None and not is_name(name):
-        raise ValueError(f'Class {i} has the name {brief(name)}: expected a text of one line and at most 200 letters.')
-    if thing is not None and type(thing) is not bool:
-        raise ValueError(f'Class {i} has thing={brief(thing)}: expected true or false.')
-    rgb = isinstance(color, (list, tuple)) and len(color) == 3 and all(is_whole(v, 0, 255) for v in color)
-    if color is not None and not rgb:
-        raise ValueError(f'Class {i} has the color {brief(color)}: expected three whole numbers from 0 to 255.')
-    return i
-
-# %% ../nbs/book/02_scenes.ipynb #nchkids1
-def _checked_ids(d, key): # a description, its 'ignore_ids' or 'unscored'
-    "A list of ids, or names, of a description."
-    found = d.get(key)
-    if found is None: return []
-    if not isinstance(found, (list, tuple)) or not all(is_whole(i, -2**31, 2**31 - 1) or is_name(i) for i in found):
-        raise ValueError(f'{key} is {brief(found)}: expected a list of ids.')
-    return list(found)
-
-# %% ../nbs/book/02_scenes.ipynb #nfromdict
-@patch(cls_method=True)
-def from_dict(cls:LabelSpace, d): # a dict with `classes`: a list of {id, name, color, thing}
-    "The label space described by `d`: the form of `to_dict`, or of a dataset's `meta.json`."
-    if not isinstance(d, dict) or not d.get('classes'):
-        raise ValueError("The description of the label space has no 'classes': expected a list of {id, name, color, thing}.")
-    by_id, ignore = _classes_by_id(d['classes']), d.get('ignore_id')
-    if ignore is not None and not is_whole(ignore, -2**31, 2**31 - 1):
-        raise ValueError(f'ignore_id is {brief(ignore)}: expected a whole number.')
-    ids = {c['name']: i for i, c in by_id.items() if 'name' in c}
-    skipped, unscored = ([ids.get(i, i) for i in _checked_ids(d, key)] for key in ('ignore_ids', 'unscored'))
-    unknown = next((i for i in skipped + unscored if isinstance(i, str)), None)
-    if unknown is not None:
-        raise ValueError(f'No class has the name {unknown!r}, which is to be ignored or left out of scores: write it as in the classes.')
-    outside = [i for i in skipped if i not in by_id]
-    if ignore is None and outside: ignore = outside[0]
-    n = max((i for i in by_id if i != ignore), default=-1) + 1
-    if not n: raise ValueError(f'All classes are ignored (id {ignore}): expected at least one that is not.')
-    if ignore is not None and 0 <= ignore < n: # amid the classes: it keeps a channel, and is left out of scores
-        by_id.setdefault(ignore, dict(name='unlabeled'))
-        skipped, ignore = [*skipped, ignore], None
-    else: by_id.pop(ignore, None)
-    default = _default_colors(n)
-    get = lambda k, other: [by_id.get(i, {}).get(k, other(i)) for i in range(n)]
-    return cls(get('name', lambda i: f'unused {i}'), get('color', lambda i: default[i]), get('thing', lambda i: False),
-               ignore, [i for i in {*unscored, *skipped} if 0 <= i < n])
-
 # %% ../nbs/book/02_scenes.ipynb #c021
 _CITYSCAPES = [l.split() for l in '''unlabeled 0,0,0 -;ego_vehicle 0,0,0 -;rectification_border 0,0,0 -;out_of_roi 0,0,0 -;static 0,0,0 -;dynamic 111,74,0 -
 ground 81,0,81 -;road 128,64,128 +;sidewalk 244,35,232 +;parking 250,170,160 -;rail_track 230,150,140 -;building 70,70,70 +;wall 102,102,156 +
@@ -306,3 +229,80 @@ def one_hot(label_map, # (N, 1, H, W) int class ids
     x = label_map.float() # compared with floats, the answers come as floats at once; a float holds ids up to 2**24
     ids = torch.arange(n_classes, dtype=x.dtype, device=x.device).view(n_classes, 1, 1)
     return torch.eq(x, ids, out=x.new_empty(*x.shape[:-3], n_classes, *x.shape[-2:]))
+
+# %% ../nbs/book/02_scenes.ipynb #c017
+@patch
+def to_dict(self:LabelSpace):
+    "This label space as plain lists and dicts, ready for JSON."
+    classes = [dict(id=i, name=n, color=list(c), thing=t)
+               for i, (n, c, t) in enumerate(zip(self.names, self.colors, self.things))]
+    return dict(classes=classes, ignore_id=self.ignore_id, unscored=list(self.unscored))
+
+# %% ../nbs/book/02_scenes.ipynb #c018
+def _classes_by_id(classes): # {id: its description}
+    "The classes of a description, each part checked before anything is made of it."
+    if not isinstance(classes, (list, tuple)) or len(classes) > 2**16:
+        raise ValueError(f'The classes are {brief(classes)}, expected a list of at most 65536 {{id, name, color, thing}}.')
+    by_id = {}
+    for c in classes:
+        if not isinstance(c, dict) or 'id' not in c:
+            raise ValueError(f'A class is {brief(c)}, expected {{id, name, color, thing}}.')
+        i = _checked_class(c)
+        if i in by_id: raise ValueError(f'Two classes have the id {i}: give each its own.')
+        if i >= 0: by_id[i] = {k: v for k, v in c.items() if v is not None}
+    named, seen = [c['name'] for c in by_id.values() if 'name' in c], set()
+    twice = next((n for n in named if n in seen or seen.add(n)), None)
+    if twice is not None: raise ValueError(f'Two classes have the name {twice!r}: give each its own.')
+    if not by_id: raise ValueError('No class has an id of 0 or more: expected at least one.')
+    return by_id
+
+# %% ../nbs/book/02_scenes.ipynb #c018-2
+def _checked_class(c): # {id, name, color, thing}
+    "The id of a class whose description can be used."
+    i, name, color, thing = c['id'], c.get('name'), c.get('color'), c.get('thing')
+    if not is_whole(i, -2**31, 2**16 - 1):
+        raise ValueError(f'A class has the id {brief(i)}: expected a whole number below 65536.')
+    if name is not None and not is_name(name):
+        raise ValueError(f'Class {i} has the name {brief(name)}: expected a text of one line and at most 200 letters.')
+    if thing is not None and type(thing) is not bool:
+        raise ValueError(f'Class {i} has thing={brief(thing)}: expected true or false.')
+    rgb = isinstance(color, (list, tuple)) and len(color) == 3 and all(is_whole(v, 0, 255) for v in color)
+    if color is not None and not rgb:
+        raise ValueError(f'Class {i} has the color {brief(color)}: expected three whole numbers from 0 to 255.')
+    return i
+
+# %% ../nbs/book/02_scenes.ipynb #nchkids1
+def _checked_ids(d, key): # a description, its 'ignore_ids' or 'unscored'
+    "A list of ids, or names, of a description."
+    found = d.get(key)
+    if found is None: return []
+    if not isinstance(found, (list, tuple)) or not all(is_whole(i, -2**31, 2**31 - 1) or is_name(i) for i in found):
+        raise ValueError(f'{key} is {brief(found)}: expected a list of ids.')
+    return list(found)
+
+# %% ../nbs/book/02_scenes.ipynb #nfromdict
+@patch(cls_method=True)
+def from_dict(cls:LabelSpace, d): # a dict with `classes`: a list of {id, name, color, thing}
+    "The label space described by `d`: the form of `to_dict`, or of a dataset's `meta.json`."
+    if not isinstance(d, dict) or not d.get('classes'):
+        raise ValueError("The description of the label space has no 'classes': expected a list of {id, name, color, thing}.")
+    by_id, ignore = _classes_by_id(d['classes']), d.get('ignore_id')
+    if ignore is not None and not is_whole(ignore, -2**31, 2**31 - 1):
+        raise ValueError(f'ignore_id is {brief(ignore)}: expected a whole number.')
+    ids = {c['name']: i for i, c in by_id.items() if 'name' in c}
+    skipped, unscored = ([ids.get(i, i) for i in _checked_ids(d, key)] for key in ('ignore_ids', 'unscored'))
+    unknown = next((i for i in skipped + unscored if isinstance(i, str)), None)
+    if unknown is not None:
+        raise ValueError(f'No class has the name {unknown!r}, which is to be ignored or left out of scores: write it as in the classes.')
+    outside = [i for i in skipped if i not in by_id]
+    if ignore is None and outside: ignore = outside[0]
+    n = max((i for i in by_id if i != ignore), default=-1) + 1
+    if not n: raise ValueError(f'All classes are ignored (id {ignore}): expected at least one that is not.')
+    if ignore is not None and 0 <= ignore < n: # amid the classes: it keeps a channel, and is left out of scores
+        by_id.setdefault(ignore, dict(name='unlabeled'))
+        skipped, ignore = [*skipped, ignore], None
+    else: by_id.pop(ignore, None)
+    default = _default_colors(n)
+    get = lambda k, other: [by_id.get(i, {}).get(k, other(i)) for i in range(n)]
+    return cls(get('name', lambda i: f'unused {i}'), get('color', lambda i: default[i]), get('thing', lambda i: False),
+               ignore, [i for i in {*unscored, *skipped} if 0 <= i < n])

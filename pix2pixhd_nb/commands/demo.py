@@ -111,7 +111,7 @@ def three_edits(pipe, # Pix2PixHD with a style book
                 scenes, # held-out scenes with images; the one with the largest car is edited
                 shapes, # ShapeLibrary
                ): # list of what was done, label map, generated image: PIL images
-    "A street before and after each of three edits (Sec. 3.4, Fig. 8)."
+    "A street before and after each of three edits (Sec. 3.4, Fig. 1)."
     n, car = _largest(scenes, pipe.label_space.id('car'))
     s, (h, w) = scenes[n], scenes[n].size
     editor = SceneEditor(s.label_map, s.instance_map, pipe.label_space,

@@ -228,7 +228,7 @@ def set_class(self:SceneEditor,
               instance, # id of the object
               cls, # class name or id
              ): # rows and columns touched
-    "Make an object one of another class: the paper's trees into houses (Fig. 8)."
+    "Make an object one of another class: the paper's trees into houses (Fig. 1b)."
     rows, cols, mask = self.mask_of(instance)
     new, step = self._new_id(self._class_id(cls)), Step('set_class')
     self._write(step, rows, cols, mask, new)

@@ -106,7 +106,7 @@ def half_size(x): # (N, C, H, W) -> (N, C, ceil(H/2), ceil(W/2))
 def init_weights(module, # network whose convolutions are sampled anew in place
                  std=0.02, # standard deviation
                 ): # the same network
-    "Sample every convolution's weights from N(0, std), biases left as torch sampled them (Sec. 4)."
+    "Sample every convolution's weights from N(0, std), biases left as torch sampled them (appendix)."
     for m in module.modules():
         if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d)): nn.init.normal_(m.weight, 0., std)
     return module

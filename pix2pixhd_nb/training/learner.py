@@ -89,7 +89,7 @@ def fit_flat_linear(self:Learner,
                     lr=None, # rate, or a pair (generator, discriminator); the learner's own by default
                     cbs=None, # further callbacks
                    ):
-    "Train with a flat, then linearly falling learning rate (Sec. 4)."
+    "Train with a flat, then linearly falling learning rate (appendix)."
     lr = np.array(self.lr if lr is None else lr)
     total = n_flat + n_decay
     parts = [(n_flat / total, SchedNo(lr, lr)), (n_decay / total, SchedLin(lr, lr * 0))]
