@@ -5,10 +5,11 @@ from collections import namedtuple
 from pathlib import Path
 import psutil
 import pytest
+from PIL import Image
 from pix2pixhd_nb.commands import training
 from pix2pixhd_nb.commands.main import main
 from pix2pixhd_nb.core import LabelSpace
-from pix2pixhd_nb.data.layouts import save_scenes
+from pix2pixhd_nb.data.layouts import open_dataset, save_scenes
 from pix2pixhd_nb.data.memory_scenes import ScenesInMemory
 from pix2pixhd_nb.data.toy import LABEL_SPACE, SyntheticScenes
 from pix2pixhd_nb.engine import files
@@ -139,6 +140,40 @@ def test_a_mistake_costs_no_checkpoint(data, tmp_path, capsys):
     for wrong in (('train', tmp_path / 'none', m, *TINY), ('train', data, m, *TINY, '--policy', 'crop', '--size', '128x64'), ('train', data, m, *TINY, '--valid', 'none')):
         refused(capsys, m, *wrong, '--overwrite')
     assert checkpoints_in(m / 'checkpoints') and json.loads((m / 'train.json').read_text())['steps'] == 2
+
+def test_a_new_run_reads_with_a_segmenter_of_its_own(data, tmp_path, capsys):
+    "`--overwrite` may bring other photos, or other classes: the earlier run's segmenter knows nothing of them."
+    m, other, keep = tmp_path / 'm', tmp_path / 'other', [w for w in TINY if w != '--no-keep-best']
+    assert said(capsys, 'train', data, m, *keep, '--steps', '2', '--valid', '0.5')[0] == 0
+    first = (m / 'segmenter.safetensors').read_bytes()
+    space = LabelSpace(['ground', 'rest'])
+    scenes = [type(s)((s.label_map > 2).long(), s.instance_map, -s.image, s.name) for s in SyntheticScenes(4, size=(32, 64))]
+    save_scenes(scenes, other, space, 'train')
+    status, message, out = said(capsys, 'train', other, m, *keep, '--steps', '2', '--valid', '0.5', '--overwrite')
+    assert status == 0, message
+    assert 'A segmenter learns' in out and (m / 'segmenter.safetensors').read_bytes() != first
+    mine = m / 'segmenter.safetensors'
+    assert said(capsys, 'train', other, m, *keep, '--steps', '2', '--valid', '0.5', '--overwrite', '--segmenter', mine)[0] == 0, 'it was given by hand'
+
+@pytest.mark.parametrize('more', [('--pool-size', '2'), ('--augmentation', 'colour')], ids=' '.join)
+def test_the_same_command_makes_the_same_weights(data, tmp_path, capsys, more):
+    "Also in the same process, and where the segmenter was not there before."
+    line = ('train', data, *[w for w in TINY if w != '--no-keep-best'], '--precision', 'fp32', '--epochs', '2', '--decay', '1', '--valid', '0.5', *more)
+    made = []
+    for m, given in ((tmp_path / 'a', ()), (tmp_path / 'b', ()), (tmp_path / 'c', ('--segmenter', tmp_path / 'a' / 'segmenter.safetensors'))):
+        assert said(capsys, *line[:2], m, *line[2:], *given)[0] == 0
+        made.append(next(m.glob('weights-*')).name)
+    assert len(set(made)) == 1, made
+
+def test_cameras_turn_photos(tmp_path):
+    "Sizes are those that the readers give, not those that a file has before its orientation tag is heard."
+    save_scenes(SyntheticScenes(1, size=(32, 64)), tmp_path, LABEL_SPACE, 'train')
+    path = next((tmp_path / 'train' / 'label').iterdir())
+    turned, exif = Image.open(path).transpose(Image.Transpose.ROTATE_90), Image.Exif()
+    exif[0x0112] = 6 # turn a quarter clockwise
+    turned.save(path, exif=exif)
+    scenes = open_dataset(tmp_path, 'train')
+    assert training.shapes_of(scenes) == {scenes[0].size: 1} == {(32, 64): 1}
 
 # what --resume finds
 

@@ -5,14 +5,15 @@
 # %% auto #0
 __all__ = ['WAITS', 'MAY_DIFFER', 'doctor', 'stages_of', 'scenes_of', 'has_val', 'validation_split', 'shapes_of', 'say_shapes',
            'say_channels', 'start_of', 'segmenter_of', 'take_best', 'adds_discriminators', 'epochs_of', 'counted',
-           'repeated', 'refuse_others_files', 'forget_checkpoints', 'save_surely', 'on_first', 'repeats',
-           'checked_config', 'read_config', 'effective', 'check_as_before', 'networks_for', 'check_resources',
-           'check_sizes', 'train', 'plan']
+           'repeated', 'refuse_others_files', 'forget_run', 'save_surely', 'on_first', 'repeats', 'checked_config',
+           'read_config', 'effective', 'check_as_before', 'networks_for', 'check_resources', 'check_sizes', 'train',
+           'plan']
 
 # %% ../../nbs/reference/02_training.ipynb #c002x
 import signal
 import json
 import inspect
+import random
 import re
 import time
 from contextlib import ExitStack
@@ -44,7 +45,7 @@ from pix2pixhd_nb.training.recipes import (
 from collections import Counter
 from PIL import Image
 from fastcore.foundation import L
-from ..data.pictures import DatasetError, header_of, some
+from ..data.pictures import DatasetError, header_of, seen_size, some
 from ..data.memory_scenes import ScenesInMemory
 from ..evaluation.report import SizedScenes
 from ..evaluation.scores import check_classes, train_segmenter
@@ -128,7 +129,7 @@ def shapes_of(scenes): # sequence of Scene
     def size(path):
         header = header_of(path)
         if header: return header.size
-        with Image.open(path) as picture: return picture.size[::-1]
+        with Image.open(path) as picture: return seen_size(picture)
     sizes = [size(files[name]) for name in scenes.names] if files else [scenes[i].size for i in range(len(scenes))]
     return dict(Counter(sizes).most_common())
 
@@ -182,8 +183,9 @@ def segmenter_of(model, # folder of the run
     if not file and not rank() and not path.is_file():
         print('A segmenter learns from the training images; it will choose the best epoch.')
         photos = ScenesInMemory(SizedScenes(scenes[:1000], learn.dls.train.dataset[0][0].shape[-2:]))
-        save_segmenter(train_segmenter(photos, max(2, min(400, batches)), seed=seed, bs=min(8, len(photos)),
-                                       balance=0.5), path)
+        with torch.random.fork_rng(): # what is trained after it must not depend on whether its file was there
+            network = train_segmenter(photos, max(2, min(400, batches)), seed=seed, bs=min(8, len(photos)), balance=0.5)
+        save_segmenter(network, path)
     from_first(None) # the others wait for the file
     return load_segmenter(path, default_device())
 
@@ -241,9 +243,13 @@ def refuse_others_files(model, resume=False, overwrite=False): # folder of the r
         raise ValueError(f'{model} holds files that are not of a training ({some(others)}): choose another folder, or give --overwrite to write beside them; nothing was overwritten.')
 
 # %% ../../nbs/reference/02_training.ipynb #train014-5
-def forget_checkpoints(model): # folder of the run
-    "Remove the checkpoints of an earlier run, so that another starts anew."
-    for path in [*checkpoints_in(out := Path(model) / 'checkpoints'), out / 'best.json']: path.unlink(missing_ok=True)
+def forget_run(model, # folder of the run
+               segmenter=None, # a file that the new run was given, which stays
+              ):
+    "Remove the checkpoints and the segmenter of an earlier run, so that another starts anew: its scenes may be others."
+    out, own = Path(model) / 'checkpoints', Path(model) / 'segmenter.safetensors'
+    for path in [*checkpoints_in(out), out / 'best.json']: path.unlink(missing_ok=True)
+    if not (segmenter and own.exists() and own.samefile(segmenter)): own.unlink(missing_ok=True)
 
 WAITS = (10, 30, *[60] * 60) # seconds before the model is written again where it could not be
 
@@ -297,7 +303,7 @@ def repeats(f): # a command with a folder `model` that takes options
                 refuse_others_files(model, given.get('resume'), given.get('overwrite'))
                 if given.get('resume') and not given.get('anyway'): check_as_before(model, given)
             def begin(): # called by the command, once all is checked
-                if given.get('overwrite') and not given.get('resume'): forget_checkpoints(model)
+                if not given.get('resume'): forget_run(model, given.get('segmenter'))
                 asked = {k: v for k, v in given.items() if k not in _OF_THE_CALL}
                 write_whole(Path(model) / 'train.json', json.dumps(asked, indent=1, default=str))
             run.begin = begin
@@ -502,13 +508,15 @@ def train(folder, # the dataset, in any layout that `pix2pixhd doctor` knows
     sizes = [tuple(s // 2 ** (enhancers - level) for s in size) for level in range(enhancers + 1)]
     def check():
         check_sizes(scenes, policy, [(small, multiple_of * 2**level) for level, small in enumerate(sizes)])
-        if segmenter and scenes.label_space is not None:
-            check_classes(load_segmenter(segmenter).names, scenes.label_space, 'segmenter')
+        reader = segmenter or Path(model) / 'segmenter.safetensors' # the kept one, of a run that is resumed
+        if scenes.label_space is not None and (segmenter or resume and reader.is_file()):
+            check_classes(load_segmenter(reader).names, scenes.label_space, 'segmenter')
         if not anyway:
             check_resources(model, scenes, size, batch or SCENES_A_BATCH[recipe], enhancers, keep, with_discriminators,
                             options)
         train.begin()
     on_first(check)
+    random.seed(seed) # the pool of older fakes
     torch.manual_seed(seed)
     learn, adds = None, True
     for stage, (level, is_frozen) in enumerate(stages):

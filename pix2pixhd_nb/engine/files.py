@@ -58,7 +58,9 @@ def clean_parts(folder): # that `write_whole` writes to
     "Remove the parts that killed programs left."
     for part in Path(folder).glob('.*.part'):
         found = re.fullmatch(r'\..+\.(\d+)\.part', part.name)
-        if found and not _runs(int(found[1])): part.unlink(missing_ok=True)
+        if not found or _runs(int(found[1])): continue
+        if part.is_dir(): shutil.rmtree(part, ignore_errors=True) # of a folder that was being made
+        else: part.unlink(missing_ok=True)
 
 # %% ../../nbs/engine/02_files.ipynb #n08d861e-3
 def _runs(process): # its number

@@ -70,7 +70,7 @@ class Pix2PixHD:
                  training=None, # what is known of its training, as a dict: size, steps, recipe, options
                  discriminator=None, # MultiscaleDiscriminator to save with it, for a training that goes on from here
                 ):
-        self.synthesizer, self.label_space = synthesizer.eval().requires_grad_(False), label_space
+        self.synthesizer, self.label_space, self.beside = synthesizer.eval(), label_space, None
         self.training, self.discriminator, n = training or {}, discriminator, synthesizer.n_classes
         self.precision, self.generating, self.eval_synthesizer = 'fp32', self.generate, self.synthesizer
         if next(synthesizer.parameters()).device.type == 'cpu': keep_freed_memory() # the next image needs as much
@@ -156,11 +156,11 @@ def prepare(self:Pix2PixHD,
     "Read both maps, check their ids and sizes."
     if isinstance(label_map, Scene):
         label_map, instance_map = label_map.label_map, label_map.instance_map if instance_map is None else instance_map
+    label = read_map(label_map, 'label_map', self.label_space) if self.label_space else self.read_input(label_map)
+    if not label.numel(): raise ValueError('label_map has no pixels: give a map of one pixel or more.')
     if self.label_space is None:
-        label = self.read_input(label_map)
         instances = torch.zeros_like(label[:, :1], dtype=torch.long)
     else:
-        label = read_map(label_map, 'label_map', self.label_space)
         self.label_space.check(label, str(label_map) if isinstance(label_map, (str, Path)) else 'label_map')
         instances = connected_components(label[0], self.label_space)[None]
     if instance_map is not None: instances = read_map(instance_map, 'instance_map')
@@ -199,6 +199,7 @@ def styles_of(self:Pix2PixHD,
 
 # %% ../../nbs/your_data/10_saved_models.ipynb #cf095725
 @patch
+@torch.no_grad()
 def generate(self:Pix2PixHD,
          label_map, # (N, 1, H, W), on the model's device, checked and of a size that fits
          instance_map, # the same
@@ -260,7 +261,7 @@ def generate_pictures(self:Pix2PixHD, scenes, bits=8): # list of (label map, ins
 def predict_all(self:Pix2PixHD, label_maps, instance_maps=None, references=None, seed=None, styles=None, bs=4, bits=8): # as for `predict`, one each
     "Images of several scenes, in batches of those of one size that follow each other."
     n = len(label_maps)
-    of = lambda what, x: [x] * n if x is None or x is True else list(x) if len(x) == n else _raise_number(what, x, n)
+    of = lambda what, x: [x] * n if x is None or x is True else list(x) if _entries(x) == n else _raise_number(what, x, n)
     instance_maps, references, styles = (of('instance_map', instance_maps), of('reference', references),
                                          of('styles', styles))
     pictures, batch = [], []
@@ -273,8 +274,13 @@ def predict_all(self:Pix2PixHD, label_maps, instance_maps=None, references=None,
     return pictures + (self.generate_pictures(batch, bits) if batch else [])
 
 # %% ../../nbs/your_data/10_saved_models.ipynb #c019-6
+def _entries(x): # what was given for several scenes
+    "How many entries it has; None where it is one thing and no list."
+    return len(x) if isinstance(x, (list, tuple)) or torch.is_tensor(x) and x.ndim == 4 else None
+
 def _raise_number(what, x, n):
-    raise ValueError(f'{what} has {len(x)} entries for {n} scenes: give one for each, or none.')
+    found = 'one' if (k := _entries(x)) is None else f'{k} entries'
+    raise ValueError(f'{what} has {found} for {n} scenes: give a list with one for each, or none.')
 
 # %% ../../nbs/your_data/10_saved_models.ipynb #c019-7
 @patch
@@ -282,6 +288,8 @@ def _complete(self:Pix2PixHD, styles, label, instances, reference, seed):
     "Styles for every object of a scene: those given, others from the reference or at random."
     styles, n = dict(styles or {}), self.synthesizer.feature_channels
     for i, v in styles.items():
+        try: styles[i] = v = torch.as_tensor(v, dtype=torch.float32)
+        except (TypeError, ValueError, RuntimeError): v = torch.empty(0)
         if tuple(v.shape) != (n,):
             raise ValueError(f'styles has {tuple(v.shape)} for object {i}, expected a vector of {n} numbers: take it from the style book of this model.')
     if reference is None and styles.keys() >= set(instances.unique().tolist()): return styles
@@ -355,8 +363,11 @@ def save(self:Pix2PixHD,
         other = write_whole(folder / 'discriminator', lambda part: save_tensors(_kept(tensors, half), part),
                             named=lambda part: f'discriminator-{checksum(part, 12)}.safetensors')
         described |= dict(discriminator=dict(config=d.config, file=other.name, sha256=checksum(other, 64)))
+    elif self.beside and self.beside[0] == folder.resolve() and self.beside[1]: # loaded from here: they lie here still
+        described |= dict(discriminator=self.beside[1])
     write_whole(folder / 'pipeline.json', json.dumps(described, indent=1))
-    for old in before - {weights.name, d and other.name}: (folder / old).unlink(missing_ok=True)
+    for old in before - {described[k]['file'] for k in ('weights', 'discriminator') if k in described}:
+        (folder / old).unlink(missing_ok=True)
     return folder
 
 # %% ../../nbs/your_data/10_saved_models.ipynb #halves1
@@ -387,7 +398,9 @@ def load(cls:Pix2PixHD,
         book = StyleBook.from_parts(d['style_book'], tensors, space) if d['style_book'] else None
         check_weights(folder, synthesizer, tensors)
         synthesizer.load_state_dict(tensors, assign=True)
-        return cls(synthesizer, space, book, d.get('training')).to(device) # the first release had none
+        pipe = cls(synthesizer.requires_grad_(False), space, book, d.get('training')) # the first release had none
+    pipe.beside = Path(folder).resolve(), d.get('discriminator')
+    return pipe.to(device)
 
 # %% ../../nbs/your_data/10_saved_models.ipynb #c040b
 def street_model(device='cpu'): # where to generate

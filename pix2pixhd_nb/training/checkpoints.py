@@ -136,7 +136,8 @@ def _check_rank(r): # what one rank kept: its random states and its pool
 # %% ../../nbs/engine/17_checkpoints.ipynb #c014
 def checkpoints_in(folder): # of a training run
     "The checkpoints of a folder, newest first; they may be damaged."
-    return sorted(Path(folder).glob('stage*-epoch*-batch*-*.pth'), reverse=True)
+    at = lambda path: [int(k) for k in re.findall(r'(?:stage|epoch|batch)(\d+)', path.name)] # as numbers: the digits may grow
+    return sorted(Path(folder).glob('stage*-epoch*-batch*-*.pth'), key=lambda path: (at(path), path.name), reverse=True)
 
 # %% ../../nbs/engine/17_checkpoints.ipynb #c014-2
 def latest_checkpoint(folder): # of a training run

@@ -69,11 +69,11 @@ def fit_coarse_to_fine(dls_by_size, # DataLoaders of the same scenes, smallest s
                       ): # Learner of the largest size
     "Train the global generator, then each enhancer alone, then all together, size by size (Sec. 3.2)."
     first, *others = dls_by_size
+    of_all = {k: options[k] for k in ('betas', 'metrics', 'learner', 'cuda_graph') if k in options}
     learn = pix2pixhd_learner(first, lr=lr, **options)
     learn.fit_flat_linear(n_flat, n_decay, cbs=cbs)
     for dls in others:
-        learn = grow_learner(learn, dls, metrics=options.get('metrics'), learner=options.get('learner'),
-                             cuda_graph=options.get('cuda_graph', 'auto'))
+        learn = grow_learner(learn, dls, **of_all)
         learn.freeze_coarse()
         learn.fit(n_frozen, cbs=cbs)
         learn.unfreeze_coarse()
