@@ -12,6 +12,7 @@ __all__ = ['MAX_PIXELS', 'KINDS', 'CHANNELS', 'most_pixels', 'recognised', 'Pict
 import io
 import re
 import struct
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
@@ -287,6 +288,13 @@ def _without(a, b, what): # what: 'label maps without a photo'
     stems = sorted(set(a) - set(b))
     return [f'{what}: {len(stems)} ({some(stems)})'] if stems else []
 
+# %% ../../nbs/engine/03_reading_pictures.ipynb #c039-3
+def _written_twice(stems): # a set
+    "Part of an error message: stems that look alike and are spelled with other letters."
+    same = lambda s: unicodedata.normalize('NFC', s)
+    odd = sorted(s for s in stems if s != same(s) and same(s) in stems)
+    return [f'{same(s)} is spelled in two ways that look alike, with accented letters and with letters and accents (NFC and NFD), so rename the files of one' for s in odd[:1]]
+
 # %% ../../nbs/engine/03_reading_pictures.ipynb #colors02
 def color_numbers(picture): # a PIL picture
     "The colours of a picture as numbers, R * 65536 + G * 256 + B; alpha is dropped."
@@ -365,6 +373,7 @@ def pairing_problems(files, # dict of {stem: path} dicts: 'label', 'inst', 'imag
             inst, labels, 'instance maps without a label map'
         )
     if not lacks: return []
+    lacks += _written_twice({*labels, *images, *inst})
     return [Problem('pairing', str(where), f'{where} does not pair: {"; ".join(lacks)}; files are paired by stem: add what is missing or move the rest away.')]
 
 # %% ../../nbs/engine/03_reading_pictures.ipynb #c044
