@@ -23,7 +23,7 @@ from pix2pixhd_nb.data.pictures import (
     id_problem, open_picture, pairing_problems,
     read_ids, read_image, seen_size, size_problem, some,
 )
-from .layouts import instances_of, needs_images, PlainFolder, recognise
+from .layouts import instances_of, needs_images, PlainFolder, recognise, thing_zero
 
 # %% ../../nbs/your_data/03_doctor.ipynb #c008
 @dataclass
@@ -314,6 +314,8 @@ def _notes(report): # messages
 def _notes_on_classes(report): # messages
     "Classes that never occur, ids that are ignored, a label space that would fit."
     ids, space = report.ids, report.label_space
+    zero = thing_zero(space, report.folder)
+    if zero: yield zero.message
     two = set(ids) == {0, 255}
     if two:
         yield 'The label maps hold 0 and 255 only: masks of two classes. They are read so where meta.json has class 0 of color [0, 0, 0] and class 1 of color [255, 255, 255]; pix2pixhd doctor FOLDER --write-meta writes it where there is none. Or write 1 for 255.'
