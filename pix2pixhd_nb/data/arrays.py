@@ -103,7 +103,8 @@ class ArrayHeader:
 # %% ../../nbs/engine/27_channels_and_depth.ipynb #d2e8c7e9-2
 def _header(shape, dtype, read, channels=None): # a function that gives the array as it is stored
     (c, *size), _ = channels_of_shape(shape)
-    return ArrayHeader(tuple(size), channels or ('L' if c == 1 else c), np.dtype(dtype).newbyteorder('='), lambda: channels_first(read()))
+    kind = np.dtype(dtype).newbyteorder('=')
+    return ArrayHeader(tuple(size), channels or ('L' if c == 1 else c), kind, lambda: channels_first(read()))
 
 # %% ../../nbs/engine/27_channels_and_depth.ipynb #d2e8c7e9-3
 def npy_header(path): # of a .npy file

@@ -159,7 +159,8 @@ def _stretch(picture): # whose pixels were not decoded yet
 # %% ../../nbs/engine/03_reading_pictures.ipynb #stretch2
 def _as_stored(array, stored, shown): # as `_stretch` gives them
     "Stretched numbers as they are in the file: exact, since the stretch kept all of them apart."
-    return ((array.astype(np.int64) * stored * 2 + shown) // (2 * shown)).astype(np.uint8 if shown == 255 else np.uint16)
+    rounded = (array.astype(np.int64) * stored * 2 + shown) // (2 * shown)
+    return rounded.astype(np.uint8 if shown == 255 else np.uint16)
 
 def _unstretched(picture, stored, shown): return Image.fromarray(_as_stored(np.asarray(picture), stored, shown))
 
@@ -309,7 +310,8 @@ def holds_colors(picture, label_space, path='the label map'): # path: for an err
     if colored and (array[..., :3] != array[..., :1]).any(): return True
     ids, n = np.unique(array[..., 0] if array.ndim == 3 else array).astype(int), label_space.n_classes
     if picture.mode == 'P': return _palette_holds_colors(picture, ids.tolist(), label_space, path)
-    if not all((i,) * 3 in label_space.colors for i in (ids * (255 if picture.mode == '1' else 1)).tolist()): return False
+    greys = (ids * (255 if picture.mode == '1' else 1)).tolist()
+    if not all((i,) * 3 in label_space.colors for i in greys): return False
     return colored or any(i >= n and i != label_space.ignore_id for i in ids)
 
 # %% ../../nbs/engine/03_reading_pictures.ipynb #colors02-3
