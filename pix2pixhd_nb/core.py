@@ -108,21 +108,25 @@ def from_pil(picture, # a PIL image of any mode
     mode = mode or ('RGB' if picture.mode in ('P', 'CMYK', 'YCbCr', 'HSV', '1') else None)
     deep = picture.mode[0] in 'IF' # converting these would cut them at 255
     array = np.asarray(picture.convert(mode) if mode and not deep else picture)
-    array = np.array(array, dtype=np.float32) / _top(array) * 2 - 1
+    array = np.array(array, dtype=np.float32) / _top(array, picture) * 2 - 1
     image = torch.from_numpy(array).reshape(*array.shape[:2], -1).permute(2, 0, 1).contiguous()
     return image.repeat(3, 1, 1) if deep and mode == 'RGB' else image
 
 # %% ../nbs/book/02_scenes.ipynb #c025-2
-def _top(array): # the value that stands for white
+def _top(array, picture): # the value that stands for white
     "By the type of a picture's numbers; floats and 32 bits by the smallest usual range that holds them."
-    if array.dtype == np.uint8: return 255
-    if array.dtype == np.uint16: return 65535
+    if not _by_values(picture): return 65535 if picture.mode[0] == 'I' else 255
     low, high = array.min(), array.max()
     if not np.isfinite([low, high]).all():
         raise ValueError('holds NaN or infinite values, expected finite ones: mend these pixels or leave the picture out.')
     if low < 0 or high > 65535:
         raise ValueError(f'holds values from {low:g} to {high:g}, expected 0 to 1, 0 to 255 or 0 to 65535: export it as an 8- or 16-bit PNG.')
     return 1 if high <= 1 and array.dtype.kind == 'f' else 255 if high <= 255 else 65535
+
+# %% ../nbs/book/02_scenes.ipynb #c025-3
+def _by_values(picture): # a PIL image
+    "Does the type of its numbers leave open what is white? Pillow may give the 16 bits of a PGM or PNG as 32."
+    return picture.mode == 'F' or picture.mode == 'I' and picture.format not in ('PPM', 'PNG')
 
 # %% ../nbs/book/02_scenes.ipynb #c026
 def to_pil(image): # (C, H, W) or (1, C, H, W) float in [-1, 1]; 1, 3 or 4 channels

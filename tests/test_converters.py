@@ -327,3 +327,97 @@ def test_styles_are_sampled_that_were_seen_together():
     assert any(len(set(alone[k:k + 3])) == 2 for k in range(0, 60, 3))
     book.together = None
     with pytest.raises(ValueError, match='seen together'): book.sample(ids, ids, 0, 'scene')
+
+
+@pytest.mark.parametrize('name', ['background', '_background_'])
+def test_a_category_called_background_is_class_0(name, tmp_path):
+    source = coco_file(tmp_path, [dict(category_id=3, segmentation=[SQUARE], area=100, iscrowd=0),
+                                  dict(category_id=18, segmentation=[[x // 2 for x in SQUARE]], area=1, iscrowd=0)])
+    d = json.loads(source.read_text())
+    d['categories'][1]['name'] = name
+    source.write_text(json.dumps(d))
+    scenes = open_dataset(convert_dataset('coco', source, tmp_path/'out'))
+    assert scenes.label_space.names == ('background', 'car') and scenes[0].instance_map.unique().tolist() == [0, 1000]
+
+
+def test_classes_that_cannot_be_read_back_are_refused(tmp_path):
+    from pix2pixhd_nb.data.converters import Annotated, _import
+    from pix2pixhd_nb.core import LabelSpace
+    two = _import(lambda source, pictures, split: (LabelSpace(['car', 'car']), [Annotated('a', None, None)]))
+    with pytest.raises(ValueError, match="Two classes have the name 'car'"): two(tmp_path, tmp_path/'out')
+    assert not (tmp_path/'out').exists()
+
+
+def ignored(folder, pixels=True):
+    from pix2pixhd_nb.core import LabelSpace, Scene
+    from pix2pixhd_nb.data.layouts import save_scenes
+    label = torch.ones(1, H, W, dtype=torch.long)
+    label[:, :5] = 0
+    if pixels: label[:, 9:12] = 255
+    return save_scenes([Scene(label, None, torch.zeros(3, H, W), 'a')], folder, LabelSpace(['sky', 'road'], [(0, 0, 0), (0, 0, 0)], ignore_id=255)), label
+
+
+def test_pixels_without_a_class_do_not_become_background(tmp_path):
+    source, _ = ignored(tmp_path/'in')
+    with pytest.raises(ValueError, match=r'a.png has pixels of id 255 \(ignored\).*to-coco-panoptic'): convert_dataset('to-colors', source, tmp_path/'out')
+    assert not (tmp_path/'out').exists()
+    _, label = ignored(tmp_path/'in')
+    there = convert_dataset('to-coco-panoptic', source, tmp_path/'panoptic')
+    assert (open_dataset(convert_dataset('coco-panoptic', there/'panoptic.json', tmp_path/'back', there/'images'))[0].label_map == label).all()
+
+
+def test_classes_of_one_color_come_back(tmp_path):
+    source, label = ignored(tmp_path/'in', pixels=False)
+    there = convert_dataset('to-colors', source, tmp_path/'out')
+    back = open_dataset(convert_dataset('colors', there, tmp_path/'back'))
+    assert (back[0].label_map == label).all() and back.label_space.colors == ((0, 0, 0), (0, 0, 1))
+
+
+def turned_photo(path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new('RGB', (H, W)).save(path, exif=exif) # shown W x H
+
+
+def test_a_photo_has_the_size_that_is_shown(tmp_path):
+    turned_photo(tmp_path/'p.jpg')
+    for size in ((H, W), (W, H)):
+        (tmp_path/'p.json').write_text(json.dumps(dict(shapes=[dict(label='car', points=POINTS)], imagePath='p.jpg', imageHeight=size[0], imageWidth=size[1])))
+        if size == (H, W): assert open_dataset(convert_dataset('labelme', tmp_path, tmp_path/'lm'))[0].size == (H, W)
+        else:
+            with pytest.raises(ValueError, match=f'p.jpg is {W}x{H} but its label map'): convert_dataset('labelme', tmp_path, tmp_path/'other')
+    task = dict(data=dict(image='/data/upload/p.jpg'), annotations=[dict(result=[dict(type='polygonlabels', value=dict(points=[[0, 0], [50, 0], [50, 100], [0, 100]], polygonlabels=['car']))])])
+    (tmp_path/'ls.json').write_text(json.dumps([task]))
+    assert (open_dataset(convert_dataset('label-studio', tmp_path/'ls.json', tmp_path/'ls'))[0].label_map[0, :, :W // 2] == 1).all()
+
+
+def test_a_quoted_address_of_label_studio(tmp_path):
+    photo(tmp_path/'my photo.png')
+    task = dict(data=dict(image='/data/local-files/?d=ph%2Fmy%20photo.png'), annotations=[dict(result=[dict(type='rectanglelabels', value=dict(x=0, y=0, width=50, height=50, rectanglelabels=['car']))])])
+    (tmp_path/'ls.json').write_text(json.dumps([task]))
+    assert open_dataset(convert_dataset('label-studio', tmp_path/'ls.json', tmp_path/'out')).names == ['my photo']
+
+
+def test_out_and_split_are_checked_before_the_input(tmp_path, capsys, monkeypatch):
+    source = coco_file(tmp_path/'in', [])
+    (tmp_path/'file.txt').write_text('mine')
+    (tmp_path/'empty').mkdir()
+    (tmp_path/'link').symlink_to('empty')
+    monkeypatch.chdir(tmp_path/'empty')
+    for out, more, said in ((tmp_path/'file.txt'/'out', [], 'file.txt is a file, expected a folder to write to'), ('.', [], 'the folder that you are in'),
+                            ('..', [], 'the folder that you are in, or one above'), (tmp_path/'link', [], 'link is a link'),
+                            (tmp_path/'out', ['--split', '../../escaped'], "'../../escaped' is no name of a split")):
+        for form in ('coco', 'to-colors') if not more else ('coco',):
+            folder = source if form == 'coco' else ignored(tmp_path/'in'/'d', pixels=False)[0]
+            assert main(['convert', form, str(folder), str(out), *more]) == 2
+            err = capsys.readouterr().err
+            assert said in err and 'coco.json' not in err and err.count('\n') == 1
+    assert sorted(p.name for p in tmp_path.iterdir()) == ['empty', 'file.txt', 'in', 'link'] and not list((tmp_path/'empty').iterdir())
+
+
+@pytest.mark.parametrize('name,said', [('.a.png', "a scene called '.a'"), ('a.gif', 'a.gif is a file of another kind')])
+def test_what_would_not_be_read_again_is_not_written(name, said, tmp_path):
+    source = coco_file(tmp_path, [])
+    Image.new('RGB', (W, H)).save(tmp_path/name)
+    source.write_text(source.read_text().replace('a.png', name))
+    with pytest.raises(ValueError, match=said): convert_dataset('coco', source, tmp_path/'out')

@@ -1,10 +1,13 @@
 "Datasets and doctor where a notebook cannot hold the check: real folders, odd pictures, processes."
+import dataclasses
 import json
 import pickle
+import re
 import shutil
 import struct
 import subprocess
 import sys
+import unicodedata
 import warnings
 import zlib
 from collections import Counter
@@ -340,3 +343,58 @@ def test_synthetic_data_sets_of_different_seeds_share_no_scene():
     assert not set(train.names) & set(held_out.names)
     layouts = {scene.instance_map.numpy().tobytes() for scene in train}
     assert not any(scene.instance_map.numpy().tobytes() in layouts for scene in held_out)
+
+
+@pytest.mark.parametrize('names,says', [(['', ''], "A scene is called ''"), (['a', 'a'], "Two scenes are called 'a'"), (['a', '../../esc'], "called '../../esc'"),
+                                        (['.a', 'b'], "called '.a'"), (['a', 'b/c'], "called 'b/c'"), (['a', 'b\\c'], 'expected a plain name')])
+def test_scenes_are_saved_under_names_of_their_own(tmp_path, names, says):
+    scenes = [dataclasses.replace(scene(i), name=name) for i, name in enumerate(names)]
+    with pytest.raises(ValueError, match=re.escape(says)): save_scenes(scenes, tmp_path / 'deep' / 'd', SPACE)
+    assert not list(tmp_path.iterdir()) # nothing was written before
+    with pytest.raises(ValueError, match=re.escape(says)): save_scenes(iter(scenes), tmp_path / 'deep' / 'd', SPACE)
+    assert not list(tmp_path.glob('*.png'))
+
+
+def test_an_object_of_the_number_of_ignored_pixels_stays_itself(tmp_path):
+    label, inst = torch.zeros(1, 2, 4, dtype=torch.long), torch.tensor([[[7, 7, 8, 8], [255, 255, 8, 8]]])
+    label[0, 0, 3] = 7 # ignored
+    for ignore_id, inst in ((7, inst), (-1, torch.where(label == 7, -1, inst))):
+        scene = Scene(torch.where(label == 7, ignore_id, label), inst, torch.zeros(3, 2, 4), 'a')
+        save_scenes([scene], tmp_path / 'd', LabelSpace(['a', 'b'], ignore_id=ignore_id))
+        read = open_dataset(tmp_path / 'd', instances='any')[0]
+        assert torch.equal(read.instance_map, torch.where(inst < 0, 255, inst)) and torch.equal(read.label_map == 255, label == 7)
+
+
+def test_one_name_in_two_cities_is_refused(tmp_path):
+    for kind, end in (('gtFine', '_gtFine_labelIds'), ('leftImg8bit', '_leftImg8bit')):
+        for city in 'ab':
+            (tmp_path / kind / 'train' / city).mkdir(parents=True)
+            Image.new('L', (4, 4), 7).save(tmp_path / kind / 'train' / city / f'0001{end}.png')
+    with pytest.raises(DatasetError, match=r'a/0001_gtFine_labelIds.png and .*b/0001_gtFine_labelIds.png are both for scene 0001'): open_dataset(tmp_path)
+    assert 'both for scene 0001' in examine(tmp_path).verdict
+
+
+def test_a_list_of_classes_may_begin_with_a_byte_order_mark(tmp_path):
+    for kind, end in (('labels', '_P'), ('images', '')):
+        (tmp_path / kind).mkdir()
+        Image.new('RGB' if end == '' else 'L', (4, 4)).save(tmp_path / kind / f'x{end}.png')
+    (tmp_path / 'codes.txt').write_bytes('\ufeffSky\nVoid\n'.encode())
+    assert open_dataset(tmp_path).label_space.names == ('Sky', 'Void')
+
+
+def test_names_that_only_look_alike_are_told_so(plain):
+    stem = next((plain / 'train/label').iterdir()).stem
+    for kind, form in (('label', 'NFC'), ('inst', 'NFC'), ('image', 'NFD')):
+        path = plain / f'train/{kind}/{stem}.png'
+        path.rename(path.with_stem(unicodedata.normalize(form, 'stra\u00dfe_\u00e9')))
+    with pytest.raises(DatasetError, match=r'spelled in two ways that look alike.*\(NFC and NFD\)'): open_dataset(plain)
+
+
+def test_things_of_class_0_are_mentioned(tmp_path):
+    zero = dataclasses.replace(SPACE, things=[True, False, False])
+    d = save_scenes([dataclasses.replace(scene(i), instance_map=None) for i in range(2)], tmp_path / 'd', zero)
+    with pytest.warns(UserWarning, match=r'has things as class 0 \(sky\)'): open_dataset(d)
+    report = examine(d)
+    assert report.verdict.startswith('Fit to train on') and sum('has things as class 0 (sky)' in n for n in report.notes) == 1
+    save_scenes([scene(0)], tmp_path / 'e', SPACE)
+    assert not any('class 0' in n for n in examine(tmp_path / 'e').notes)

@@ -1,7 +1,9 @@
 """Files as people have them: read as viewers show them, or refused with one error message."""
 import json
+import struct
 import subprocess
 import sys
+from dataclasses import replace
 import numpy as np
 import pytest
 import torch
@@ -53,6 +55,67 @@ def test_deep_photos(tmp_path, top, dtype):
     Image.fromarray((ramp * top).astype(dtype)).save(tmp_path / 'a.tif')
     assert np.abs(read_image(tmp_path / 'a.tif').numpy() - (ramp * 2 - 1)).max() < 0.02
 
+@pytest.mark.parametrize('dtype', ['<u2', '>u2'])
+@pytest.mark.parametrize('top', [200, 60000])
+def test_the_order_of_the_bytes_and_the_brightest_pixel_do_not_matter(tmp_path, dtype, top):
+    ramp = np.linspace(0, top, 256).reshape(8, 32).astype(dtype)
+    Image.fromarray(ramp).save(tmp_path / 'a.tif')
+    (tmp_path / 'a.pgm').write_bytes(b'P5 32 8 65535\n' + ramp.astype('>u2').tobytes())
+    np.save(tmp_path / 'a.npy', ramp)
+    for end in ('tif', 'pgm', 'npy'):
+        assert np.abs(read_image(tmp_path / f'a.{end}', 'L').numpy() - (ramp / 65535 * 2 - 1)).max() < 1e-5
+    assert (read_ids(tmp_path / 'a.tif') == ramp).all() and read_ids(tmp_path / 'a.tif').dtype == np.uint16
+
+def test_a_dark_pgm_is_mentioned_and_has_no_white_of_its_own(tmp_path):
+    save = lambda path, i: path.with_suffix('.pgm').write_bytes(b'P5 64 32 65535\n' + np.full((32, 64), 200 + 3000 * i, '>u2').tobytes())
+    report = examine(folder(tmp_path / 'd', save=save))
+    assert any('values up to 6200 only' in n for n in report.notes) and not any('smallest of' in n for n in report.notes)
+
+@pytest.mark.parametrize('most', [1, 3, 34, 100, 254, 256, 4095, 30000, 65534, 65535])
+@pytest.mark.parametrize('plain', [False, True])
+def test_ids_of_a_pgm_are_what_it_stores(tmp_path, most, plain):
+    ids = np.unique(np.r_[np.arange(min(most, 4095) + 1), most]).astype('>u2' if most > 255 else 'u1')[None]
+    body = ' '.join(map(str, ids[0])).encode() if plain else ids.tobytes()
+    (tmp_path / 'a.pgm').write_bytes(f'P{2 if plain else 5} {ids.size} 1 {most}\n'.encode() + body)
+    assert (read_ids(tmp_path / 'a.pgm') == ids).all() and (read_ids(tmp_path / 'a.pgm', LabelSpace.cityscapes()) == ids).all()
+
+@pytest.mark.parametrize('most,refused', [(34, False), (255, False), (4095, True)])
+def test_ids_of_a_ppm(tmp_path, most, refused):
+    ids = np.arange(30, dtype='>u2' if most > 255 else 'u1').repeat(3)
+    (tmp_path / 'a.ppm').write_bytes(f'P6 30 1 {most}\n'.encode() + ids.tobytes())
+    if refused:
+        with pytest.raises(DatasetError, match='16 bits in several channels'): read_ids(tmp_path / 'a.ppm')
+    else: assert (read_ids(tmp_path / 'a.ppm') == range(30)).all()
+
+def test_ids_of_a_tiff_of_few_bits(tmp_path):
+    head = lambda bits: [(256, 'H', 1, 4), (257, 'H', 1, 1), (258, 'H', 1, bits), (262, 'H', 1, 1), (277, 'H', 1, 1), (278, 'H', 1, 1)]
+    for bits, data, ids in ((4, b'\x05\xaf', [0, 5, 10, 15]), (2, b'\x1b', [0, 1, 2, 3])):
+        tags = head(bits) + [(273, 'I', 1, 8), (279, 'I', 1, len(data))]
+        entries = b''.join(struct.pack('<HHI', t, dict(H=3, I=4)[k], n) + struct.pack(f'<{k}', v).ljust(4, b'\0') for t, k, n, v in sorted(tags))
+        (tmp_path / 'a.tif').write_bytes(b'II*\0' + struct.pack('<I', 12) + data.ljust(4, b'\0') + struct.pack('<H', len(tags)) + entries + b'\0' * 4)
+        assert (read_ids(tmp_path / 'a.tif') == ids).all()
+
+RGB = LabelSpace(['red', 'green', 'blue'], [(255, 0, 0), (0, 255, 0), (0, 0, 255)])
+
+@pytest.mark.parametrize('palette,ids', [
+    ([0, 0, 255, 255, 0, 0, 0, 255, 0], [2, 0, 1]), # colours of other classes
+    ([9, 9, 9, 8, 8, 8, 7, 7, 7], [0, 1, 2]), # decoration
+    ([255, 0, 0, 0, 255, 0, 7, 7, 7], [0, 1, 2]), # of the same classes, as far as they go
+    ([0, 0, 255, 255, 0, 0, 1, 255, 0], None)])
+def test_a_palette_is_ids_or_colours_or_refused(tmp_path, palette, ids):
+    picture = Image.fromarray(np.array([[0, 1, 2]], np.uint8)).convert('P')
+    picture.putpalette(palette)
+    picture.save(tmp_path / 'a.png')
+    if ids: assert read_ids(tmp_path / 'a.png', RGB).tolist() == [ids]
+    else:
+        with pytest.raises(DatasetError, match=r"a.png has a palette in which 0 has the color \(0, 0, 255\) of class 'blue'.*2 the color \(1, 255, 0\)"): read_ids(tmp_path / 'a.png', RGB)
+
+def test_a_mask_of_one_listed_grey_is_a_mask(tmp_path):
+    space = LabelSpace(['wall', 'background'], [(255, 0, 0), (0, 0, 0)])
+    for mode, there in (('RGB', 1), ('RGBA', 1), ('L', 0)):
+        Image.new(mode, (4, 2)).save(tmp_path / 'a.png')
+        assert (read_ids(tmp_path / 'a.png', space) == there).all()
+
 @pytest.mark.parametrize('value', [np.nan, np.inf, -5, 1e6])
 def test_values_that_cannot_be_read(tmp_path, value):
     def save(path, i):
@@ -92,9 +155,9 @@ def other_space(): return LabelSpace(['sea', *LABEL_SPACE.names[1:]], LABEL_SPAC
 def other_book():
     return StyleBook({0: torch.zeros(2, 3)}, {0: torch.ones(2, dtype=torch.long)}, other_space())
 
-def tiny_pipeline():
-    n = LABEL_SPACE.n_classes
-    return Pix2PixHD(Synthesizer(GlobalGenerator(n + 1 + 3, width=4, n_downsample=2, n_blocks=1), n, feature_channels=3), LABEL_SPACE)
+def tiny_pipeline(space=LABEL_SPACE):
+    n = space.n_classes
+    return Pix2PixHD(Synthesizer(GlobalGenerator(n + 1 + 3, width=4, n_downsample=2, n_blocks=1), n, feature_channels=3, ignore_id=space.ignore_id), space)
 
 def test_class_names_are_told_apart():
     with pytest.raises(ValueError, match="Two classes have the name 'car'"): LabelSpace.from_dict(dict(classes=[dict(id=0, name='car'), dict(id=1, name='car')]))
@@ -121,6 +184,41 @@ def test_a_model_is_not_asked_for_other_classes(tmp_path, capsys):
     assert main(['synthesize', str(tmp_path / 'm'), str(tmp_path / 'other'), str(tmp_path / 'out')]) == 2
     assert "id 0 is 'sea' there" in capsys.readouterr().err and not (tmp_path / 'out').exists()
     assert main(['synthesize', str(tmp_path / 'm'), str(tmp_path / 'same'), str(tmp_path / 'out')]) == 0
+
+def tiny_street(d, space=LABEL_SPACE):
+    pipe = tiny_pipeline(space)
+    pipe.style_book = StyleBook({0: torch.zeros(2, 3)}, {0: torch.ones(2, dtype=torch.long)}, pipe.label_space)
+    return pipe.save(d)
+
+def test_masks_are_read_by_the_colours_of_their_own_dataset(tmp_path, capsys):
+    tiny_street(tmp_path / 'm')
+    scenes, colors = SyntheticScenes(2, size=(32, 64)), LABEL_SPACE.colors
+    turned = replace(LABEL_SPACE, colors=colors[1:] + colors[:1])
+    for name, space in (('ids', LABEL_SPACE), ('masks', turned), ('unnamed', LABEL_SPACE)):
+        save_scenes(scenes, tmp_path / name, space, 'test')
+        if name == 'ids': continue
+        for s in scenes: Image.fromarray(np.array(space.colors, np.uint8)[s.label_map[0]]).save(tmp_path / name / f'test/label/{s.name}.png')
+    meta = json.loads((tmp_path / 'unnamed/meta.json').read_text())
+    for c in meta['classes']: del c['color'] # the model's are all there is
+    (tmp_path / 'unnamed/meta.json').write_text(json.dumps(meta))
+    for name in ('ids', 'masks', 'unnamed'):
+        assert main(['synthesize', str(tmp_path / 'm'), str(tmp_path / name), str(tmp_path / f'of_{name}')]) == 0
+    for s in scenes:
+        of = [np.asarray(Image.open(tmp_path / f'of_{name}/{s.name}.png')) for name in ('ids', 'masks', 'unnamed')]
+        assert (of[0] == of[1]).all() and (of[0] == of[2]).all()
+
+@pytest.mark.parametrize('ignore_id,says', [(None, 'knows no such pixels'), (65535, 'was trained with id 65535')])
+def test_pixels_that_a_model_does_not_know_are_no_fault_of_the_dataset(tmp_path, capsys, ignore_id, says):
+    tiny_street(tmp_path / 'm', space=replace(LABEL_SPACE, ignore_id=ignore_id))
+    scenes = list(SyntheticScenes(2, size=(32, 64)))
+    save_scenes(scenes, tmp_path / 'd', replace(LABEL_SPACE, ignore_id=255), 'test')
+    assert main(['synthesize', str(tmp_path / 'm'), str(tmp_path / 'd'), str(tmp_path / 'out')]) == 0 # none has any
+    scenes[1].label_map[:, 0] = 255
+    save_scenes(scenes, tmp_path / 'd', replace(LABEL_SPACE, ignore_id=255), 'test')
+    capsys.readouterr()
+    assert main(['synthesize', str(tmp_path / 'm'), str(tmp_path / 'd'), str(tmp_path / 'out')]) == 2
+    said = capsys.readouterr().err
+    assert f'{scenes[1].name}.png has pixels of id 255' in said and says in said and 'meta.json' not in said
 
 TINY = '--batch 2 --width 4 --n-downsample 2 --n-blocks 1 --feature-channels 0 --n-scales 1 --discriminator-width 4 --no-keep-best'.split()
 

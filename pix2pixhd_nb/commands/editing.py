@@ -11,10 +11,9 @@ import torch
 from fastai.torch_core import default_device
 from PIL import Image, ImageDraw, ImageFont
 from ..core import colorize, Scene, to_pil
-from ..data.layouts import open_dataset
 from ..engine.files import check_folder, check_outputs, write_png, written_by
 from .demo import styles_of_classes
-from .generating import inputs_of, check_dataset_classes, scenes_at
+from .generating import inputs_of, scenes_at, scenes_for
 from ..editing.editor import SceneEditor
 from ..synthesis.pipeline import mark_of, Pix2PixHD
 
@@ -87,8 +86,7 @@ def styles(model, # folder of a saved pipeline
     if folder:
         if not pipe.synthesizer.encoder:
             raise ValueError(f'{model} has no encoder, so it cannot take the styles of photos: leave --folder out.')
-        shown = open_dataset(folder, split, pipe.label_space, need_images=True)
-        check_dataset_classes(pipe, shown, model)
+        shown = scenes_for(pipe, folder, split, model, need_images=True)
         check_outputs([out], overwrite, inputs_of(shown), written_by(mark))
         found = scenes_at(shown[:scenes], size)
         rows = styles_of_classes(pipe, [found[i] for i in range(len(found))])

@@ -25,7 +25,7 @@ from ..engine.untrusted import one_line
 def to_image(numbers, # (C, H, W) array of bool, uint8, uint16, or floats from 0 to 1
             ): # (C, H, W) float tensor in [-1, 1]
     "Numbers of a file as the networks take them."
-    kind = numbers.dtype
+    kind = numbers.dtype.newbyteorder('=')
     if kind.kind == 'f': _check_floats(numbers)
     elif kind not in (np.uint8, np.uint16, np.bool_):
         raise ValueError(f'holds numbers of type {kind}, expected uint8, uint16, or floats from 0 to 1: convert all files alike.')
@@ -103,7 +103,8 @@ class ArrayHeader:
 # %% ../../nbs/engine/27_channels_and_depth.ipynb #d2e8c7e9-2
 def _header(shape, dtype, read, channels=None): # a function that gives the array as it is stored
     (c, *size), _ = channels_of_shape(shape)
-    return ArrayHeader(tuple(size), channels or ('L' if c == 1 else c), np.dtype(dtype), lambda: channels_first(read()))
+    kind = np.dtype(dtype).newbyteorder('=')
+    return ArrayHeader(tuple(size), channels or ('L' if c == 1 else c), kind, lambda: channels_first(read()))
 
 # %% ../../nbs/engine/27_channels_and_depth.ipynb #d2e8c7e9-3
 def npy_header(path): # of a .npy file

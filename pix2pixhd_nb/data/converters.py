@@ -13,17 +13,19 @@ import io
 import json
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import unquote
 from xml.etree import ElementTree
 import numpy as np
 from PIL import Image
 from ..core import LabelSpace
-from .layouts import open_dataset, read_meta
+from .layouts import _inside, open_dataset, read_meta
 from pix2pixhd_nb.data.pictures import (
-    _fail, color_numbers, ids_of_colors, most_pixels, open_picture, pictures_in, read_ids, recognised, size_problem,
-    some, DatasetError,
+    _fail, _PICTURES, color_numbers, ids_of_colors, most_pixels, open_picture, pictures_in, read_ids, recognised,
+    seen_size, size_problem, some, DatasetError,
 )
+from ..engine.files import check_folder
 from ..engine.untrusted import brief, parse_json
 
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv007
@@ -137,11 +139,16 @@ def paint_objects(size, # (height, width)
         label[mask], instances[mask] = c, ids.get(key, c)
     return label, instances
 
+# %% ../../nbs/your_data/04_other_formats.ipynb #cv018-3
+_BACKGROUND = ('background', '_background_') # what programs call the class of no object: class 0
+
+def _class_of(name, space): return 0 if name in _BACKGROUND else space.id(name)
+
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv018-2
 def _space(names, colors=None):
     "Background, and the classes of objects."
     from pix2pixhd_nb.core import _default_colors
-    names = list(dict.fromkeys(names))
+    names = [n for n in dict.fromkeys(names) if n not in _BACKGROUND]
     made = _default_colors(len(names) + 1)[1:]
     return LabelSpace(['background', *names],
                       [(0, 0, 0), *((colors or {}).get(n) or made[i] for i, n in enumerate(names))],
@@ -163,8 +170,8 @@ def coco(path, pictures, split): # instances JSON
     def scene(image):
         size = _size(image.get('height'), image.get('width'), path)
         found = sorted(of_image.get(image['id'], []), key=lambda a: -float(a.get('area', 0)))
-        objects = lambda: ((space.id(names[a['category_id']]), _coco_mask(a, size, path),
-                            False if a.get('iscrowd') else None) for a in found)
+        objects = lambda: ((c := _class_of(names[a['category_id']], space), _coco_mask(a, size, path),
+                            None if c and not a.get('iscrowd') else False) for a in found)
         return Annotated(Path(image['file_name']).stem, _photo(pictures or Path(path).parent, image['file_name'], path),
                          lambda: paint_objects(size, objects(), path=path), split, path)
     return space, [scene(i) for i in d['images']]
@@ -227,15 +234,11 @@ def labelme(folder, pictures, split):
     if not paths:
         _fail('empty', folder, f'{folder} has no JSON files, expected those of labelme beside their photos: check the path.')
     read = {p: _read_json(p, keys=('shapes', 'imagePath', 'imageHeight', 'imageWidth')) for p in paths}
-    space = _space(
-        sorted({str(s['label']) for d in read.values() for s in d['shapes']} - {'background', '_background_'})
-    )
+    space = _space(sorted({str(s['label']) for d in read.values() for s in d['shapes']}))
     def scene(path, d):
         size = _size(d['imageHeight'], d['imageWidth'], path)
-        objects = lambda: ((0 if s['label'] in ('background', '_background_') else space.id(str(s['label'])),
-                            _labelme_mask(s, size, path),
-                            False if s['label'] in ('background', '_background_') else s.get('group_id'))
-                           for s in d['shapes'])
+        objects = lambda: ((c := _class_of(str(s['label']), space), _labelme_mask(s, size, path),
+                            s.get('group_id') if c else False) for s in d['shapes'])
         return Annotated(path.stem, _photo(pictures or path.parent, Path(d['imagePath'].replace('\\', '/')).name, path),
                          lambda: paint_objects(size, objects(), path=path), split, path)
     return space, [scene(*i) for i in read.items()]
@@ -292,13 +295,12 @@ def cvat(path, pictures, split): # annotations.xml
         _fail('format', path, f'{path} has no images, expected the format CVAT for images 1.1: choose that one when exporting.')
     colors = {l.findtext('name'): _hex(l.findtext('color')) for l in root.iter('label') if l.find('name') is not None}
     names = dict.fromkeys([*colors, *(s.get('label') for i in root.iter('image') for s in i)])
-    space = _space([n for n in names if n and n != 'background'], colors)
+    space = _space([n for n in names if n], colors)
     def scene(image):
         size = _size(image.get('height'), image.get('width'), path)
         shapes = sorted(image, key=lambda s: int(s.get('z_order', 0)))
-        objects = lambda: ((space.id(s.get('label')), _cvat_mask(s, size, path),
-                            False if s.get('label') == 'background' else s.get('group_id'))
-                           for s in shapes if s.tag != 'tag')
+        objects = lambda: ((c := _class_of(s.get('label'), space), _cvat_mask(s, size, path),
+                            s.get('group_id') if c else False) for s in shapes if s.tag != 'tag')
         return Annotated(Path(image.get('name')).stem, _photo(pictures or Path(path).parent, image.get('name'), path),
                          lambda: paint_objects(size, objects(), path=path), split, path)
     return space, [scene(i) for i in root.iter('image')]
@@ -334,18 +336,14 @@ def label_studio(path, pictures, split): # the JSON export
     names = [str(r['value'][r['type']][0]) for found in regions.values() for r in found if r['value'].get(r['type'])]
     if not names:
         _fail('empty', path, f'{path} has no polygons, rectangles, ellipses or brushes with labels, expected the JSON export of a segmentation project: choose JSON when exporting.')
-    space = _space(sorted(set(names) - {'background'}))
+    space = _space(sorted(set(names)))
     def scene(n, task):
-        file_name = Path(
-            str(task.get('data', {}).get('image', task.get('file_upload', '')))
-            .split('?')[-1]
-            .split('=')[-1]
-            .replace('\\', '/')
-        ).name
+        address = str(task.get('data', {}).get('image', task.get('file_upload', '')))
+        file_name = Path(unquote(address.split('?')[-1].split('=')[-1]).replace('\\', '/')).name
         photo = _photo(pictures or Path(path).parent, file_name, path)
-        size = open_picture(photo, load=False).size[::-1]
-        objects = lambda: ((space.id(str(r['value'][r['type']][0])), _ls_mask(r, size, path),
-                            False if r['value'][r['type']][0] == 'background' else None)
+        size = seen_size(open_picture(photo, load=False))
+        objects = lambda: ((c := _class_of(str(r['value'][r['type']][0]), space), _ls_mask(r, size, path),
+                            None if c else False)
                            for r in regions[n] if r['value'].get(r['type']))
         return Annotated(photo.stem, photo, lambda: paint_objects(size, objects(), path=path), split, path)
     return space, [scene(*t) for t in enumerate(tasks)]
@@ -402,7 +400,7 @@ def voc(folder, pictures, split): # VOC2012
                                 for n in ('SegmentationClass', 'SegmentationObject', 'JPEGImages'))
     if not classes:
         _fail('empty', folder, f'{folder} has no SegmentationClass, expected a folder such as VOC2012: boxes alone are no label map.')
-    lists = ({p.stem: p.read_text().split()
+    lists = ({p.stem: p.read_text(encoding='utf-8-sig').split()
               for p in sorted((folder / 'ImageSets' / 'Segmentation').glob('*.txt'))
               if p.stem in ('train', 'val', 'test')} or {split: list(classes)})
     space = LabelSpace(_VOC, [_voc_color(i) for i in range(21)], [False] + [True] * 20, 255)
@@ -533,6 +531,7 @@ def two_folders(folder, pictures, split):
 def _whole_folder(out, write): # a function of the folder to fill
     "Fill a folder beside its place, then rename it."
     out = Path(out)
+    _check_out(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         _fail('exists', out, f'{out} is there already and not empty, expected a new or empty folder: name another, or move it away.')
     part = out.with_name(f'.{out.name}.{os.getpid()}.part')
@@ -543,6 +542,14 @@ def _whole_folder(out, write): # a function of the folder to fill
         os.replace(part, out)
     finally: shutil.rmtree(part, ignore_errors=True)
     return out
+
+# %% ../../nbs/your_data/04_other_formats.ipynb #cv037-5
+def _check_out(out): # a path
+    "Raise an error where a folder cannot be put."
+    check_folder(out.absolute().parent)
+    if out.is_symlink() or out.name in ('', '..') or out.exists() and out.samefile(Path.cwd()):
+        what = 'a link' if out.is_symlink() else 'the folder that you are in, or one above it'
+        _fail('exists', out, f'{out} is {what}, which cannot be replaced by a new folder: name a folder that is not there yet.')
 
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv037-2
 def _write_scene(a, space, folder):
@@ -559,8 +566,9 @@ def _write_scene(a, space, folder):
             Image.fromarray(instances.astype(np.uint16)).save(folder / a.split / 'inst' / f'{a.name}.png')
         else: Image.fromarray(instances.astype(np.int32)).save(folder / a.split / 'inst' / f'{a.name}.tif')
     if a.picture is None: return
-    w, h = open_picture(a.picture, load=False).size
-    problem = size_problem(a.picture, (h, w), a.source, label.shape)
+    if Path(a.picture).suffix.lower() not in _PICTURES:
+        _fail('mode', a.picture, f'{a.picture} is a file of another kind than datasets are read from ({some(sorted(_PICTURES), 9)}): save it as PNG or JPEG.')
+    problem = size_problem(a.picture, seen_size(open_picture(a.picture, load=False)), a.source, label.shape)
     if problem: raise DatasetError(problem)
     shutil.copyfile(a.picture, folder / a.split / 'image' / f'{a.name}{Path(a.picture).suffix}')
 
@@ -579,9 +587,13 @@ def _import(read):
     "A converter to the plain layout from a function that finds classes and scenes."
     def convert(source, out, pictures=None, split='train'):
         if not Path(source).exists(): raise FileNotFoundError(f'{source} is not there: check the path.')
+        _check_out(Path(out))
+        _inside(out, split)
         def write(folder):
             space, scenes = read(source, pictures, split)
             if not scenes: _fail('empty', source, f'{source} has no scenes, expected at least one: check the path.')
+            for s in scenes: _check_names(*((s.split, s.name) if space else s[:2]), source)
+            if space: LabelSpace.from_dict(space.to_dict()) # as it will be read
             for s in scenes: _write_scene(s, space, folder) if space else _write_pair(s, folder)
             if space: (folder / 'meta.json').write_text(json.dumps(space.to_dict(), indent=1), encoding='utf-8')
         try: return _whole_folder(out, write)
@@ -593,20 +605,45 @@ def _import(read):
     convert.__doc__ = read.__doc__
     return convert
 
+# %% ../../nbs/your_data/04_other_formats.ipynb #cv037-6
+def _check_names(split, name, source): # of a scene
+    "Raise an error where a file of such a name would not be found again."
+    _inside(source, split)
+    if name.startswith('.'):
+        _fail('pairing', source, f'{source} has a scene called {name!r}, expected a name without a dot in front, which hides a file: rename it.')
+
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv039
 def to_color_masks(source, out, pictures=None, split='train'):
     "Back: colour masks (masks, images, meta.json)."
     scenes = open_dataset(source, split, need_images=False)
     def write(folder):
-        space = scenes.label_space
+        space = _colors_apart(scenes.label_space)
         (folder / 'masks').mkdir()
-        table = np.zeros((2**16, 3), np.uint8)
-        table[:space.n_classes] = space.colors
         for s in scenes:
-            Image.fromarray(table[s.label_map[0].numpy()]).save(folder / 'masks' / f'{s.name}.png')
+            _all_have_a_class(s, scenes)
+            mask = np.array(space.colors, np.uint8)[s.label_map[0].numpy()]
+            Image.fromarray(mask).save(folder / 'masks' / f'{s.name}.png')
             _copy_photo(scenes, s.name, folder / 'images')
         (folder / 'meta.json').write_text(json.dumps(space.to_dict(), indent=1), encoding='utf-8')
     return _whole_folder(out, write)
+
+# %% ../../nbs/your_data/04_other_formats.ipynb #cv039-4
+def _colors_apart(space): # some of whose classes may share a colour, as black in Cityscapes
+    "A label space whose colours can be read back: the next free shade where one is taken."
+    listed, numbers = [r << 16 | g << 8 | b for r, g, b in space.colors], []
+    for n in listed:
+        taken = {*numbers, *listed}
+        if n in numbers: n = next(k for i in range(2**24) if (k := (n + i) % 2**24) not in taken)
+        numbers.append(n)
+    return replace(space, colors=[(n >> 16, n >> 8 & 255, n & 255) for n in numbers])
+
+# %% ../../nbs/your_data/04_other_formats.ipynb #cv039-5
+def _all_have_a_class(scene, scenes):
+    "Raise an error where a scene has pixels without a class: a colour mask has no colour for them."
+    ignore_id = scenes.label_space.ignore_id
+    if ignore_id is None or not (scene.label_map == ignore_id).any(): return
+    path = scenes.files['label'][scene.name]
+    _fail('ids', path, f'{path} has pixels of id {ignore_id} (ignored), for which colour masks have no colour: give them a class, or convert to-coco-panoptic, which leaves such pixels out.')
 
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv039-2
 def _copy_photo(scenes, name, folder):

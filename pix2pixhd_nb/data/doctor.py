@@ -16,14 +16,14 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 from fastcore.basics import patch
-from ..core import LabelSpace, _top, colorize, shown, to_pil
+from ..core import LabelSpace, _by_values, _top, colorize, shown, to_pil
 from ..engine.files import write_whole
 from pix2pixhd_nb.data.pictures import (
     DatasetError, Problem, channels_in, common_channels, cut_problem, disagreement, disagreement_problem, header_of,
     id_problem, open_picture, pairing_problems,
     read_ids, read_image, seen_size, size_problem, some,
 )
-from .layouts import instances_of, needs_images, PlainFolder, recognise
+from .layouts import instances_of, needs_images, PlainFolder, recognise, thing_zero
 
 # %% ../../nbs/your_data/03_doctor.ipynb #c008
 @dataclass
@@ -67,17 +67,18 @@ def _describe(path): # 'L 8-bit', its (height, width)
 def _skim(path, mode):
     "Whether a photo is whole; deep ones are read, since their values decide: the largest of 16 bits, else None."
     header = header_of(path)
-    own = '' if header else open_picture(path, load=False).mode
-    if own and own[0] not in 'IF': return open_picture(path, load='skim') and None
+    picture = None if header else open_picture(path, load=False)
+    if picture and picture.mode[0] not in 'IF': return open_picture(path, load='skim') and None
     image = read_image(path, mode)
-    deep = header.dtype == np.uint16 if header else own.startswith('I;16')
+    deep = not _by_values(picture) if picture else header.dtype == np.uint16
     return round((float(image.max()) + 1) / 2 * 65535) if deep else None
 
 # %% ../../nbs/your_data/03_doctor.ipynb #c012-4
 def _white(path): # 1, 255 or 65535; None where the type of the numbers says it
     "The value that is read as white, of floats and 32 bits: the file's own values decide."
-    if header_of(path) or open_picture(path, load=False).mode not in ('F', 'I'): return None
-    return int(_top(np.asarray(open_picture(path))))
+    if header_of(path) or not _by_values(open_picture(path, load=False)): return None
+    picture = open_picture(path)
+    return int(_top(np.asarray(picture), picture))
 
 # %% ../../nbs/your_data/03_doctor.ipynb #c014
 def examine_scene(split, name, paths, read_label, # the scene, and how its layout reads label maps (None: they are pictures)
@@ -313,6 +314,8 @@ def _notes(report): # messages
 def _notes_on_classes(report): # messages
     "Classes that never occur, ids that are ignored, a label space that would fit."
     ids, space = report.ids, report.label_space
+    zero = thing_zero(space, report.folder)
+    if zero: yield zero.message
     two = set(ids) == {0, 255}
     if two:
         yield 'The label maps hold 0 and 255 only: masks of two classes. They are read so where meta.json has class 0 of color [0, 0, 0] and class 1 of color [255, 255, 255]; pix2pixhd doctor FOLDER --write-meta writes it where there is none. Or write 1 for 255.'

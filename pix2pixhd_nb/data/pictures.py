@@ -12,6 +12,7 @@ __all__ = ['MAX_PIXELS', 'KINDS', 'CHANNELS', 'most_pixels', 'recognised', 'Pict
 import io
 import re
 import struct
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
@@ -129,19 +130,45 @@ def read_ids(path, # a label or instance map: grey of 1 to 16 bits, palette, or 
         _fail('lossy', path, f'{path} is a {lossy}, which changes the ids it stores: export the map again as PNG.')
     if pages > 1:
         _fail('mode', path, f'{path} holds {pages} pages, expected one map of ids: export the page that is meant as PNG.')
-    rawmode = str(getattr(picture.tile[0], 'args', '') if picture.tile else '')
-    if ';16' in rawmode and 'I;16' not in rawmode:
+    stored, shown = _stretch(picture)
+    if _cut_to_8_bits(picture):
         _fail('mode', path, f'{path} stores 16 bits in several channels (mode {picture.mode}), of which only the high 8 would be read, expected one channel of ids: export it as a grey 8- or 16-bit PNG.')
     picture = open_picture(path)
+    if stored != shown and picture.mode in ('L', 'I'): picture = _unstretched(picture, stored, shown)
     array = np.asarray(picture)
-    if label_space is not None and holds_colors(picture, label_space):
+    if label_space is not None and holds_colors(picture, label_space, path):
         return ids_of_colors(color_numbers(picture), label_space, path)
     if array.ndim == 3: array = _equal_channels(array, picture.mode, path)
     if array.dtype == bool: array = array.astype(np.uint8)
-    if rawmode in ('L;2', 'L;4'): array = array // {'L;2': 85, 'L;4': 17}[rawmode]
+    if stored != shown and picture.mode == 'RGB': array = _as_stored(array, stored, shown)
     if array.dtype.kind == 'f':
         _fail('mode', path, f'{path} stores fractions (mode {picture.mode}), expected whole ids: export it as an 8- or 16-bit PNG.')
-    return array
+    return array.astype(array.dtype.newbyteorder('='), copy=False)
+
+# %% ../../nbs/engine/03_reading_pictures.ipynb #stretch1
+def _stretch(picture): # whose pixels were not decoded yet
+    # two numbers; equal where nothing is stretched
+    "The largest number that a picture can store, and what Pillow makes of it: 15 and 255 for grey of 4 bits."
+    tile = picture.tile[0] if picture.tile else ('', None, 0, '')
+    decoder, args = tile[0], tile[3]
+    if decoder in ('ppm', 'ppm_plain') and isinstance(args, tuple): # a largest value is named
+        return args[-1], 65535 if picture.mode == 'I' else 255
+    grey = re.match('L;([24])', str(args[0] if isinstance(args, tuple) else args))
+    return (2**int(grey[1]) - 1, 255) if grey else (255, 255)
+
+# %% ../../nbs/engine/03_reading_pictures.ipynb #stretch2
+def _as_stored(array, stored, shown): # as `_stretch` gives them
+    "Stretched numbers as they are in the file: exact, since the stretch kept all of them apart."
+    rounded = (array.astype(np.int64) * stored * 2 + shown) // (2 * shown)
+    return rounded.astype(np.uint8 if shown == 255 else np.uint16)
+
+def _unstretched(picture, stored, shown): return Image.fromarray(_as_stored(np.asarray(picture), stored, shown))
+
+# %% ../../nbs/engine/03_reading_pictures.ipynb #stretch3
+def _cut_to_8_bits(picture): # whose pixels were not decoded yet
+    "Does Pillow read the high byte alone of numbers in several channels?"
+    args = str(picture.tile[0][3]) if picture.tile else ''
+    return ';16' in args and 'I;16' not in args or picture.mode == 'RGB' and _stretch(picture)[0] > 255
 
 # %% ../../nbs/engine/03_reading_pictures.ipynb #lossyids
 def _lossy(picture, path): # the compression's name, or None
@@ -262,25 +289,43 @@ def _without(a, b, what): # what: 'label maps without a photo'
     stems = sorted(set(a) - set(b))
     return [f'{what}: {len(stems)} ({some(stems)})'] if stems else []
 
+# %% ../../nbs/engine/03_reading_pictures.ipynb #c039-3
+def _written_twice(stems): # a set
+    "Part of an error message: stems that look alike and are spelled with other letters."
+    same = lambda s: unicodedata.normalize('NFC', s)
+    odd = sorted(s for s in stems if s != same(s) and same(s) in stems)
+    return [f'{same(s)} is spelled in two ways that look alike, with accented letters and with letters and accents (NFC and NFD), so rename the files of one' for s in odd[:1]]
+
 # %% ../../nbs/engine/03_reading_pictures.ipynb #colors02
 def color_numbers(picture): # a PIL picture
     "The colours of a picture as numbers, R * 65536 + G * 256 + B; alpha is dropped."
     return np.asarray(picture.convert('RGB')).astype(np.int64) @ (65536, 256, 1)
 
 # %% ../../nbs/engine/03_reading_pictures.ipynb #colors02-2
-def holds_colors(picture, label_space):
+def holds_colors(picture, label_space, path='the label map'): # path: for an error message
     "Does a label map hold colours of the label space, and not ids?"
     if picture.mode not in ('L', 'LA', 'P', 'RGB', 'RGBA', '1'): return False
     array = np.asarray(picture)
     colored = array.ndim == 3 and array.shape[2] > 2
     if colored and (array[..., :3] != array[..., :1]).any(): return True
     ids, n = np.unique(array[..., 0] if array.ndim == 3 else array).astype(int), label_space.n_classes
-    if picture.mode == 'P':
-        colors = np.resize(np.array(picture.getpalette('RGB') + [0] * 768), 768).reshape(-1, 3)[ids].tolist()
-    else: colors = [[i] * 3 for i in (ids * (255 if picture.mode == '1' else 1)).tolist()]
-    if not all(tuple(c) in label_space.colors for c in colors): return False
-    if picture.mode != 'P': return any(i >= n and i != label_space.ignore_id for i in ids)
-    return any(i >= n or label_space.colors[i] != tuple(c) for i, c in zip(ids, colors))
+    if picture.mode == 'P': return _palette_holds_colors(picture, ids.tolist(), label_space, path)
+    greys = (ids * (255 if picture.mode == '1' else 1)).tolist()
+    if not all((i,) * 3 in label_space.colors for i in greys): return False
+    return colored or any(i >= n and i != label_space.ignore_id for i in ids)
+
+# %% ../../nbs/engine/03_reading_pictures.ipynb #colors02-3
+def _palette_holds_colors(picture, ids, label_space, path): # ids: the numbers that occur
+    "All its colours are listed, and not for its numbers; some are no answer."
+    table = np.resize(np.array(picture.getpalette('RGB') + [0] * 768), 768).reshape(-1, 3)
+    colors = [tuple(c) for c in table[ids].tolist()]
+    own = dict(enumerate(label_space.colors))
+    others = [i for i, c in zip(ids, colors) if c in label_space.colors and own.get(i) != c]
+    unlisted = [i for i, c in zip(ids, colors) if c not in label_space.colors]
+    if others and unlisted:
+        number, odd = colors[ids.index(others[0])], colors[ids.index(unlisted[0])]
+        _fail('colors', path, f'{path} has a palette in which {others[0]} has the color {number} of class {label_space.names[label_space.colors.index(number)]!r}, and {unlisted[0]} the color {odd}, which is no class\'s, so it is open whether its numbers or its colours are meant: add that color to meta.json; or, if the numbers are the ids, save it as a grey PNG.')
+    return bool(others) and not unlisted
 
 # %% ../../nbs/engine/03_reading_pictures.ipynb #colors03
 def ids_of_colors(numbers, # (H, W) int, as `color_numbers` gives them
@@ -330,6 +375,7 @@ def pairing_problems(files, # dict of {stem: path} dicts: 'label', 'inst', 'imag
             inst, labels, 'instance maps without a label map'
         )
     if not lacks: return []
+    lacks += _written_twice({*labels, *images, *inst})
     return [Problem('pairing', str(where), f'{where} does not pair: {"; ".join(lacks)}; files are paired by stem: add what is missing or move the rest away.')]
 
 # %% ../../nbs/engine/03_reading_pictures.ipynb #c044
