@@ -7,6 +7,7 @@ __all__ = ['class_of', 'Change', 'Step', 'SceneEditor', 'stroke_mask', 'ObjectSh
 
 # %% ../../nbs/book/13_editing.ipynb #c002x
 import json
+import re
 from dataclasses import dataclass, field
 import numpy as np
 import torch
@@ -559,7 +560,8 @@ def _step(d):
         before, (y, x) = _unruns(c['before']), c['at']
         return Change(slice(y, y + len(before)), slice(x, x + before.shape[1]), before, _unruns(c['after']))
     styles = {int(i): tuple(map(_style, pair)) for i, pair in _styles_in(d).items()}
-    if not is_name(d['name']) or any(len(pair) != 2 for pair in styles.values()):
+    named = is_name(d['name']) and re.fullmatch(r'[\w -]{1,40}', d['name'])
+    if not named or any(len(pair) != 2 for pair in styles.values()):
         raise ValueError(f'a step is {brief(d["name"])}')
     return Step(d['name'], [change(c) for c in d['changes']], styles)
 
