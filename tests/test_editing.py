@@ -1,8 +1,10 @@
 "The scene editor under any sequence of operations: all can be undone, nothing invalid is ever left, a refusal changes nothing."
+import json
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings, strategies as st
+from pix2pixhd_nb.core import LabelSpace
 from pix2pixhd_nb.data.toy import LABEL_SPACE, SyntheticScenes
 from pix2pixhd_nb.editing.editor import SceneEditor, class_of, stroke_mask
 from pix2pixhd_nb.editing.shapes import ShapeLibrary
@@ -127,3 +129,90 @@ def test_maps_that_do_not_belong_together_are_refused():
     with pytest.raises(ValueError, match='both must be of one size'): SceneEditor(scene.label_map, scene.instance_map[:, :20], LABEL_SPACE)
     with pytest.raises(ValueError, match='ids must be class'): SceneEditor(scene.label_map, scene.instance_map + 1, LABEL_SPACE)
     with pytest.raises(ValueError, match='style book is empty'): StyleBook({}, {}, LABEL_SPACE)
+
+
+@pytest.mark.parametrize('ignored', [255, -1])
+def test_pixels_without_a_class_are_kept_through_every_edit(ignored):
+    space = LabelSpace(['road', 'car'], things=[False, True], ignore_id=ignored)
+    label = np.zeros((32, 64), int)
+    label[:8], label[12:20, 10:20] = ignored, 1
+    editor = SceneEditor(label, label_space=space)
+    assert editor.objects == sorted([0, 1000, ignored]) and editor.at(3, 3) == ignored
+    for refuse in (editor.shape_of, lambda i: editor.move(i, 1, 1), lambda i: editor.copy(i, 9, 9)):
+        with pytest.raises(ValueError, match="is 'ignored', which is stuff"): refuse(ignored)
+    with pytest.raises(ValueError, match='There is no class'): editor.paint([(9, 9)], ignored)
+    editor.paint([(30, 4)], 'road', 9)
+    editor.remove(1000)
+    again = SceneEditor.from_json(editor.to_json())
+    assert (again.instance_map == editor.instance_map).all() and again.to_json() == editor.to_json()
+    while again.undo(): pass
+    assert (again.label_map == label).all()
+    editor.remove(ignored)
+    assert (editor.label_map == 0).all()
+
+
+def test_ignored_ids_among_those_of_objects_are_refused():
+    space = LabelSpace(['road', 'car'], things=[False, True], ignore_id=65535)
+    with pytest.raises(ValueError, match='marks pixels without a class with 65535'): SceneEditor(np.full((8, 8), 65535), label_space=space)
+
+
+def test_a_thing_as_class_0_is_named():
+    space = LabelSpace(['car', 'road'], things=[True, False])
+    label = np.ones((8, 8), int)
+    editor = SceneEditor(label, label_space=space) # without a car there is nothing to number
+    for refuse in (lambda: editor.paint([(3, 3)], 'car'), lambda: editor.set_class(1, 0), lambda: editor.fill(3, 3, 'car')):
+        with pytest.raises(ValueError, match="class 0, 'car', is a thing.*put a class of stuff first"): refuse()
+    assert (editor.label_map == 1).all() and not editor.done
+    label[2:4, 2:4] = 0
+    for ids in (None, np.where(label == 0, 7, 1)):
+        with pytest.raises(ValueError, match="class 0, 'car', is a thing.*put a class of stuff first"): SceneEditor(label, ids, space)
+    assert SceneEditor(label, label_space=LabelSpace(['car', 'road'])).objects == [0, 1]
+
+
+@pytest.mark.parametrize('ids', [[99], [99_000], [-5], [8, 9]])
+def test_no_step_of_a_file_brings_a_class_that_is_none(ids):
+    editor = new_editor()
+    editor.paint([(9, 9)], 'road', 3)
+    d = json.loads(editor.to_json())
+    before = d['done'][0]['changes'][0]['before']
+    n = sum(before['lengths'])
+    before.update(ids=ids, lengths=[n - len(ids) + 1] + [1] * (len(ids) - 1))
+    with pytest.raises(ValueError, match=f'an object has the id {max(ids)}'): SceneEditor.from_json(json.dumps(d))
+
+
+@pytest.mark.parametrize('shape', [(1, 1), (1, 7), (7, 1), (1, 1, 7), (1, 1, 1, 1)])
+def test_a_scene_may_be_as_small_as_a_pixel(shape):
+    editor = SceneEditor(np.ones(shape, int), label_space=LABEL_SPACE)
+    assert editor.size == shape[-2:] and SceneEditor.from_json(editor.to_json()).size == shape[-2:]
+    editor.paint([(0, 0)], 'road', 1)
+    assert editor.at(0, 0) == LABEL_SPACE.id('road')
+
+
+@pytest.mark.parametrize('label, message', [
+    (np.zeros((0, 5), int), 'has the shape'), (np.zeros(5, int), 'has the shape'), (np.zeros((2, 5, 5), int), 'has the shape'), (None, 'of type NoneType'),
+    ('street.png', 'of type str'), (np.full((3, 3), 99), 'but the label space'), (np.zeros((3, 3)), 'expected whole ids')])
+def test_what_is_no_label_map_is_refused(label, message):
+    with pytest.raises(ValueError, match=message): SceneEditor(label, label_space=LABEL_SPACE)
+
+
+def test_a_style_may_be_a_list_of_numbers():
+    editor = new_editor()
+    editor.restyle(1, [1, 2])
+    editor.restyle_all({3: np.array([3., 4.])}, blend=1)
+    assert editor.styles[1].tolist() == [1, 2] and editor.styles[3].tolist() == [3, 4]
+    assert SceneEditor(SCENES[0].label_map, SCENES[0].instance_map, LABEL_SPACE, {1: [1, 2]}).styles[1].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize('call, message', [
+    (lambda e: e.restyle(1, ['red', 'blue']), 'is no vector of numbers'), (lambda e: e.restyle(1, [[1, 2], [3]]), 'is no vector of numbers'),
+    (lambda e: e.restyle(1, [1, 2, 3]), 'expected a vector of 2'), (lambda e: e.restyle(1, [float('nan'), 1]), 'not finite'),
+    (lambda e: e.restyle_all([torch.zeros(2)]), 'expected a dict'), (lambda e: e.restyle_all({9999: [1, 2]}), 'There is no object 9999'),
+    (lambda e: e.restyle([1, 3], k=0), 'There is no object'), (lambda e: e.set_class(1, 99), 'There is no class 99'), (lambda e: e.set_class(1, None), 'There is no class None'),
+    (lambda e: e.paint([(float('nan'), 3)], 'road'), 'expected points'), (lambda e: e.paint([3, 4, 5], 'road'), 'expected points'),
+    (lambda e: e.paint(['a', 'b'], 'road'), 'expected points'), (lambda e: SHAPES.pick(99), 'There is no class 99'),
+    (lambda e: SceneEditor(SCENES[0].label_map, SCENES[0].instance_map, LABEL_SPACE, [1, 2]), 'expected a dict')])
+def test_what_a_hand_gets_wrong_is_said_in_a_sentence(call, message):
+    editor = new_editor()
+    before = state(editor)
+    with pytest.raises(ValueError, match=message): call(editor)
+    assert same(state(editor), before) and not editor.done

@@ -8,9 +8,13 @@ import torch
 from hypothesis import given, settings, strategies as st
 from PIL import Image
 from pix2pixhd_nb.engine import memory as planning
-from pix2pixhd_nb.core import Scene
+from pix2pixhd_nb.core import LabelSpace, Scene
+from pix2pixhd_nb.data.city import CITY_SPACE, synthetic_city
 from pix2pixhd_nb.data.toy import LABEL_SPACE, SyntheticScenes
 from pix2pixhd_nb.apps.explorer import StyleExplorer
+from pix2pixhd_nb.apps.studio import SceneStudio
+from pix2pixhd_nb.editing.editor import class_of
+from pix2pixhd_nb.editing.shapes import ShapeLibrary
 from pix2pixhd_nb.apps.windows import generate_window, reach, window_around
 from pix2pixhd_nb.models.encoder import FeatureEncoder
 from pix2pixhd_nb.models.generators import CoarseToFineGenerator, GlobalGenerator
@@ -283,3 +287,116 @@ def test_a_scene_without_an_image_and_a_class_without_styles():
     assert 'has none of this class' in explorer.message and explorer.thumbnails == []
     with pytest.raises(ValueError, match="no styles of class 'car'"): explorer.choose(0)
     assert not explorer.editor.done
+
+
+VOID = dict(names=['road', 'car'], things=[False, True])
+
+
+def model_that_ignores(ignored, styles=True):
+    space = LabelSpace(**VOID, ignore_id=ignored)
+    net = Synthesizer(GlobalGenerator(6 if styles else 3, width=4, n_downsample=1, n_blocks=1), 2, FeatureEncoder(width=4, n_downsample=1) if styles else None, ignore_id=ignored)
+    return Pix2PixHD(net, space, StyleBook({c: torch.rand(3, 3) for c in (0, 1)}, {c: torch.tensor([1, 2, 3]) for c in (0, 1)}, space) if styles else None)
+
+
+def map_with(ignored):
+    label = torch.zeros(1, 32, 64, dtype=torch.long)
+    label[:, :8], label[:, 10:20, 10:20] = ignored, 1
+    return label
+
+
+@pytest.mark.parametrize('ignored', [255, -1])
+@pytest.mark.parametrize('app', [StyleExplorer, SceneStudio])
+def test_pixels_without_a_class_are_shown_and_selected(app, ignored):
+    shown, label = app(model_that_ignores(ignored), Scene(map_with(ignored))), map_with(ignored)[0].numpy()
+    shown.select(3, 3)
+    assert shown.selected == ignored and shown.state['name'] == shown.state['cls_name'] == 'ignored' and shown.message.startswith('ignored: ')
+    assert (array(shown.picture) == generated(shown)).all()
+    assert (array(Image.open(BytesIO(shown.map_png)))[:6] == 0).all()
+    shown.shuffle(3)
+    for what in ('ids', 'instances', 'colors'):
+        name, _, data = shown.file(what)
+        back = np.asarray(Image.open(BytesIO(data))).astype(int)
+        if what == 'colors': assert (back[:8] == 0).all() and (back[label == 1] == LabelSpace(**VOID).colors[1]).all()
+        else:
+            assert (class_of(back) == label).all()
+            shown._receive(shown, dict(do='open', name=name, n=1), [data])
+            assert not shown.refused and (shown.editor.label_map == label).all()
+    again = app(model_that_ignores(ignored), Scene(torch.zeros(1, 32, 64, dtype=torch.long)))
+    again.open_recipe(json.dumps(json.loads(shown.recipe) | dict(model=again._fingerprint())))
+    assert (again.editor.instance_map == shown.editor.instance_map).all()
+
+
+def test_tools_on_pixels_without_a_class():
+    studio = SceneStudio(model_that_ignores(255, styles=False), Scene(map_with(255)))
+    studio.fill(3, 3, 'road')
+    assert 255 not in studio.editor.objects
+    studio.undo()
+    studio.set_class('road', 255)
+    assert studio.message == 'ignored is now road.'
+    studio.undo()
+    for do in (dict(do='use', tool='eyedropper', gesture='click', points=[[3, 3]]), dict(do='use', tool='select', gesture='drag', points=[[3, 3], [9, 9]])):
+        studio._receive(studio, do | dict(n=1), [])
+        assert studio.refused and ('no class 255' in studio.message or 'which is stuff' in studio.message)
+    studio.remove(255)
+    assert studio.message == 'Removed ignored.' and (studio.editor.label_map == (map_with(0)[0].numpy())).all()
+
+
+@pytest.mark.parametrize('app', [StyleExplorer, SceneStudio])
+def test_a_model_for_images_is_named(app):
+    model = Pix2PixHD(Synthesizer(GlobalGenerator(3, width=4, n_downsample=1, n_blocks=1), 3, boundary=False))
+    with pytest.raises(ValueError, match='generates images from images'): app(model, Scene(torch.zeros(3, 32, 64)))
+
+
+def test_a_thing_as_class_0_is_named():
+    space = LabelSpace(['car', 'road'], things=[True, False])
+    model, label = Pix2PixHD(Synthesizer(GlobalGenerator(3, width=4, n_downsample=1, n_blocks=1), 2), space), torch.ones(1, 32, 64, dtype=torch.long)
+    label[:, 4:9, 4:9] = 0
+    with pytest.raises(ValueError, match="class 0, 'car', is a thing"): SceneStudio(model, Scene(label))
+
+
+def test_a_scene_that_cannot_be_shown_leaves_the_one_before(monkeypatch):
+    app = StyleExplorer(MODELS['batch'], SCENES[0])
+    picture, recipe, size = array(app.picture), app.recipe, app.size
+    with monkeypatch.context() as m:
+        m.setattr(type(app), 'name_of', lambda self, i: {}[i])
+        with pytest.raises(KeyError): app.load(Scene(SCENES[1].label_map[:, :40], SCENES[1].instance_map[:, :40]))
+    assert app.recipe == recipe and app.size == size and not app.earlier
+    app.select(instance=app.editor.objects[0])
+    assert (array(app.picture) == picture).all()
+
+
+@pytest.mark.parametrize('size', [(1, 1), (1, 7), (9, 2)])
+def test_a_scene_may_be_as_small_as_a_pixel(size):
+    app = SceneStudio(MODELS['batch'], Scene(torch.ones(1, *size, dtype=torch.long)))
+    app.select(0, 0)
+    app.paint([(0, 0)], 'road', 1)
+    assert (array(app.picture) == generated(app)).all() and app.picture.size == size[::-1]
+    app.blank()
+    assert app.editor.size == size
+
+
+@pytest.mark.parametrize('label, message', [(torch.zeros(1, 0, 5, dtype=torch.long), 'pixel'), (torch.full((1, 8, 8), 99), 'but the label space'), (torch.zeros(1, 8, 8), 'expected')])
+def test_a_scene_that_is_none_is_refused(label, message):
+    with pytest.raises(ValueError, match=message): SceneStudio(MODELS['batch'], Scene(label))
+
+
+@pytest.mark.parametrize('call, message', [
+    (lambda a: a.load(None), 'The scene is None, expected one Scene'), (lambda a: a.load(SCENES), 'expected one Scene'), (lambda a: a.load(SCENES[0].label_map, SCENES[0].instance_map[:, :9]), 'both must be of one size'),
+    (lambda a: a.choose([.1, .2, .3]), 'expected the number of one in the style book'), (lambda a: a.use_reference(np.zeros((64, 128, 3))), 'expected a PIL image'),
+    (lambda a: a.paint(None), 'expected points'), (lambda a: a.paint([5]), 'expected points'), (lambda a: a.restyle(1, style=['red']), 'no vector of numbers'),
+    (lambda a: a.restyle(9999, style=[.1, .2, .3]), 'There is no object 9999'), (lambda a: a.set_class(99, 1), 'There is no class 99'),
+    (lambda a: SceneStudio(a.model, SCENES[0], ShapeLibrary.from_scenes([synthetic_city(1)], CITY_SPACE)), 'shapes are of other classes')])
+def test_what_a_hand_gets_wrong_is_said_in_a_sentence(call, message):
+    app = SceneStudio(MODELS['batch'], SCENES[0])
+    app.select(instance=1)
+    recipe, picture = app.recipe, array(app.picture)
+    with pytest.raises(ValueError, match=message): call(app)
+    assert app.recipe == recipe and (array(app.picture) == picture).all()
+    app.restyle(1, style=[.1, .2, .3])
+    assert app.message == 'sky has another style.'
+
+
+def test_the_gallery_shows_scenes_without_objects_and_pictures():
+    app = SceneStudio(MODELS['batch'], SCENES[0], scenes=lambda n: Scene(SCENES[0].label_map[:, :1]))
+    app._receive(app, dict(do='gallery', n=1), [])
+    assert not app.refused, app.message

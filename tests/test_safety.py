@@ -1,4 +1,5 @@
 "Nothing that is loaded can run code: every function that reads a file refuses one with a pickled payload, with an error message, and the payload does not run."
+import json
 import pickle
 import shutil
 from functools import partial
@@ -12,6 +13,8 @@ from pix2pixhd_nb.training.checkpoints import FORMAT, checksum, latest_checkpoin
 from pix2pixhd_nb.data.toy import LABEL_SPACE
 from pix2pixhd_nb.synthesis.weights_2018 import read_2018_discriminator, read_2018_encoder, read_2018_generator
 from pix2pixhd_nb.training.losses import PerceptualLoss
+from pix2pixhd_nb.commands.editing import _files_of_states, edit
+from pix2pixhd_nb.editing.editor import SceneEditor
 from pix2pixhd_nb.models.generators import GlobalGenerator
 from pix2pixhd_nb.models.synthesizer import Synthesizer
 from pix2pixhd_nb.synthesis.pipeline import Pix2PixHD
@@ -79,3 +82,25 @@ def test_a_pipeline(tmp_path, mark):
     weights, = (tmp_path/'model').glob('*.safetensors')
     shutil.copy(torch_file(tmp_path, mark), weights)
     refused(mark, lambda: Pix2PixHD.load(tmp_path/'model'))
+
+
+@pytest.mark.parametrize('name', ['x/../../../escaped/pwned', '..', '/tmp/pwned', 'a\\b', 'C:x', '', 'x' * 300, 'x\n', 'x\0', 7])
+def test_the_steps_of_an_edit_name_no_file_elsewhere(tmp_path, name):
+    n = LABEL_SPACE.n_classes
+    Pix2PixHD(Synthesizer(GlobalGenerator(n + 1, width=4, n_downsample=1, n_blocks=1), n), LABEL_SPACE).save(tmp_path/'model')
+    editor = SceneEditor(np.ones((16, 32), int), label_space=LABEL_SPACE)
+    editor.paint([(8, 8)], 'road')
+    d = json.loads(editor.to_json())
+    d['done'][0]['name'] = name
+    (tmp_path/'edits.json').write_text(json.dumps(d))
+    before = set(tmp_path.rglob('*'))
+    refused(tmp_path/'none', lambda: edit(tmp_path/'model', tmp_path/'edits.json', tmp_path/'deep'/'er'/'states'), 'a step is')
+    assert set(tmp_path.rglob('*')) - before <= {tmp_path/'deep', tmp_path/'deep'/'er', tmp_path/'deep'/'er'/'states'}
+
+
+def test_a_step_that_was_named_in_python_leads_nowhere():
+    editor = SceneEditor(np.ones((16, 32), int), label_space=LABEL_SPACE)
+    editor.paint([(8, 8)], 'road')
+    editor.done[0].name = '../../a\\b c' + 'x' * 300
+    folder = Path('states')
+    assert all(f.parent == folder and len(f.name) < 100 and f.suffix == '.png' for pair in _files_of_states(editor, folder) for f in pair)

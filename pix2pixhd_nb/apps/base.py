@@ -10,7 +10,9 @@ __all__ = ['MOST_BYTES', 'MOST_PIXELS', 'MOST_OBJECTS', 'MOST_HISTORY', 'GESTURE
 import io
 import json
 import zlib
+from contextlib import contextmanager
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from threading import Condition
 from types import SimpleNamespace
@@ -24,7 +26,7 @@ from .canvas import LatestOnly, png, script, static
 from .windows import PictureCache
 from ..core import colorize, to_pil
 from ..data.pictures import DatasetError, PictureFile, open_picture, read_ids
-from ..editing.editor import SceneEditor, class_of
+from ..editing.editor import SceneEditor, class_name, class_of
 from ..engine.files import write_whole
 from ..engine.memory import check_generation
 from ..engine.untrusted import brief, is_whole
@@ -79,7 +81,7 @@ def _run_pixels(d, most):
     if not all(is_whole(n, 0, 2 ** 62) for n in [*size, *lengths]): raise TypeError
     if size[0] * size[1] != sum(lengths): raise TypeError
     if sum(lengths) > most: raise ValueError(f'it holds {sum(lengths):,} pixels, and at most {most:,} are taken')
-    if not all(is_whole(i, 0, 2 ** 31 - 1) for i in ids): raise TypeError
+    if not all(is_whole(i, -2 ** 31, 2 ** 31 - 1) for i in ids): raise TypeError
     return sum(lengths)
 
 # %% ../../nbs/engine/26_app_page.ipynb #bd2-2
@@ -108,8 +110,8 @@ def maps_of(file, # path or `PictureFile`: class ids, object ids, or the colours
             model, # Pix2PixHD
            ): # label map and instance map, (1, 1, H, W) int each
     "The maps that an uploaded picture stands for."
-    ids = read_ids(file, model.label_space)
-    if ids.dtype == np.uint8 or ids.max() < model.label_space.n_classes: return model.prepare(ids)
+    ids, space = read_ids(file, model.label_space), model.label_space
+    if ids.dtype == np.uint8 or ids[ids != space.ignore_id].max(initial=0) < space.n_classes: return model.prepare(ids)
     if len(np.unique(ids)) > MOST_OBJECTS: raise ValueError(f'The instance map has more than {MOST_OBJECTS:,} objects.')
     ids = ids.astype(np.int64)
     return model.prepare(class_of(ids), ids)
@@ -120,14 +122,14 @@ def map_files(instance_map, # (H, W) int
              ): # {what: (ending, PIL image)}
     "A scene's maps as pictures: class ids, object ids, and class colours for a paint program."
     label = class_of(instance_map)
-    colors = Image.fromarray(np.array(label_space.colors, np.uint8)[label])
-    return dict(ids=('_labels', _grey(label)), instances=('_instances', _grey(np.maximum(instance_map, 0))),
-                colors=('_colors', colors))
+    colors = to_pil(colorize(torch.from_numpy(label)[None], label_space))
+    return dict(ids=('_labels', _grey(label)), instances=('_instances', _grey(instance_map)), colors=('_colors', colors))
 
 # %% ../../nbs/engine/26_app_page.ipynb #lm-3
 def _grey(ids):
     "Ids as a grey picture of as many bits as they need."
-    return Image.fromarray(ids.astype(np.uint8 if ids.max() < 2**8 else np.uint16 if ids.max() < 2**16 else np.int32))
+    deep = np.int32 if ids.min() < 0 or ids.max() >= 2**16 else np.uint16 if ids.max() >= 2**8 else np.uint8
+    return Image.fromarray(ids.astype(deep))
 
 # %% ../../nbs/engine/26_app_page.ipynb #tl
 GESTURES = 'click', 'stroke', 'drag', 'alt_drag'
@@ -183,6 +185,9 @@ class SceneApp(anywidget.AnyWidget):
                  folder=None, # where downloads are written too; by default nowhere
                  keep='', # under which name a browser keeps the work; '': not at all
                 ):
+        if model.label_space is None:
+            raise ValueError('This model generates images from images, which have no classes and no objects to edit: '
+                             'open one that generates from label maps.')
         super().__init__()
         self.model, self.scenes, self.folder = model, scenes, folder
         self._news, self._worker = Condition(), LatestOnly(self._generate, self._show, self._failed)
@@ -223,7 +228,10 @@ def say(self:SceneApp, message, refused=False): # plain text, or an exception; d
 def _editor_of(self:SceneApp, scene, instance_map=None):
     "An editor of a scene, with the styles of its image."
     model, net, photo = self.model, self.model.synthesizer, getattr(scene, 'image', None)
-    label, ids = model.prepare(getattr(scene, 'label_map', scene), getattr(scene, 'instance_map', instance_map))
+    try: label, ids = model.prepare(getattr(scene, 'label_map', scene), getattr(scene, 'instance_map', instance_map))
+    except TypeError:
+        raise ValueError(f'The scene is {brief(scene)}, expected one Scene, or a label map as Pix2PixHD.predict takes it.') from None
+    if not label.numel(): raise ValueError('The scene has no pixels: give a label map of one pixel or more.')
     check_generation(net, label.shape[-2:])
     styles = None
     if net.feature_channels and net.encoder and photo is not None: styles = model.styles_of(to_pil(photo), label, ids)
@@ -244,16 +252,31 @@ def _start(self:SceneApp, editor, name, said=None):
     "Show an editor's scene."
     n = len(editor.objects)
     if n > MOST_OBJECTS: raise ValueError(f'The scene has {n:,} objects, and at most {MOST_OBJECTS:,} are taken.')
-    if self.cache is not None: self.earlier = [*self.earlier[-7:], (self.editor, self.name)]
-    self._touched = self.cache is not None
-    self._begin(editor, name)
     h, w = editor.size
-    self._refresh(said or f'A scene of {w}x{h} with {n} objects. Click on one to see its styles.')
+    with self._whole():
+        if self.cache is not None: self.earlier = [*self.earlier[-7:], (self.editor, self.name)]
+        self._touched = self.cache is not None
+        self._begin(editor, name)
+        self._refresh(said or f'A scene of {w}x{h} with {n} objects. Click on one to see its styles.')
 
 # %% ../../nbs/engine/26_app_page.ipynb #ld-4
 @patch
 def _begin(self:SceneApp, editor, name):
     self.editor, self.name, self.selected, self._choice, self._split, self._compared = editor, name, None, None, 0, None
+
+# %% ../../nbs/engine/26_app_page.ipynb #ld-5
+_OPEN = 'editor', 'name', 'selected', '_choice', '_split', '_compared', 'cache', 'earlier', '_touched', '_wanted'
+
+@patch
+@contextmanager
+def _whole(self:SceneApp):
+    "A scene is opened whole or not at all: if it cannot be shown, the one before stays."
+    before = {k: v for k, v in vars(self).items() if k in _OPEN}
+    try: yield
+    except Exception:
+        vars(self).update(before)
+        if self.cache is not None: self._show_maps()
+        raise
 
 # %% ../../nbs/engine/26_app_page.ipynb #rf
 @patch
@@ -297,13 +320,13 @@ def _empty_styles(self:SceneApp):
 @patch
 def _reflect(self:SceneApp):
     "Write what is to be seen."
-    e, i, choice, names = self.editor, self.selected, self._choice, self.model.label_space.names
+    e, i, choice, space = self.editor, self.selected, self._choice, self.model.label_space
     c = None if i is None else int(class_of(np.array(i)))
     things = [k for k in e.objects if k >= 1000]
     counts = self.model.style_book.counts[c].tolist() if len(self._choices()) else []
     self.state = dict(
         selected=i, name='' if i is None else self.name_of(i), thing=i is not None and i >= 1000,
-        cls=c, cls_name='' if c is None else names[c], same=0 if i is None else len(self._same()),
+        cls=c, cls_name='' if c is None else class_name(c, space), same=0 if i is None else len(self._same()),
         scope=self.apply_to, objects=[[k, self.name_of(k)] for k in e.objects[:500]],
         n_styles=len(counts), style_names=[f'Style {k}, of {n} objects' for k, n in enumerate(counts)],
         chosen=-1 if i is None else self._chosen(), share=choice.share if choice else 1.,
@@ -315,7 +338,7 @@ def _reflect(self:SceneApp):
 @patch
 def name_of(self:SceneApp, instance): # id of an object
     "An object as a person calls it: car 4, road."
-    name = self.model.label_space.names[instance // 1000 if instance >= 1000 else instance]
+    name = class_name(instance // 1000 if instance >= 1000 else instance, self.model.label_space)
     return f'{name} {instance % 1000 + 1}' if instance >= 1000 else name
 
 # %% ../../nbs/engine/26_app_page.ipynb #rf3
@@ -451,6 +474,7 @@ def _style_of(self:SceneApp, instance):
 @patch
 def choose(self:SceneApp, k): # number of a style
     "Give the selected object, or all of its class, a style of the style book."
+    if not isinstance(k, Integral): raise ValueError(f'The style is {brief(k)}, expected the number of one in the style book.')
     c, e, book = int(class_of(np.array(self._selection()))), self.editor, self.model.style_book
     if book is None: raise ValueError('This model has no style book to choose from.')
     styles, style = self.cache.complete(e.styles), book.style(c, k)
@@ -482,7 +506,7 @@ def _who(self:SceneApp):
     "Whom the last choice was for."
     n = len(self._choice.after)
     if n == 1: return self.name_of(self.selected)
-    return f'all {n} of class {self.model.label_space.names[self.selected // 1000]}'
+    return f'all {n} of class {class_name(int(class_of(np.array(self.selected))), self.model.label_space)}'
 
 # %% ../../nbs/engine/26_app_page.ipynb #ch-4
 @patch
@@ -633,7 +657,7 @@ def file(self:SceneApp, what): # 'picture', 'scene', 'ids', 'instances' or 'colo
     files = map_files(self.editor.instance_map, self.model.label_space)
     if what not in files: raise ValueError(f'There is no file {what!r}: ask for picture, scene, {", ".join(files)}.')
     ending, picture = files[what]
-    if picture.mode == 'I': return f'{stem}{ending}.tif', 'image/tiff', _tiff(picture) # a PNG has 16 bits at most
+    if picture.mode == 'I': return f'{stem}{ending}.tif', 'image/tiff', _tiff(picture) # a PNG has 16 bits at most, and no sign
     return f'{stem}{ending}.png', 'image/png', png(picture)
 
 # %% ../../nbs/engine/26_app_page.ipynb #sv-5
@@ -706,6 +730,7 @@ def use_reference(self:SceneApp, photo, # PIL image or path: a real image of the
                   said='Every object has the style of the photo.'):
     "Give every object the style that it has on a real image."
     if not self.about['photo']: raise ValueError('This model has no encoder, so it takes no styles from photos.')
+    if not isinstance(photo, (Image.Image, str, Path)): raise ValueError(f'The photo is {brief(photo)}, expected a PIL image or a path.')
     styles = self.model.styles_of(photo, self.editor.label_map, self.editor.instance_map)
     self.editor.restyle_all(styles)
     self._choice = None
@@ -830,8 +855,9 @@ def _restore(self:SceneApp, text):
     try: editor, name = self._read_recipe(text, 'The work of last time')
     except ValueError:
         return self.say('The work that this browser kept does not fit this app any more: a new scene begins.')
-    self._begin(editor, name)
-    self._did('Your work of last time. Scenes begins something new.')
+    with self._whole():
+        self._begin(editor, name)
+        self._did('Your work of last time. Scenes begins something new.')
 
 # %% ../../nbs/engine/26_app_page.ipynb #ga
 GALLERY = range(1, 12) # numbers of scenes
@@ -848,8 +874,8 @@ def _gallery(self:SceneApp):
 @patch
 def _small_picture(self:SceneApp, scene):
     if scene.image is not None: picture = to_pil(scene.image)
-    else: picture = Image.fromarray(picture_of_map(scene.instance_map[0].numpy(), self.model.label_space))
-    return png(picture.resize((192, round(192 * picture.height / picture.width)), Image.BILINEAR))
+    else: picture = Image.fromarray(picture_of_map(self.model.prepare(scene)[1][0, 0].numpy(), self.model.label_space))
+    return png(picture.resize((192, max(1, round(192 * picture.height / picture.width))), Image.BILINEAR))
 
 # %% ../../nbs/engine/26_app_page.ipynb #ga-4
 @patch

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from fastcore.basics import patch
 from .base import ACTIONS, SceneApp, Tool, _numbers
-from ..editing.editor import class_of
+from ..editing.editor import _stroke, class_of
 
 # %% ../../nbs/apps/03_studio.ipynb #c009
 def _known(app): # the classes that the model has learned: it has a style of each
@@ -50,6 +50,9 @@ class SceneStudio(SceneApp):
                  shapes=None, # ShapeLibrary, for new objects
                  **more, # of SceneApp: scenes, folder, keep
                 ):
+        if shapes is not None and model.label_space is not None and shapes.label_space.names != model.label_space.names:
+            raise ValueError('The shapes are of other classes than the model: make them with '
+                             'ShapeLibrary.from_scenes(scenes, model.label_space).')
         self.shapes = shapes
         super().__init__(model, scene, **more)
         self.cls = next((c for c, thing in enumerate(model.label_space.things) if not thing and c), 0)
@@ -97,8 +100,7 @@ def paint(self:SceneStudio, points, # list of (x, y), pixels
          ):
     "Paint a stroke; one that begins on an object of its class goes on with that object."
     e, c, (h, w) = self.editor, self.editor._class_id(self.cls if cls is None else cls), self.editor.size
-    if not len(points): raise ValueError('The stroke has no points.')
-    x, y = points[0]
+    x, y = _stroke(points)[0]
     on = e.at(x, y) if 0 <= x < w and 0 <= y < h else -1
     goes_on = on if on >= 1000 and on // 1000 == c else None
     window = e.paint(points, c, self.brush if brush is None else brush, goes_on)

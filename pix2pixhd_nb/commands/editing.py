@@ -6,6 +6,7 @@
 __all__ = ['plain_scene', 'plain_styles', 'styles_sheet', 'styles', 'read_edits', 'edit']
 
 # %% ../../nbs/reference/10_styles_and_edits.ipynb #c002x
+import re
 from pathlib import Path
 import torch
 from fastai.torch_core import default_device
@@ -135,11 +136,16 @@ def edit(model, # folder of a saved pipeline
         return print(f'wrote {out}: the scene after {len(editor.done)} edits')
     print(f'wrote {_write_states(editor, pipe, Path(out), overwrite, edits, mark)} states to {out}')
 
+# %% ../../nbs/reference/10_styles_and_edits.ipynb #n1948933-4
+def _files_of_states(editor, folder):
+    "Of each state the files of its label map and of its image; no step's name leads to another folder."
+    names = ['before', *(re.sub(r'[^\w-]', '_', step.name)[:40] for step in editor.done)]
+    return [[folder / f'{k:02d}_{name}{end}.png' for end in ('_label', '')] for k, name in enumerate(names)]
+
 # %% ../../nbs/reference/10_styles_and_edits.ipynb #n1948933-3
 def _write_states(editor, pipe, folder, overwrite, edits, mark):
     "A label map and an image of every state, from the first; how many."
-    names = ['before', *(step.name for step in editor.done)]
-    files = [[folder / f'{k:02d}_{name}{end}.png' for end in ('_label', '')] for k, name in enumerate(names)]
+    files = _files_of_states(editor, folder)
     check_outputs([f for pair in files for f in pair], overwrite, [edits], written_by(mark))
     while editor.undo(): pass
     while editor.done: editor.undo() # a step that touched no place
@@ -147,4 +153,4 @@ def _write_states(editor, pipe, folder, overwrite, edits, mark):
         if k: editor.redo()
         write_png(label, to_pil(colorize(torch.from_numpy(editor.label_map)[None], pipe.label_space)), mark)
         write_png(image, editor.generate(pipe), mark)
-    return len(names)
+    return len(files)

@@ -10,11 +10,11 @@ __all__ = ['can_export', 'Full', 'OneWorker', 'Refused', 'uploaded_map', 'bounde
 import queue
 import threading
 from concurrent.futures import Future, TimeoutError
+from functools import partial
 from importlib.util import find_spec
 from io import BytesIO
 import torch
-from PIL import Image, UnidentifiedImageError
-from ..data.pictures import recognised
+from ..data.pictures import DatasetError, open_picture, PictureFile, read_ids
 from ..synthesis.pipeline import Pix2PixHD
 
 # %% ../../nbs/reference/16_serving.ipynb #sv006
@@ -67,17 +67,20 @@ class Refused(ValueError):
 def uploaded_map(data, # bytes of a PNG, or of another format of a picture
                  max_pixels, # the most that is decoded
                  what='label_map', # for the error messages
-                ): # a PIL picture
+                 read=open_picture, # function of the `PictureFile`: what is taken out of it
+                ): # what `read` gives
     "A map that came in, or one message that says why not."
-    try: picture = recognised(BytesIO(data))
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+    file = PictureFile(data, what)
+    try: picture = open_picture(file, load=False)
+    except DatasetError as e:
+        if e.problem.kind == 'too large':
+            raise Refused(f'{what} has more than the {max_pixels} pixels that are taken: scale it down.', 413) from None
         raise Refused(f'{what} is no picture: send a PNG of class ids.', 415) from None
     if picture.width * picture.height > max_pixels:
         raise Refused(f'{what} is {picture.width}x{picture.height}, more than the {max_pixels} pixels that are taken: scale it down.', 413)
-    try: picture.load()
-    except (OSError, SyntaxError, ValueError):
-        raise Refused(f'{what} cannot be decoded: send the whole file.', 400) from None
-    return picture
+    frames = getattr(picture, 'n_frames', 1)
+    if frames > 1 and picture.format != 'MPO': raise Refused(f'{what} holds {frames} pictures: send one of them alone.')
+    return read(file)
 
 # %% ../../nbs/reference/16_serving.ipynb #sv014-3
 async def bounded_body(chunks, # of a request, as they arrive
@@ -91,8 +94,8 @@ async def bounded_body(chunks, # of a request, as they arrive
     return bytes(body)
 
 # %% ../../nbs/reference/16_serving.ipynb #sv017
-def generator_of(pipe): # Pix2PixHD -> function of (PIL label map, seed)
-    "What the worker does: a label map and a seed in, the bytes of a PNG out."
+def generator_of(pipe): # Pix2PixHD -> function of (label map, seed)
+    "What the worker does: a label map and a seed in, the bytes of a PNG out; its `read` decodes what came in."
     bands = {verb: n for verb, n in zip(('takes', 'makes'), pipe.channels) if isinstance(n, int)}
     if bands:
         said = ' and '.join(f'{verb} pictures of {n} channels' for verb, n in bands.items())
@@ -102,10 +105,11 @@ def generator_of(pipe): # Pix2PixHD -> function of (PIL label map, seed)
         out = BytesIO()
         pipe.predict(label_map, seed=seed).save(out, 'PNG')
         return out.getvalue()
+    work.read = open_picture if pipe.label_space is None else partial(read_ids, label_space=pipe.label_space)
     return work
 
 # %% ../../nbs/reference/16_serving.ipynb #sv017-2
-def create_app(work, # from `generator_of`
+def create_app(work, # from `generator_of`; without its `read` pictures are handed on as they are
                waiting=8, # requests that may wait
                max_bytes=2**22, # of an upload
                max_pixels=2**21, # of a label map
@@ -117,12 +121,12 @@ def create_app(work, # from `generator_of`
         from fastapi.concurrency import run_in_threadpool
     except ImportError: raise ValueError("The server needs FastAPI: pip install 'pix2pixhd_nb[serve]'.") from None
     app, worker = FastAPI(title='pix2pixHD'), OneWorker(work, waiting)
-    app.state.worker = worker
+    app.state.worker, read = worker, getattr(work, 'read', open_picture)
 
     async def generate(request: Request, seed: int = 0):
         try:
             body = await bounded_body(request.stream(), max_bytes)
-            label_map = await run_in_threadpool(uploaded_map, body, max_pixels)
+            label_map = await run_in_threadpool(uploaded_map, body, max_pixels, read=read)
             future = worker.submit((label_map, seed))
             return Response(await run_in_threadpool(result_of, future, patience), media_type='image/png')
         except Full as e: return Response(str(e), 503, {'Retry-After': '1'}, 'text/plain')

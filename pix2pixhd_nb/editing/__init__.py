@@ -2,6 +2,6 @@
 from pix2pixhd_nb._house import lazy
 
 __all__, __getattr__, __dir__ = lazy(__name__, {
-    'editor': ['class_of', 'Change', 'Step', 'SceneEditor', 'stroke_mask', 'ObjectShape'],
+    'editor': ['class_of', 'class_name', 'Change', 'Step', 'SceneEditor', 'stroke_mask', 'ObjectShape'],
     'shapes': ['ShapeLibrary'],
 })

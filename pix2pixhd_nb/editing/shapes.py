@@ -47,7 +47,7 @@ def pick(self:ShapeLibrary, cls, # class name or id
          seed=None, # the same seed picks the same shape
         ): # ObjectShape
     "A shape of a class."
-    c = self.label_space.id(cls) if isinstance(cls, str) else cls
+    c = self.label_space.id(cls)
     of_class = [s for s in self.shapes if s.label == c]
     if not of_class:
         raise ValueError(f'The library has no shape of class {self.label_space.names[c]!r}; it has {", ".join(sorted({self.label_space.names[s.label] for s in self.shapes}))}.')
