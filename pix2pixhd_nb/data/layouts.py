@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['LAYOUTS', 'needs_images', 'SceneFolder', 'thing_zero', 'instances_of', 'read_meta', 'PlainFolder', 'save_scenes',
-           'Pix2PixHDFolder', 'Cityscapes', 'CamVid', 'shifted', 'ADE20K', 'NYUv2', 'unpack_nyuv2', 'HelenFaces',
-           'recognise', 'open_dataset']
+           'check_names', 'Pix2PixHDFolder', 'Cityscapes', 'CamVid', 'shifted', 'ADE20K', 'NYUv2', 'unpack_nyuv2',
+           'HelenFaces', 'recognise', 'open_dataset']
 
 # %% ../../nbs/your_data/02_layouts.ipynb #c002x
 import copy
@@ -202,18 +202,20 @@ def save_scenes(scenes, # any iterable of `Scene`
                 split='train'): # the folder that was written to
     "Write scenes in the plain layout."
     folder, seen = Path(folder), set()
-    if isinstance(scenes, (list, tuple)): _check_names(s.name for s in scenes)
-    elif hasattr(scenes, 'names'): _check_names(scenes.names)
+    if isinstance(scenes, (list, tuple)): check_names(s.name for s in scenes)
+    elif hasattr(scenes, 'names'): check_names(scenes.names)
     for kind in ('label', 'inst', 'image'): (folder / _inside(folder, split) / kind).mkdir(parents=True, exist_ok=True)
     for scene in scenes:
-        _check_names([scene.name], seen)
+        check_names([scene.name], seen)
         _save_scene(scene, folder / split, label_space.ignore_id)
     if label_space.ignore_id is not None: label_space = replace(label_space, ignore_id=255)
     (folder / 'meta.json').write_text(json.dumps(label_space.to_dict(), indent=1), encoding='utf-8')
     return folder
 
 # %% ../../nbs/your_data/02_layouts.ipynb #c083-2
-def _check_names(names, seen=None): # seen: a set of the names before them, which grows
+def check_names(names, # of scenes
+                seen=None, # a set of the names before them, which grows
+               ):
     "Raise an error where a scene's files would be hidden, lie elsewhere or replace those of another."
     seen = set() if seen is None else seen
     for name in names:

@@ -16,6 +16,7 @@ from PIL import Image
 from fastcore.basics import patch
 from fastprogress import progress_bar
 from ..core import from_pil, LabelSpace, Scene, to_pil
+from ..data.layouts import check_names
 from pix2pixhd_nb.data.pictures import (
     CHANNELS, color_numbers, connected_components, holds_colors, ids_of_colors, read_ids, read_image,
 )
@@ -421,16 +422,17 @@ def synthesize(self:Pix2PixHD,
               ): # list of the files written
     "Generate an image of every scene, into a folder."
     format, bits = check_format(format, bits, self.synthesizer.generator.config['out_channels'])
-    folder, written = Path(folder), []
+    folder, written, names = Path(folder), [], set()
     clean_parts(folder)
     seed = int(np.random.default_rng(seed).integers(2**31)) if seed is None else seed
     for i in progress_bar(range(len(scenes))):
         scene = scenes[i]
+        check_names([name := scene.name or str(i)], names)
         if use_reference and scene.image is None:
             raise ValueError(f'scene {scene.name!r} has no image to take its styles from: leave use_reference out.')
         picture = self.predict(scene.label_map, scene.instance_map, to_pil(scene.image) if use_reference else None,
                                seed if sequence else seed + i, bits=bits)
-        written.append(write_picture(folder / f'{scene.name or i}.{format}', picture, mark))
+        written.append(write_picture(folder / f'{name}.{format}', picture, mark))
     return written
 
 # %% ../../nbs/your_data/10_saved_models.ipynb #c046-2
