@@ -123,7 +123,8 @@ def map_files(instance_map, # (H, W) int
     "A scene's maps as pictures: class ids, object ids, and class colours for a paint program."
     label = class_of(instance_map)
     colors = to_pil(colorize(torch.from_numpy(label)[None], label_space))
-    return dict(ids=('_labels', _grey(label)), instances=('_instances', _grey(instance_map)), colors=('_colors', colors))
+    return dict(ids=('_labels', _grey(label)), instances=('_instances', _grey(instance_map)),
+                colors=('_colors', colors))
 
 # %% ../../nbs/engine/26_app_page.ipynb #lm-3
 def _grey(ids):
@@ -230,7 +231,8 @@ def _editor_of(self:SceneApp, scene, instance_map=None):
     model, net, photo = self.model, self.model.synthesizer, getattr(scene, 'image', None)
     try: label, ids = model.prepare(getattr(scene, 'label_map', scene), getattr(scene, 'instance_map', instance_map))
     except TypeError:
-        raise ValueError(f'The scene is {brief(scene)}, expected one Scene, or a label map as Pix2PixHD.predict takes it.') from None
+        raise ValueError(f'The scene is {brief(scene)}, expected one Scene, '
+                         'or a label map as Pix2PixHD.predict takes it.') from None
     if not label.numel(): raise ValueError('The scene has no pixels: give a label map of one pixel or more.')
     check_generation(net, label.shape[-2:])
     styles = None
@@ -474,7 +476,8 @@ def _style_of(self:SceneApp, instance):
 @patch
 def choose(self:SceneApp, k): # number of a style
     "Give the selected object, or all of its class, a style of the style book."
-    if not isinstance(k, Integral): raise ValueError(f'The style is {brief(k)}, expected the number of one in the style book.')
+    if not isinstance(k, Integral):
+        raise ValueError(f'The style is {brief(k)}, expected the number of one in the style book.')
     c, e, book = int(class_of(np.array(self._selection()))), self.editor, self.model.style_book
     if book is None: raise ValueError('This model has no style book to choose from.')
     styles, style = self.cache.complete(e.styles), book.style(c, k)
@@ -657,7 +660,8 @@ def file(self:SceneApp, what): # 'picture', 'scene', 'ids', 'instances' or 'colo
     files = map_files(self.editor.instance_map, self.model.label_space)
     if what not in files: raise ValueError(f'There is no file {what!r}: ask for picture, scene, {", ".join(files)}.')
     ending, picture = files[what]
-    if picture.mode == 'I': return f'{stem}{ending}.tif', 'image/tiff', _tiff(picture) # a PNG has 16 bits at most, and no sign
+    if picture.mode == 'I': # a PNG has 16 bits at most, and no sign
+        return f'{stem}{ending}.tif', 'image/tiff', _tiff(picture)
     return f'{stem}{ending}.png', 'image/png', png(picture)
 
 # %% ../../nbs/engine/26_app_page.ipynb #sv-5
@@ -730,7 +734,8 @@ def use_reference(self:SceneApp, photo, # PIL image or path: a real image of the
                   said='Every object has the style of the photo.'):
     "Give every object the style that it has on a real image."
     if not self.about['photo']: raise ValueError('This model has no encoder, so it takes no styles from photos.')
-    if not isinstance(photo, (Image.Image, str, Path)): raise ValueError(f'The photo is {brief(photo)}, expected a PIL image or a path.')
+    if not isinstance(photo, (Image.Image, str, Path)):
+        raise ValueError(f'The photo is {brief(photo)}, expected a PIL image or a path.')
     styles = self.model.styles_of(photo, self.editor.label_map, self.editor.instance_map)
     self.editor.restyle_all(styles)
     self._choice = None

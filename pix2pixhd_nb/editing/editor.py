@@ -64,8 +64,8 @@ def _whole_ids(ids, what): # (H, W), (1, H, W) or (1, 1, H, W) of whole numbers
 # %% ../../nbs/book/13_editing.ipynb #c010-3
 def _class_0(space):
     "Why a thing as class 0 cannot be edited."
-    return (f'class 0, {space.names[0]!r}, is a thing, and its objects have no ids of their own (class * 1000 + k are the ids of the '
-            'other classes): put a class of stuff first, or make class 0 stuff, whose pixels are one object.')
+    return (f'class 0, {space.names[0]!r}, is a thing, and its objects have no ids of their own '
+            '(class * 1000 + k are the ids of the other classes): put a class of stuff first, or make class 0 stuff, whose pixels are one object.')
 
 # %% ../../nbs/book/13_editing.ipynb #c010-4
 def _check_ids(ids, label, space): # instance map and label map, (H, W) int each
@@ -74,7 +74,8 @@ def _check_ids(ids, label, space): # instance map and label map, (H, W) int each
         raise ValueError(f'instance_map is {ids.shape[::-1]} but label_map is {label.shape[::-1]} (width, height): both must be of one size.')
     odd = class_of(ids) != label
     if not odd.any(): return
-    if space.things[0] and not label[odd].all(): raise ValueError(f'The editor takes no such label space: {_class_0(space)}')
+    if space.things[0] and not label[odd].all():
+        raise ValueError(f'The editor takes no such label space: {_class_0(space)}')
     if (label >= 1000).any():
         raise ValueError(f'label_map marks pixels without a class with {label.max()}, but ids from 1000 on are those of objects: give them an ignore_id below, such as 255.')
     raise ValueError(f'instance_map has id {ids[odd][0]} on class {label[odd][0]} at {int(odd.sum())} pixels: ids must be class * 1000 + k for things and the class id for stuff; leave instance_map out to have objects numbered.')
@@ -86,7 +87,8 @@ def _vector(style, i):
     except (TypeError, ValueError, RuntimeError): vector = None
     if vector is None or vector.ndim != 1:
         raise ValueError(f'The style for object {i} is {brief(style)}, which is no vector of numbers: take one from the style book of this model.')
-    if not vector.isfinite().all(): raise ValueError(f'The style for object {i} is not finite: take one from the style book of this model.')
+    if not vector.isfinite().all():
+        raise ValueError(f'The style for object {i} is not finite: take one from the style book of this model.')
     return vector
 
 # %% ../../nbs/book/13_editing.ipynb #c010-6
@@ -241,7 +243,8 @@ def _replay(self:SceneEditor, step, which, onto):
 def _class_id(self:SceneEditor, cls):
     "A class by name or id, as its id."
     try: return self.label_space.id(cls)
-    except (TypeError, OverflowError): raise ValueError(f'There is no class {brief(cls)}: name one, or give its id.') from None
+    except (TypeError, OverflowError):
+        raise ValueError(f'There is no class {brief(cls)}: name one, or give its id.') from None
 
 # %% ../../nbs/book/13_editing.ipynb #c019-2
 @patch
