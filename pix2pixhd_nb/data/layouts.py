@@ -215,11 +215,13 @@ def save_scenes(scenes, # any iterable of `Scene`
 # %% ../../nbs/your_data/02_layouts.ipynb #c083-2
 def check_names(names, # of scenes
                 seen=None, # a set of the names before them, which grows
+                folders=False, # may a name have slashes, as 'city/scene'?
                ):
     "Raise an error where a scene's files would be hidden, lie elsewhere or replace those of another."
     seen = set() if seen is None else seen
     for name in names:
-        if not name or name[0] == '.' or not name.isprintable() or set(name) & {*'/\\'}:
+        parts = name.split('/') if name and folders else [name]
+        if any(not p or p[0] == '.' or not p.isprintable() or set(p) & {*'/\\'} for p in parts):
             raise ValueError(f'A scene is called {brief(name)}, expected a plain name to call its files by, without a slash in it or a dot in front: give each scene its own.')
         if name in seen:
             raise ValueError(f'Two scenes are called {brief(name)}, and one would be written over the other: give each scene its own name.')

@@ -427,7 +427,7 @@ def synthesize(self:Pix2PixHD,
     seed = int(np.random.default_rng(seed).integers(2**31)) if seed is None else seed
     for i in progress_bar(range(len(scenes))):
         scene = scenes[i]
-        check_names([name := scene.name or str(i)], names)
+        check_names([name := scene.name or str(i)], names, folders=True)
         if use_reference and scene.image is None:
             raise ValueError(f'scene {scene.name!r} has no image to take its styles from: leave use_reference out.')
         picture = self.predict(scene.label_map, scene.instance_map, to_pil(scene.image) if use_reference else None,
