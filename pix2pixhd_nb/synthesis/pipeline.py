@@ -65,13 +65,13 @@ def training_of(learn): # Learner from `pix2pixhd_learner`
 # %% ../../nbs/your_data/10_saved_models.ipynb #c012
 class Pix2PixHD:
     "A trained model with all it needs: networks, label space, and the style book of what it has seen."
-    def __init__(self, synthesizer, # Synthesizer
+    def __init__(self, synthesizer, # Synthesizer; it is frozen, so of one that goes on training give a copy, as `from_learner` does
                  label_space=None, # LabelSpace; None for image to image
                  style_book=None, # StyleBook to choose styles from
                  training=None, # what is known of its training, as a dict: size, steps, recipe, options
                  discriminator=None, # MultiscaleDiscriminator to save with it, for a training that goes on from here
                 ):
-        self.synthesizer, self.label_space, self.beside = synthesizer.eval(), label_space, None
+        self.synthesizer, self.label_space, self.beside = synthesizer.eval().requires_grad_(False), label_space, None
         self.training, self.discriminator, n = training or {}, discriminator, synthesizer.n_classes
         self.precision, self.generating, self.eval_synthesizer = 'fp32', self.generate, self.synthesizer
         if next(synthesizer.parameters()).device.type == 'cpu': keep_freed_memory() # the next image needs as much
@@ -399,7 +399,7 @@ def load(cls:Pix2PixHD,
         book = StyleBook.from_parts(d['style_book'], tensors, space) if d['style_book'] else None
         check_weights(folder, synthesizer, tensors)
         synthesizer.load_state_dict(tensors, assign=True)
-        pipe = cls(synthesizer.requires_grad_(False), space, book, d.get('training')) # the first release had none
+        pipe = cls(synthesizer, space, book, d.get('training')) # the first release had none
     pipe.beside = Path(folder).resolve(), d.get('discriminator')
     return pipe.to(device)
 
