@@ -12,7 +12,7 @@ SCALES = {
         data='synthetic', size=(64, 128), n_train=200, n_test=60, n_small=20, steps=(300, 700), lr=(1e-3, 2e-4), segmenter_steps=400,
         ours=dict(width=32, n_downsample=2, n_blocks=3, discriminator_width=24), encoder_width=8,
         unet=dict(width=32, n_downsample=6, dropout=0.5), crn=dict(widths=(128, 128, 128, 64, 64, 32))),
-    'long': dict( # the same for four times as long: a quarter of an hour a row
+    'long': dict( # the same for four times as long: half an hour a row
         data='synthetic', size=(64, 128), n_train=200, n_test=60, n_small=20, steps=(1200, 2800), lr=(1e-3, 2e-4), segmenter_steps=400,
         ours=dict(width=32, n_downsample=2, n_blocks=3, discriminator_width=24), encoder_width=8,
         unet=dict(width=32, n_downsample=6, dropout=0.5), crn=dict(widths=(128, 128, 128, 64, 64, 32))),
@@ -32,7 +32,7 @@ SCALES = {
         data=('cityscapes_256',), size=(128, 256), n_train=None, n_test=None, n_small=50, steps=(4416, 6624), lr=(4e-4, 2e-4), segmenter_steps=4000, balance=0.5, second_steps=4000, read_from=0.2, tables=(1, 2, 3, 4, 7),
         ours=dict(width=32, n_downsample=3, n_blocks=6, discriminator_width=32), encoder_width=16,
         unet=dict(width=32, n_downsample=7, dropout=0.5), crn=dict(widths=(256, 256, 128, 128, 64, 64, 32))),
-    'fine_short': dict( # coarse to fine at 512x512, four times through its 243 photos: most of an hour a row on one core; read at 128x128, by the segmenter of the scale photos
+    'fine_short': dict( # coarse to fine at 512x512, four times through its 243 photos: an hour a row on one core; read at 128x128, by the segmenter of the scale photos
         data=('facades_512',), size=None, n_train=None, n_test=None, n_small=50, steps=(486, 486), lr=(2e-4, 2e-4), segmenter_steps=3000, balance=0.5, read_at=(128, 128), graders='photos-facades_256', tables=(9,),
         ours=dict(width=32, n_downsample=3, n_blocks=6, discriminator_width=32), encoder_width=16,
         unet=dict(width=32, n_downsample=7, dropout=0.5), crn=dict(widths=(256, 256, 128, 128, 64, 64, 32, 32))),

@@ -71,7 +71,8 @@ class Pix2PixHD:
                  training=None, # what is known of its training, as a dict: size, steps, recipe, options
                  discriminator=None, # MultiscaleDiscriminator to save with it, for a training that goes on from here
                 ):
-        self.synthesizer, self.label_space, self.beside = synthesizer.eval().requires_grad_(False), label_space, None
+        self.synthesizer, self.label_space = synthesizer.eval().requires_grad_(False), label_space
+        self.beside = {} # of a loaded one: its folder, and the discriminators that lie in it
         self.training, self.discriminator, n = training or {}, discriminator, synthesizer.n_classes
         self.precision, self.generating, self.eval_synthesizer = 'fp32', self.generate, self.synthesizer
         if next(synthesizer.parameters()).device.type == 'cpu': keep_freed_memory() # the next image needs as much
@@ -364,8 +365,8 @@ def save(self:Pix2PixHD,
         other = write_whole(folder / 'discriminator', lambda part: save_tensors(_kept(tensors, half), part),
                             named=lambda part: f'discriminator-{checksum(part, 12)}.safetensors')
         described |= dict(discriminator=dict(config=d.config, file=other.name, sha256=checksum(other, 64)))
-    elif self.beside and self.beside[0] == folder.resolve() and self.beside[1]: # loaded from here: they lie here still
-        described |= dict(discriminator=self.beside[1])
+    elif (kept := self.beside.get(folder.resolve())) and kept['file'] in before: # loaded from here: they lie here still
+        described |= dict(discriminator=kept)
     write_whole(folder / 'pipeline.json', json.dumps(described, indent=1))
     for old in before - {described[k]['file'] for k in ('weights', 'discriminator') if k in described}:
         (folder / old).unlink(missing_ok=True)
@@ -400,7 +401,7 @@ def load(cls:Pix2PixHD,
         check_weights(folder, synthesizer, tensors)
         synthesizer.load_state_dict(tensors, assign=True)
         pipe = cls(synthesizer, space, book, d.get('training')) # the first release had none
-    pipe.beside = Path(folder).resolve(), d.get('discriminator')
+    pipe.beside = {Path(folder).resolve(): d.get('discriminator')}
     return pipe.to(device)
 
 # %% ../../nbs/your_data/10_saved_models.ipynb #c040b
