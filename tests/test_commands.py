@@ -1,6 +1,8 @@
 "What the commands do beyond training once: start from a model, hold scenes out, keep the best epoch, styles, edits, help."
 import json
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ import torch
 from PIL import Image
 
 from pix2pixhd_nb.commands.main import COMMANDS, build_parser, command_of, main
-from pix2pixhd_nb.core import LabelSpace
+from pix2pixhd_nb.core import LabelSpace, Scene
 from pix2pixhd_nb.data.layouts import open_dataset, save_scenes
 from pix2pixhd_nb.data.loaders import scene_dataloaders
 from pix2pixhd_nb.data.memory_scenes import ScenesInMemory
@@ -280,3 +282,12 @@ def test_a_plot_knows_its_learner_and_another_run():
     d_real = next(ax for ax in fig.axes if ax.get_title() == 'd_real')
     assert any(set(line.get_ydata()) == {2.} for line in d_real.get_lines()), "hinge's level for two scales"
     with pytest.raises(ValueError, match='history is a str'): plot_history('history')
+
+
+def test_a_warning_to_the_user_is_one_line(tmp_path):
+    label = torch.ones(1, *SIZE, dtype=torch.long)
+    label[:, 9:12] = 255
+    source = save_scenes([Scene(label, None, torch.zeros(3, *SIZE), 'a')], tmp_path/'in', LabelSpace(['sky', 'road'], [(0, 0, 0), (1, 0, 0)], ignore_id=255))
+    done = subprocess.run([sys.executable, '-m', 'pix2pixhd_nb.commands.main', 'convert', 'to-labelme', source, tmp_path/'out'], capture_output=True, text=True)
+    assert done.returncode == 0 and done.stderr.count('\n') == 1
+    assert done.stderr.startswith('pix2pixhd: note: 1 of 1 scenes have pixels without a class') and 'UserWarning' not in done.stderr

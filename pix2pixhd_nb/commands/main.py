@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['TITLES', 'COMMANDS', 'size_of', 'add_command', 'home_of', 'kind_of', 'command_of', 'summary_of', 'build_parser',
-           'out_of_memory', 'from_worker', 'last_line', 'itself', 'foreseen', 'unforeseen', 'main']
+           'out_of_memory', 'from_worker', 'last_line', 'itself', 'foreseen', 'unforeseen', 'as_notes', 'main']
 
 # %% ../../nbs/reference/01_commands.ipynb #c002x
 import warnings
@@ -160,11 +160,20 @@ def unforeseen(e): # the exception that ended a command
     print(f'pix2pixhd: An error that was not foreseen ({type(e).__name__}: {said}): {f.name} holds the details, please report it with them.', file=sys.stderr)
     return 3
 
+# %% ../../nbs/reference/01_commands.ipynb #c044-8
+def as_notes(shown): # what shapes a warning for the screen
+    "The same, but a warning to the user is one line that begins with `note`, without a place in the code."
+    def shape(message, category, *place):
+        return f'pix2pixhd: note: {message}\n' if category is UserWarning else shown(message, category, *place)
+    shape.notes = True
+    return shape
+
 # %% ../../nbs/reference/01_commands.ipynb #c044-7
 def main(argv=None): # arguments, without the program's name; those of the command line by default
     "The `pix2pixhd` program: 0 when all went well, 1 when the doctor found something, 2 when it cannot go on, 3 after an error that was not foreseen."
     argv = sys.argv[1:] if argv is None else list(argv)
     warnings.filterwarnings('ignore', category=FutureWarning, module=r'torch\.jit') # fastai's use of torch.jit.script, not the reader's
+    if not hasattr(warnings.formatwarning, 'notes'): warnings.formatwarning = as_notes(warnings.formatwarning)
     arguments = vars(build_parser([name
                                    for name in (a.replace('-', '_') for a in argv[:1])
                                    if name in COMMANDS]).parse_args(argv))

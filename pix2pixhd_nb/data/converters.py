@@ -13,6 +13,7 @@ import io
 import json
 import os
 import shutil
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote
@@ -640,10 +641,14 @@ def _colors_apart(space): # some of whose classes may share a colour, as black i
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv039-5
 def _all_have_a_class(scene, scenes):
     "Raise an error where a scene has pixels without a class: a colour mask has no colour for them."
-    ignore_id = scenes.label_space.ignore_id
-    if ignore_id is None or not (scene.label_map == ignore_id).any(): return
+    if not _has_ignored(scene, scenes): return
     path = scenes.files['label'][scene.name]
-    _fail('ids', path, f'{path} has pixels of id {ignore_id} (ignored), for which colour masks have no colour: give them a class, or convert to-coco-panoptic, which leaves such pixels out.')
+    _fail('ids', path, f'{path} has pixels of id {scenes.label_space.ignore_id} (ignored), for which colour masks have no colour: give them a class, or convert to-coco-panoptic, which leaves such pixels out.')
+
+# %% ../../nbs/your_data/04_other_formats.ipynb #cv039-6
+def _has_ignored(scene, scenes):
+    "Whether a scene has pixels without a class."
+    return scenes.label_space.ignore_id is not None and (scene.label_map == scenes.label_space.ignore_id).any()
 
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv039-2
 def _copy_photo(scenes, name, folder):
@@ -692,14 +697,17 @@ def _save_segments(scene, space, path):
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv040-3
 def to_labelme(source, out, pictures=None, split='train'):
     "Back: labelme, a JSON beside each photo, objects as masks."
-    scenes = open_dataset(source, split)
+    scenes, without_class = open_dataset(source, split), []
     def write(folder):
         for s in scenes:
+            if _has_ignored(s, scenes): without_class.append(s.name)
             shapes = [_labelme_shape(scenes.label_space.names[c], m) for c, m in _regions(s, scenes.label_space)]
             d = dict(version='5.5.0', flags={}, shapes=shapes, imagePath=_copy_photo(scenes, s.name, folder),
                      imageData=None, imageHeight=s.size[0], imageWidth=s.size[1])
             (folder / f'{s.name}.json').write_text(json.dumps(d), encoding='utf-8')
-    return _whole_folder(out, write)
+    written = _whole_folder(out, write)
+    if without_class: warnings.warn(f'{len(without_class)} of {len(scenes)} scenes have pixels without a class (the first: {without_class[0]!r}), for which labelme has no shape: read again, they are background. to-coco-panoptic keeps them apart.')
+    return written
 
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv040-4
 def _labelme_shape(name, mask):
