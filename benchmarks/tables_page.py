@@ -114,7 +114,7 @@ def about(results, scale, data):
              f"{', '.join(sorted({r['precision'] for r in rows}))}; PyTorch {', '.join(sorted({r['setup']['versions']['torch'] for r in rows}))}."]
     if data != 'synthetic': lines.append(f"The segmenter has a backbone that had seen ImageNet, and {s['segmenter_steps']:,} batches of the training photos.")
     lines += [text for r in rows if r['config']['row'] == 'oracle' for text in about_segmenters(s, r['scores'])]
-    if slices: lines.append(f"The perceptual loss has {len(slices)} of the paper's five slices ({slices[0]} to {slices[-1]}): the weights at hand stop there.")
+    if slices: lines.append(f"The perceptual loss has {len(slices)} of the 2018 code's five slices ({slices[0]} to {slices[-1]}): the weights at hand stop there.")
     return ' '.join(lines)
 
 

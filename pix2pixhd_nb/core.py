@@ -95,7 +95,7 @@ bicycle 119,11,32 t;license_plate 0,0,142 -'''.replace('\n', ';').split(';')]
 # %% ../nbs/book/02_scenes.ipynb #c022
 @patch(cls_method=True)
 def cityscapes(cls:LabelSpace):
-    "The 35 label ids of Cityscapes, as the paper's experiments number them (Sec. 4)."
+    "The 35 label ids of Cityscapes, as the 2018 code numbers them (`--label_nc 35`)."
     names, colors, flags = zip(*_CITYSCAPES)
     return cls([n.replace('_', ' ') for n in names], [tuple(map(int, c.split(','))) for c in colors],
                ['t' in f for f in flags], None, [i for i, f in enumerate(flags) if '-' in f])
@@ -146,8 +146,8 @@ def three_bands(image, # (..., C, H, W)
     return torch.cat([bands, *[bands[..., -1:, :, :]] * missing], -3) if missing else bands
 
 # %% ../nbs/book/02_scenes.ipynb #bands02-2
-def shown(image): # (C, H, W)
-    # (C, H, W) of 1, 3 or 4 channels
+def shown(image, # (C, H, W)
+         ): # (1, 3 or 4, H, W)
     "An image that can be shown: as it is, or three of its bands."
     return image if len(image) in (1, 3, 4) else three_bands(image)
 
@@ -227,7 +227,7 @@ def one_hot(label_map, # (N, 1, H, W) int class ids
             ignore_id=None, # pixels of this id are zero in every channel
             check=True, # look for ids outside the range; off where a dataset reader has already looked
            ): # (N, n_classes, H, W) float in {0., 1.}
-    "One channel per class (the generator's input, Sec. 3.2)."
+    "One channel per class (the generator's input, Sec. 3.3)."
     if label_map.is_floating_point(): raise ValueError(f'label_map is {label_map.dtype}, expected integer class ids.')
     if check: LabelSpace([str(i) for i in range(n_classes)], ignore_id=ignore_id).check(label_map.cpu(), 'label_map')
     x = label_map.float() # compared with floats, the answers come as floats at once; a float holds ids up to 2**24

@@ -88,7 +88,7 @@ def preferences(results, # DataFrame from `results()` or `read_results`
                 least=0.8, # share of the checks that a rater must pass
                 confidence=0.95, # of the intervals
                ): # DataFrame: a line for every two methods
-    "The share of answers for each method over each other, with its exact interval and sign test (Sec. 4.2, Tables 2 and 3)."
+    "The share of answers for each method over each other, with its exact interval and sign test (Sec. 4.2, Tables 2 and 4)."
     rows = valid_answers(results, least)
     return pd.DataFrame([_line(a, b, of_pair, confidence)
                          for (a, b), of_pair in rows.groupby(rows.apply(_pair, axis=1))])

@@ -16,7 +16,7 @@ from .condition_conv import ConditionConv2d, ImageConv2d
 def norm_layer(kind, # 'instance', as in the paper, or 'batch'
                channels, # to bring to one scale
               ): # a layer
-    "The norm after a convolution (Sec. 4: instance; the 2018 code's `--norm` knows both)."
+    "The norm after a convolution (appendix: instance; the 2018 code's `--norm` knows both)."
     if kind == 'instance': return nn.InstanceNorm2d(channels)
     if kind == 'batch': return nn.BatchNorm2d(channels)
     raise ValueError(f"norm is {kind!r}, expected 'instance' or 'batch'.")

@@ -20,7 +20,7 @@ from ..core import three_bands
 
 # %% ../../nbs/book/07_losses.ipynb #c005
 class GANLoss(nn.Module):
-    "The adversarial loss, summed over the scales of the discriminator (Eq. 3; least squares as in Sec. 3.2)."
+    "The adversarial loss, summed over the scales of the discriminator (Eq. 3; least squares as in Sec. 4)."
     def __init__(self, kind='lsgan'): # 'lsgan', 'vanilla' or 'hinge'
         super().__init__()
         if kind not in ('lsgan', 'vanilla', 'hinge'): raise ValueError(
