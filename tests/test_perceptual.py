@@ -93,7 +93,8 @@ def test_weights_from_caffe_are_refused_and_mended_by_their_scale():
     "Caffe's VGG19 expects pixels from 0 to 255: all activations are 57.63 times as large."
     state = {k: v for k, v in torch.load(WEIGHTS, weights_only=True).items()}
     caffe = {k: v * 57.63 if k.endswith('bias') or k.split('.')[-2] == '0' else v for k, v in state.items()}
-    with pytest.raises(ValueError, match=r'is 29\.4, and that of .* is 0\.51: .*57\.6 times .*scale=57\.63'): PerceptualLoss(caffe, layers=3)
+    for normalize in (True, False): # the 2018 way needs the check as much
+        with pytest.raises(ValueError, match=r'is 29\.4, and that of .* is 0\.51: .*57\.6 times .*scale=57\.63'): PerceptualLoss(caffe, layers=3, normalize=normalize)
     real, fake = (synthetic_scene(i, size=(32, 64)).image[None] for i in (1, 2))
     assert torch.allclose(PerceptualLoss(caffe, layers=3, scale=57.63)(fake, real), PerceptualLoss(WEIGHTS, layers=3)(fake, real), rtol=1e-3)
     unchecked = PerceptualLoss(caffe, layers=3, scale_check=False)(fake, real)

@@ -4,12 +4,12 @@
 
 # %% auto #0
 __all__ = ['POLICIES', 'nearest_index', 'resize', 'plan_sizes', 'Geometry', 'sample_geometry', 'SceneItem', 'scene_item',
-           'SceneItems', 'SceneDL', 'Packed', 'default_workers', 'scene_dataloaders']
+           'SceneItems', 'WholeScenes', 'SceneDL', 'Packed', 'default_workers', 'scene_dataloaders']
 
 # %% ../../nbs/engine/04_loaders.ipynb #c003
 import os
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import torch
 import torch.nn.functional as F
 from fastai.data.core import DataLoaders, TfmdDL
@@ -167,6 +167,22 @@ class SceneItems:
         ids, space = scene.label_map, self.label_space
         if space is None or ids.is_floating_point(): return
         if ids.min() < 0 or ids.max() >= space.n_classes: space.check(ids, f'the label map of scene {scene.name!r}')
+
+# %% ../../nbs/engine/04_loaders.ipynb #whole002
+class WholeScenes:
+    "The scenes behind the items of a training, at the size that it sees them in, neither cropped nor flipped."
+    def __init__(self, items, # SceneItems
+                 most=None, # scenes; all by default
+                ):
+        self.items, self.indices, self.label_space = items, items.indices[:most], items.label_space
+
+    def __len__(self): return len(self.indices)
+
+    def __getitem__(self, i):
+        scene = self.items.scenes[self.indices[i]]
+        size, _ = plan_sizes(scene.size, name=scene.name, **self.items.sizes)
+        parts = {k: getattr(scene, k) for k in ('label_map', 'instance_map', 'image')}
+        return replace(scene, **{k: None if x is None else resize(x, size) for k, x in parts.items()})
 
 # %% ../../nbs/engine/04_loaders.ipynb #c055
 def _pictures(batch, label_space, max_n, generated=None): # batch, colours, rows, (N, C, H, W) generated images

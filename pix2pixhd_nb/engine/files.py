@@ -84,6 +84,8 @@ def locked(folder): # of a training; made if it does not exist
             except BlockingIOError:
                 raise ValueError(f'Another training (process {path.read_text().strip() or "unknown"}) is writing to {folder}: wait until it ends, or choose another folder.') from None
             except OSError: pass # a file system without locks
+            if not path.exists() or not os.path.samestat(os.fstat(f.fileno()), path.stat()): # deleted by whom we waited for
+                raise ValueError(f'Another training has just begun or ended in {folder}: try again.')
         f.truncate(0)
         f.write(str(os.getpid()))
         f.flush()

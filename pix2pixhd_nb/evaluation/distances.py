@@ -58,7 +58,7 @@ def stage_features(pictures, # PIL images or (3, H, W) floats in [-1, 1]
     rows = []
     for x in pictures:
         x = x if torch.is_tensor(x) else from_pil(x, 'RGB')
-        rows.append([f.mean((2, 3))[0].double().cpu() for f in network(x[None].to(network.mean.device))])
+        rows.append([f.mean((2, 3))[0].cpu().double() for f in network(x[None].to(network.mean.device))])
     return [torch.stack(stage) for stage in zip(*rows)]
 
 # %% ../../nbs/evaluation/02_distances.ipynb #c014

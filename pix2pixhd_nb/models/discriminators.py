@@ -21,7 +21,7 @@ class PatchDiscriminator(nn.Module):
         super().__init__()
         self.config = dict(in_channels=in_channels, width=width, n_layers=n_layers)
         widths = [min(width * 2**i, 512) for i in range(n_layers + 1)]
-        layers = [nn.Sequential(ConditionConv2d(in_channels, width, 4, stride=2, padding=2), nn.LeakyReLU(0.2))]
+        layers = [nn.Sequential(ConditionConv2d(in_channels, widths[0], 4, stride=2, padding=2), nn.LeakyReLU(0.2))]
         for i, (before, after) in enumerate(zip(widths, widths[1:]), 1):
             layers.append(nn.Sequential(nn.Conv2d(before, after, 4, stride=2 if i < n_layers else 1, padding=2),
                                         nn.InstanceNorm2d(after), nn.LeakyReLU(0.2)))

@@ -129,7 +129,7 @@ def grow(generator, # GlobalGenerator or CoarseToFineGenerator, trained
     "Add a local enhancer on top. The old layers are shared, not copied; the old head, made for the old size, is dropped (Sec. 3.2)."
     if not hasattr(generator, 'trunk'): raise ValueError(
         f'A {type(generator).__name__} cannot grow: an enhancer needs the features of a GlobalGenerator or CoarseToFineGenerator.')
-    config = dict(n_enhancers=0, n_enhancer_blocks=n_enhancer_blocks or 3) | generator.config
+    config = dict(n_enhancers=0, n_enhancer_blocks=3 if n_enhancer_blocks is None else n_enhancer_blocks) | generator.config
     if n_enhancer_blocks not in (None, config['n_enhancer_blocks']): raise ValueError(
         f"The enhancers of this generator have {config['n_enhancer_blocks']} residual blocks, n_enhancer_blocks={n_enhancer_blocks} "
         'was asked for: leave the argument out, all enhancers of a generator have as many.')

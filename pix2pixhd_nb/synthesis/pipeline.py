@@ -8,6 +8,7 @@ __all__ = ['read_map', 'training_of', 'Pix2PixHD', 'several', 'read_reference', 
 # %% ../../nbs/your_data/10_saved_models.ipynb #c003
 import json
 import re
+from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
 import numpy as np
@@ -44,7 +45,7 @@ def read_map(source, # PIL image, path, array or tensor of ids: (H, W), (1, H, W
         source = ids_of_colors(color_numbers(source), label_space, what)
     if isinstance(source, Image.Image) and source.mode not in ('L', 'P', 'I', 'I;16', '1'):
         raise ValueError(f'{what} is a picture of mode {source.mode}, expected one channel of ids (mode L, P or I;16): a coloured rendering of a map cannot be read back, pass the map of ids itself.')
-    ids = torch.as_tensor(np.array(source) if not torch.is_tensor(source) else source)
+    ids = source.cpu() if torch.is_tensor(source) else torch.as_tensor(np.array(source))
     ids = ids.reshape(ids.shape[-2:]) if ids.ndim > 2 and ids.shape[:-2].numel() == 1 else ids
     if ids.ndim != 2 or ids.is_floating_point():
         raise ValueError(f'{what} has shape {tuple(ids.shape)} and type {ids.dtype}, expected (H, W) integer ids.')
@@ -91,7 +92,7 @@ class Pix2PixHD:
 
     @classmethod
     def from_learner(cls, learn, # Learner from `pix2pixhd_learner`
-                     scenes=None, # scenes whose styles fill the style book; the first 200 of the training scenes by default
+                     scenes=None, # scenes whose styles fill the style book; by default the first 200 that it was trained on, at the size of the training
                      with_discriminators=False, # keep them, too, to train on from here
                     ):
         "The pipeline of a trained learner, on the CPU; its styles are measured where it was trained."
@@ -100,7 +101,8 @@ class Pix2PixHD:
                          else None)
         space, train, table = getattr(learn.dls, 'label_space', None), learn.dls.train.dataset.scenes, None
         if synthesizer.feature_channels and space is not None:
-            if scenes is None and synthesizer.encoder: scenes = [train[i] for i in range(min(len(train), 200))]
+            from pix2pixhd_nb.data.loaders import WholeScenes # with fastai, which generating does without
+            if scenes is None and synthesizer.encoder: scenes = WholeScenes(learn.dls.train.dataset, 200)
             table = measure_features(synthesizer, scenes) if synthesizer.encoder else train.table
         known = training_of(learn)
         return cls(synthesizer.cpu(), space, StyleBook.fit(table, space) if table is not None else None, known,
@@ -196,8 +198,8 @@ def styles_of(self:Pix2PixHD,
     if not model.encoder:
         raise ValueError('This model has no encoder, so it cannot take styles from a reference: leave the reference out, and choose styles from the style book.')
     label, instances = self.prepare(label_map, instance_map)
-    pad = lambda x: pad_to_multiple(x, model.multiple_of, 2 * model.multiple_of).to(self.device)
-    return styles_of(model, pad(read_reference(reference, label, model.encoder.config['in_channels'])), pad(instances))
+    image = read_reference(reference, label, model.encoder.config['in_channels'])
+    return styles_of(model, image.to(self.device), instances.to(self.device))
 
 # %% ../../nbs/your_data/10_saved_models.ipynb #cf095725
 @patch
@@ -243,6 +245,8 @@ def asked(self:Pix2PixHD, label_map, instance_map=None, reference=None, seed=Non
         if not isinstance(label_map, Scene) or label_map.image is None:
             raise ValueError('reference=True takes the styles from the image of a Scene, but none was given: pass a Scene with an image, or a reference image.')
         reference = to_pil(label_map.image)
+    if not self.synthesizer.feature_channels and (styles or reference is not None):
+        raise ValueError(f'This model generates without styles, so it cannot take them: leave {"styles" if styles else "reference"} out.')
     if styles is None and isinstance(label_map, Scene): styles = label_map.styles
     label, instances = self.prepare(label_map, instance_map)
     styled = self.synthesizer.feature_channels
@@ -288,12 +292,15 @@ def _raise_number(what, x, n):
 @patch
 def _complete(self:Pix2PixHD, styles, label, instances, reference, seed):
     "Styles for every object of a scene: those given, others from the reference or at random."
+    if not isinstance(styles or {}, Mapping):
+        raise ValueError(f'styles is a {type(styles).__name__}, expected a dict of object ids and their vectors: take them from the style book of this model.')
     styles, n = dict(styles or {}), self.synthesizer.feature_channels
     for i, v in styles.items():
         try: styles[i] = v = torch.as_tensor(v, dtype=torch.float32)
         except (TypeError, ValueError, RuntimeError): v = torch.empty(0)
         if tuple(v.shape) != (n,):
             raise ValueError(f'styles has {tuple(v.shape)} for object {i}, expected a vector of {n} numbers: take it from the style book of this model.')
+        if not v.isfinite().all(): raise ValueError(f'styles has {v.tolist()} for object {i}, expected finite numbers.')
     if reference is None and styles.keys() >= set(instances.unique().tolist()): return styles
     others = (self.random_styles(label, instances, seed) if reference is None
               else self.styles_of(reference, label, instances))
@@ -421,7 +428,7 @@ def synthesize(self:Pix2PixHD,
                format=None, # png, tiff or npy; by default png, and npy where a PNG cannot hold the channels
                bits=0, # of a number: 8, 16, or 32 for floats from 0 to 1; 0: 8, in npy 32
               ): # list of the files written
-    "Generate an image of every scene, into a folder."
+    "Generate an image of every scene, into a folder; scenes that carry styles keep them."
     format, bits = check_format(format, bits, self.synthesizer.generator.config['out_channels'])
     folder, written, names = Path(folder), [], set()
     clean_parts(folder)
@@ -432,7 +439,7 @@ def synthesize(self:Pix2PixHD,
         if use_reference and scene.image is None:
             raise ValueError(f'scene {scene.name!r} has no image to take its styles from: leave use_reference out.')
         picture = self.predict(scene.label_map, scene.instance_map, to_pil(scene.image) if use_reference else None,
-                               seed if sequence else seed + i, bits=bits)
+                               seed if sequence else seed + i, None if use_reference else scene.styles, bits=bits)
         written.append(write_picture(folder / f'{name}.{format}', picture, mark))
     return written
 

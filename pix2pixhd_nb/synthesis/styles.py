@@ -83,10 +83,9 @@ def _measure(synthesizer, batch, first, by):
                else torch.stack([s.label_map if s.instance_map is None else s.instance_map for s in batch]).long())
     pad = lambda x: pad_to_multiple(x, synthesizer.multiple_of,
                                     2 * synthesizer.multiple_of).to(next(synthesizer.parameters()).device)
-    padded = pad(regions)
-    table = instance_vectors(synthesizer.pixel_features(pad(torch.stack([s.image for s in batch]))), padded)
-    n, size = len(table['id']), label.shape[-2:]
-    index = table['index'].view(len(batch), *padded.shape[-2:])[:, :size[0], :size[1]].flatten().cpu()
+    size, features = label.shape[-2:], synthesizer.pixel_features(pad(torch.stack([s.image for s in batch])))
+    table = instance_vectors(features[..., :size[0], :size[1]], regions.to(features.device)) # without what was padded
+    n, index = len(table['id']), table['index'].flatten().cpu()
     area = torch.bincount(index, minlength=n)
     return FeatureTable(table['picture'].cpu() + first, table['id'].cpu(),
                         _class_of(label, index, n, synthesizer.n_classes), area, area / size.numel(),
@@ -261,6 +260,8 @@ def sample(self:StyleBook,
     "A style for every object of a scene, sampled at random (Sec. 3.4)."
     if per not in (None, 'scene', 'instance', 'class'):
         raise ValueError(f"per is {per!r}, expected 'scene', 'instance' or 'class'.")
+    if seed is not None and (not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or seed < 0):
+        raise ValueError(f'seed is {seed!r}, expected a whole number from 0, or None.')
     if per == 'scene' and self.together is None:
         raise ValueError("per is 'scene' but this style book does not know which styles were seen together: make it with StyleBook.fit, or take per='instance'.")
     rng = np.random.default_rng(seed)
@@ -296,11 +297,13 @@ def _seen_with(self:StyleBook, rng): # gives {class id: (k,) counts}
 # %% ../../nbs/book/12_styles.ipynb #c050
 @torch.no_grad()
 def styles_of(synthesizer, # Synthesizer with an encoder
-             image, # (1, C, H, W) in [-1, 1], a real image of the scene
+             image, # (1, C, H, W) in [-1, 1], a real image of the scene, of any size
              instance_map, # (1, 1, H, W) int
             ): # {instance id: (F,) float}
     "The styles of the objects of a real image (Sec. 3.4)."
-    table = instance_vectors(synthesizer.encode(image, instance_map), instance_map)
+    height, width = image.shape[-2:]
+    padded = pad_to_multiple(image, synthesizer.multiple_of, 2 * synthesizer.multiple_of)
+    table = instance_vectors(synthesizer.pixel_features(padded)[..., :height, :width], instance_map)
     return dict(zip(table['id'].tolist(), table['vector'].cpu()))
 
 # %% ../../nbs/book/12_styles.ipynb #c021

@@ -170,7 +170,7 @@ class Option:
 def _pace(size, n, device, **asked):
     "Seconds of an operation in the passes, and of an update, as a small step has them; None, None where not even that fits."
     pace, least = (None, None), 32 * 2**asked.get('n_enhancers', 0) # the encoder's, whose image the enhancers halve
-    for most in (_SMALL[device] // 16, _SMALL[device]):
+    for most in (_SMALL[torch.device(device).type] // 16, _SMALL[torch.device(device).type]):
         small = _smaller(size, max(n, least), most)
         tried = rehearse(small, **asked)
         if bytes_needed(tried, device) >= free_bytes(device): break

@@ -10,6 +10,7 @@ from collections import Counter
 import torch
 from fastcore.basics import patch
 from fastai.callback.core import Callback, CancelBatchException
+from fastai.callback.schedule import ParamScheduler
 from ..engine.cuda_graphs import Graphed
 from ..engine.distributed import world_size
 from .step import GANOptimizer, training_step
@@ -67,6 +68,8 @@ def obstacle(self:GraphedTraining): # text, or None
             return 'another GraphedTraining captures it'
         within = [e for e in WITHIN if hasattr(type(cb), e)]
         if within: return f'{cb.name} acts within it ({within[0]})'
+    moved = {k for cb in self.learn.cbs if isinstance(cb, ParamScheduler) for k in cb.scheds} - {'lr'}
+    if moved: return f"a schedule moves {', '.join(sorted(moved))}, and a graph reads the rate alone anew"
     if model.precision == 'fp16': return 'precision fp16 scales its losses by numbers from Python; take bf16'
     if training.augmentation: return 'the augmentation is sampled by Python'
     if training.pool.size: return 'older fakes (pool_size) are chosen by Python'

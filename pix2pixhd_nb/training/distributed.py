@@ -38,7 +38,7 @@ class Distributed(Callback):
             while self.pending: self.pending.pop().wait()
 
     def after_batch(self): # before the losses are read: to wait for a GPU that waits for a lost rank would be to wait for the watchdog
-        if next(self.model.parameters()).is_cuda: highest_over_ranks(0)
+        if self.training and next(self.model.parameters()).is_cuda: highest_over_ranks(0) # in validation ranks have different numbers of batches
 
     def after_train(self): # running statistics of batch norm
         for b in self.model.buffers():

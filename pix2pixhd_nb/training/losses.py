@@ -141,8 +141,8 @@ def scale_picture(): # (1, 3, 64, 64) in [-1, 1]
 # %% ../../nbs/book/07_losses.ipynb #vggscal1-3
 def check_scale(loss, # PerceptualLoss of VGG19
                ):
-    "Refuse weights of another activation scale."
-    with torch.no_grad(): mean = loss.features(scale_picture())[0].mean().item()
+    "Refuse weights of another activation scale, whatever the scale of the input that they are given later."
+    with torch.no_grad(): mean = loss.slices[0](((scale_picture() + 1)/2 - loss.mean) / loss.std).mean().item()
     if PICTURE_MEAN / 5 < mean < PICTURE_MEAN * 5: return
     raise ValueError(f"The mean activation of these weights' first layer on a fixed picture is {mean:.3g}, and that of torchvision's VGG19 is {PICTURE_MEAN:.3g}: "
                      f'the perceptual loss would weigh {mean / PICTURE_MEAN:.3g} times what it says. Weights from Caffe need scale=57.63; '
@@ -185,7 +185,7 @@ class PerceptualLoss(nn.Module):
         self.register_buffer('mean', torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), persistent=False)
         self.register_buffer('std', torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1), persistent=False)
         self.requires_grad_(False)
-        if scale_check and normalize and not small: check_scale(self)
+        if scale_check and not small: check_scale(self)
 
 # %% ../../nbs/book/07_losses.ipynb #77d4e4c0
 @patch
