@@ -21,6 +21,13 @@ def _default_colors(n):
     return [tuple(round(255 * c) for c in hsv_to_rgb(h, 0.55 + 0.3 * (i % 2), 0.9 - 0.25 * (i % 3 == 2)))
             for i, h in enumerate(hues)]
 
+# %% ../nbs/book/02_scenes.ipynb #c005-2
+def _check_names(names): # of classes
+    "Raise an error if two classes have one name."
+    seen = set()
+    twice = next((n for n in names if n in seen or seen.add(n)), None)
+    if twice is not None: raise ValueError(f'Two classes have the name {twice!r}: give each its own.')
+
 # %% ../nbs/book/02_scenes.ipynb #c006
 @dataclass(frozen=True)
 class LabelSpace:
@@ -34,6 +41,7 @@ class LabelSpace:
     def __post_init__(self):
         n, put = len(self.names), lambda k, v: object.__setattr__(self, k, v)
         put('names', tuple(map(str, self.names)))
+        _check_names(self.names)
         put('colors', tuple(tuple(map(int, c)) for c in (self.colors or _default_colors(n))))
         put('things', tuple(map(bool, self.things or [False] * n)))
         put('unscored', tuple(sorted(map(self.id, self.unscored))))
@@ -49,13 +57,12 @@ class LabelSpace:
 
     def id(self, name): # a class's name, or its id
         "The id of the class called `name`; an id is checked and given back."
-        if not isinstance(name, str):
-            if not 0 <= int(name) < self.n_classes:
-                raise ValueError(f'There is no class {name}; the ids run from 0 to {self.n_classes - 1}.')
-            return int(name)
-        if name not in self.names:
+        if isinstance(name, str):
+            if name in self.names: return self.names.index(name)
             raise ValueError(f'There is no class {name!r}; the classes are {", ".join(self.names)}.')
-        return self.names.index(name)
+        i = name.item() if getattr(name, 'ndim', None) == 0 else name # of an array or a tensor
+        if isinstance(i, int) and not isinstance(i, bool) and 0 <= i < self.n_classes: return int(i)
+        raise ValueError(f'There is no class {brief(i)}; the ids are the whole numbers from 0 to {self.n_classes - 1}.')
 
     def __repr__(self):
         names = ', '.join(self.names[:6]) + (', ...' if self.n_classes > 6 else '')
@@ -68,7 +75,7 @@ def check(self:LabelSpace,
           where='label map', # what to call it in the error message: a file's path
          ):
     "Raise an error that names what was found if `label_map` holds an id outside this label space."
-    found = np.asarray(label_map)
+    found = np.asarray(label_map.detach().cpu() if torch.is_tensor(label_map) else label_map)
     outside = (found < 0) | (found >= self.n_classes)
     if self.ignore_id is not None: outside &= found != self.ignore_id
     if not outside.any(): return
@@ -254,9 +261,7 @@ def _classes_by_id(classes): # {id: its description}
         i = _checked_class(c)
         if i in by_id: raise ValueError(f'Two classes have the id {i}: give each its own.')
         if i >= 0: by_id[i] = {k: v for k, v in c.items() if v is not None}
-    named, seen = [c['name'] for c in by_id.values() if 'name' in c], set()
-    twice = next((n for n in named if n in seen or seen.add(n)), None)
-    if twice is not None: raise ValueError(f'Two classes have the name {twice!r}: give each its own.')
+    _check_names([c['name'] for c in by_id.values() if 'name' in c])
     if not by_id: raise ValueError('No class has an id of 0 or more: expected at least one.')
     return by_id
 
@@ -294,6 +299,7 @@ def from_dict(cls:LabelSpace, d): # a dict with `classes`: a list of {id, name, 
     if ignore is not None and not is_whole(ignore, -2**31, 2**31 - 1):
         raise ValueError(f'ignore_id is {brief(ignore)}: expected a whole number.')
     ids = {c['name']: i for i, c in by_id.items() if 'name' in c}
+    free = lambda name, i: name if name not in ids else f'{name} (id {i})' # of a class without a name
     skipped, unscored = ([ids.get(i, i) for i in _checked_ids(d, key)] for key in ('ignore_ids', 'unscored'))
     unknown = next((i for i in skipped + unscored if isinstance(i, str)), None)
     if unknown is not None:
@@ -303,10 +309,10 @@ def from_dict(cls:LabelSpace, d): # a dict with `classes`: a list of {id, name, 
     n = max((i for i in by_id if i != ignore), default=-1) + 1
     if not n: raise ValueError(f'All classes are ignored (id {ignore}): expected at least one that is not.')
     if ignore is not None and 0 <= ignore < n: # amid the classes: it keeps a channel, and is left out of scores
-        by_id.setdefault(ignore, dict(name='unlabeled'))
+        by_id.setdefault(ignore, dict(name=free('unlabeled', ignore)))
         skipped, ignore = [*skipped, ignore], None
     else: by_id.pop(ignore, None)
     default = _default_colors(n)
     get = lambda k, other: [by_id.get(i, {}).get(k, other(i)) for i in range(n)]
-    return cls(get('name', lambda i: f'unused {i}'), get('color', lambda i: default[i]), get('thing', lambda i: False),
+    return cls(get('name', lambda i: free(f'unused {i}', i)), get('color', lambda i: default[i]), get('thing', lambda i: False),
                ignore, [i for i in {*unscored, *skipped} if 0 <= i < n])

@@ -216,3 +216,91 @@ def test_what_a_hand_gets_wrong_is_said_in_a_sentence(call, message):
     before = state(editor)
     with pytest.raises(ValueError, match=message): call(editor)
     assert same(state(editor), before) and not editor.done
+
+
+def thing(editor): return next(i for i in editor.objects if i >= 1000)
+
+
+def test_ids_and_styles_of_any_kind_of_number_can_be_saved_and_read_back():
+    scene = SCENES[0]
+    i = np.unique(scene.instance_map.numpy())[-1]
+    editor = SceneEditor(scene.label_map, scene.instance_map, LABEL_SPACE, {i: torch.tensor([1., 2.], dtype=torch.float64)}, BOOK, SHAPES)
+    editor.restyle(i, k=0, blend=np.float32(.5)); editor.restyle(i, torch.tensor([3, 4]), blend=.5); editor.restyle(i, like=i)
+    editor.restyle_all({i: np.array([5., 6.])}, blend=.5)
+    editor.add('person', np.float64(40), torch.tensor(40), [7, 8], seed=np.int64(1))
+    editor.paint([(5, 5)], np.int64(3), np.float32(3)); editor.move(i, np.int64(1), 0); editor.copy(i, 40, 40); editor.set_class(i, np.int64(2))
+    assert all(type(k) is int and v.dtype == torch.float32 for k, v in editor.styles.items())
+    assert same(state(SceneEditor.from_json(editor.to_json(), BOOK, SHAPES)), state(editor))
+
+
+def test_what_is_a_car_already_stays_that_car():
+    editor = new_editor()
+    i = thing(editor)
+    before = state(editor)
+    assert editor.set_class(i, i // 1000) is None and editor.set_class(1, LABEL_SPACE.names[1]) is None
+    assert same(state(editor), before) and not editor.done
+
+
+WRONG = dict(text='6000', none=None, list=[6000.5], dict={6000: 1}, nan=float('nan'), inf=float('inf'), bool=True, float=6000.5)
+ARGUMENTS = [ # message, call with a wrong value, the values that are not wrong there
+    ('x is', lambda e, v: e.at(v, 1), 'float'), ('y is', lambda e, v: e.at(1, v), 'float'), ('x is', lambda e, v: e.fill(v, 1, 'road'), 'float'),
+    ('x is', lambda e, v: e.add('person', v, 40), 'float'), ('x is', lambda e, v: e.copy(thing(e), v, 40), 'float'),
+    ('dx is', lambda e, v: e.move(thing(e), v, 0), 'float'), ('dy is', lambda e, v: e.move(thing(e), 0, v), 'float'),
+    ('brush is', lambda e, v: e.paint([(5, 5)], 'road', v), 'float'), ('brush is', lambda e, v: stroke_mask([(5, 5)], v, (9, 9)), 'float'),
+    ('size is', lambda e, v: stroke_mask([(5, 5)], 3, v), ''),
+    *(('There is no class', f, '') for f in (
+        lambda e, v: e.set_class(1, v), lambda e, v: e.paint([(5, 5)], v), lambda e, v: e.fill(1, 1, v), lambda e, v: e.add(v, 40, 40), lambda e, v: SHAPES.pick(v))),
+    *(('expected instance as a whole number', f, '') for f in (
+        lambda e, v: e.mask_of(v), lambda e, v: e.set_class(v, 'road'), lambda e, v: e.remove(v), lambda e, v: e.shape_of(v), lambda e, v: e.copy(v, 40, 40),
+        lambda e, v: e.move(v, 1, 1), lambda e, v: e.restyle(v, k=0))),
+    ('expected instance as a whole number', lambda e, v: e.paint([(5, 5)], 'road', instance=v), 'none'),
+    ('expected like as a whole number', lambda e, v: e.restyle(1, like=v), 'none'),
+    ('expected each key of styles as a whole number', lambda e, v: e.restyle_all({v: [1, 2]}), 'list dict'),
+    ('expected each key of styles as a whole number', lambda e, v: SceneEditor(e.label_map, e.instance_map, LABEL_SPACE, {v: [1, 2]}), 'list dict'),
+    ('The style for object', lambda e, v: e.add('person', 40, 40, v), 'none'),
+    ('seed is', lambda e, v: e.add('person', 40, 40, seed=v), 'none'), ('seed is', lambda e, v: e.restyle(1, seed=v), 'none'), ('seed is', lambda e, v: SHAPES.pick('person', v), 'none'),
+    ('k is', lambda e, v: e.restyle(1, k=v), 'none'),
+    ('blend is', lambda e, v: e.restyle(1, k=0, blend=v), ''), ('blend is', lambda e, v: e.restyle_all({1: [1, 2], 3: [3, 4]}, v), ''),
+    ('foot is', lambda e, v: SHAPES.height(SHAPES.shapes[0], v), 'float'),
+    ('model is', lambda e, v: e.generate(v), ''), ('name is', lambda e, v: e.scene(v), 'text'), ('text is', lambda e, v: SceneEditor.from_json(v), 'text'),
+    ('label_space is', lambda e, v: SceneEditor(e.label_map, e.instance_map, v), ''), ('label_space is', lambda e, v: ShapeLibrary(SHAPES.shapes, v), ''),
+    ('style_book is', lambda e, v: SceneEditor(e.label_map, e.instance_map, LABEL_SPACE, style_book=v), 'none'),
+    ('style_book is', lambda e, v: SceneEditor.from_json(e.to_json(), v), 'none'),
+    ('shapes is', lambda e, v: SceneEditor(e.label_map, e.instance_map, LABEL_SPACE, shapes=v), 'none'), ('shapes is', lambda e, v: ShapeLibrary(v, LABEL_SPACE), '')]
+
+
+@pytest.mark.parametrize('kind', WRONG)
+def test_an_argument_of_a_wrong_kind_gets_one_message_that_names_it(kind):
+    editor = new_editor()
+    before = state(editor)
+    for message, call, fine in ARGUMENTS:
+        if kind in fine.split(): continue
+        with pytest.raises(ValueError, match=message): call(editor, WRONG[kind])
+        assert same(state(editor), before) and not editor.done
+
+
+@pytest.mark.parametrize('call, message', [
+    (lambda e: e.move(thing(e), 10**30, 0), 'outside the picture'), (lambda e: e.paint([(5, 5)], 'road', 1e30), 'brush is'), (lambda e: e.restyle(1, k=0, blend=-.1), 'blend is'),
+    (lambda e: e.restyle(1, seed=-1), 'seed is -1'), (lambda e: e.restyle(1, []), 'no vector'), (lambda e: e.restyle(1, [1e35, 0]), 'beyond 1e30'),
+    (lambda e: e.restyle(1, torch.zeros(2, dtype=torch.complex64)), 'no vector'), (lambda e: e.add('person', 40, 40, [1, 2, 3]), 'expected a vector of 2'),
+    (lambda e: SceneEditor(e.label_map, e.instance_map, LABEL_SPACE, {1: [1, 2, 3]}, BOOK), 'expected a vector of 2'),
+    (lambda e: SceneEditor(e.label_map, e.instance_map, LABEL_SPACE, {1: [1, 2], 3: [1]}), 'expected a vector of 2'),
+    (lambda e: SceneEditor(e.label_map, e.instance_map, LABEL_SPACE, {9999: [1, 2]}), 'There is no object 9999')])
+def test_a_value_out_of_bounds_is_refused_before_anything_is_written(call, message):
+    editor = new_editor()
+    before = state(editor)
+    with pytest.raises(ValueError, match=message): call(editor)
+    assert same(state(editor), before) and not editor.done
+
+
+def test_an_edit_with_styles_of_another_book_is_not_opened_with_this_one():
+    editor = SceneEditor(SCENES[0].label_map, SCENES[0].instance_map, LABEL_SPACE)
+    editor.restyle(1, [1, 2, 3]); editor.undo()
+    SceneEditor.from_json(editor.to_json())
+    with pytest.raises(ValueError, match='expected a vector of 2'): SceneEditor.from_json(editor.to_json(), BOOK)
+
+
+def test_styles_of_objects_that_an_old_file_no_longer_has_are_left_out():
+    d = json.loads(new_editor().to_json())
+    d['styles']['9999'] = [1., 2.]
+    assert 9999 not in SceneEditor.from_json(json.dumps(d)).styles

@@ -2,6 +2,7 @@
 import json
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
+from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,11 +16,12 @@ from pix2pixhd_nb.commands.main import main
 from pix2pixhd_nb.core import LabelSpace, Scene, colorize, to_pil
 from pix2pixhd_nb.data.layouts import open_dataset, save_scenes
 from pix2pixhd_nb.data.toy import LABEL_SPACE, SyntheticScenes
-from pix2pixhd_nb.evaluation.touching import compare_edges, edge_accuracy
+from pix2pixhd_nb.evaluation.touching import compare_edges, edge_accuracy, edge_hits
 from pix2pixhd_nb.evaluation.scores import (
-    Segmenter, compare_to_oracle, confusion_matrix, count_pictures, segmentation_scores,
+    Segmenter, compare_to_oracle, confusion_matrix, count_pictures, segmentation_scores, share_interval,
 )
 from pix2pixhd_nb.synthesis.pipeline import Pix2PixHD
+from pix2pixhd_nb.synthesis.styles import StyleBook
 from pix2pixhd_nb.apps.preference_study import PAPER_TIMES, Pair, PreferenceStudy
 from pix2pixhd_nb.evaluation.preference import (
     agreement, attention, binomial_interval, pairs_needed, power, preferences, sign_test, time_curve,
@@ -29,7 +31,7 @@ from pix2pixhd_nb.evaluation.distances import (
 )
 from pix2pixhd_nb.evaluation.report import SizedScenes, evaluate, figures_text, grade, jsonable, notes_of
 from pix2pixhd_nb.evaluation.segmenters import load_segmenter, photo_segmenter, save_segmenter
-from pix2pixhd_nb.evaluation.diversity import LPIPS, colour_faithfulness, mean_lpips
+from pix2pixhd_nb.evaluation.diversity import LPIPS, colour_faithfulness, mean_lpips, styles_obeyed
 from pix2pixhd_nb.models.saved import street_folder
 from pix2pixhd_nb.training.learner import pix2pixhd_networks
 
@@ -317,3 +319,44 @@ def test_the_command_says_lpips_where_it_has_the_weights(shared_data, tmp_path, 
     assert 'LPIPS to the target' in capsys.readouterr().out
     found = json.loads((tmp_path / 'out/evaluation.json').read_text())['figures']['lpips']
     assert 0.05 < found['mean'] < 0.9 and found['network'] == LPIPS.name
+
+
+@pytest.mark.parametrize('which', [0, 1, 'random'])
+def test_a_generator_that_ignores_styles_obeys_them_by_chance(which):
+    space = LabelSpace(['a', 'b'])
+    ids = torch.arange(8).repeat_interleave(40).view(1, 8, 40)
+    scenes = [Scene(ids % 2, ids)] * 60
+    book = StyleBook({c: torch.tensor([[0., 0], [1, 1]]) for c in (0, 1)}, {c: torch.tensor([90, 10]) for c in (0, 1)}, space)
+    torch.manual_seed(0)
+    found = lambda: torch.full((2,), float(torch.rand(()) < .3 if which == 'random' else which))
+    blind = SimpleNamespace(style_book=book, styles_of=lambda picture, label, ids: {i: found() for i in ids.unique().tolist()})
+    asked = [book.sample((ids % 2)[None], ids[None], seed=i) for i in range(60)]
+    figures = styles_obeyed(blind, [None] * 60, scenes, asked)
+    expected = {0: .9, 1: .1, 'random': .9 * .7 + .1 * .3}[which]
+    assert figures['objects'] == 480 and abs(figures['obeyed'] - figures['chance']) < .03 and abs(figures['chance'] - expected) < .06
+    obedient = SimpleNamespace(style_book=book, styles_of=lambda picture, label, ids: picture)
+    figures = styles_obeyed(obedient, asked, scenes, asked)
+    assert figures['obeyed'] == 1 and figures['chance'] < .9
+
+
+def test_an_edge_needs_a_step_beside_the_border_to_be_compared_with():
+    ids = torch.ones(1, 16, 16, dtype=torch.long); ids[..., 8:] = 2
+    scene, image = Scene(torch.zeros_like(ids), ids), (ids - 1.).expand(3, -1, -1)
+    for reach, slack in ((1, 0), (2, 1), (2, 2), (3, 2), (4, 3), (4, -1)):
+        with pytest.raises(ValueError, match=f'slack is {slack}'): edge_hits(scene, image, reach, slack)
+    for reach, slack in ((2, 0), (3, 1), (4, 2)): assert edge_hits(scene, image, reach, slack)[1].all()
+
+
+def test_scenes_without_a_scored_pixel_have_no_part_in_the_interval():
+    space = LabelSpace(['void', 'a', 'b'], unscored=['void'])
+    read, real = (torch.zeros(4, 3, 3, dtype=torch.long) for _ in range(2))
+    real[0, 1, 1] = real[0, 2, 2] = real[3, 1, 1] = real[3, 2, 2] = 10
+    read[0, 1, 1], read[0, 2, 2], read[0, 2, 1] = 10, 8, 2
+    read[3, 1, 1], read[3, 2, 2], read[3, 1, 2] = 9, 10, 1
+    interval = share_interval(read, real, space)
+    assert interval == share_interval(read[[0, 3]], real[[0, 3]], space) and interval['accuracy'][0] > .85
+    with pytest.raises(ValueError, match='No scene has a scored pixel'): share_interval(read[1:3], real[1:3], space)
+
+
+def test_a_model_without_classes_is_sent_to_its_own_evaluation(streets):
+    with pytest.raises(ValueError, match='grade it with evaluate_pairs'): evaluate(SimpleNamespace(label_space=None), streets, None)

@@ -161,6 +161,21 @@ def tiny_pipeline(space=LABEL_SPACE):
 
 def test_class_names_are_told_apart():
     with pytest.raises(ValueError, match="Two classes have the name 'car'"): LabelSpace.from_dict(dict(classes=[dict(id=0, name='car'), dict(id=1, name='car')]))
+    with pytest.raises(ValueError, match="Two classes have the name 'car'"): LabelSpace(['car', 'car', 'road'])
+    gaps = LabelSpace.from_dict(dict(classes=[dict(id=0, name='unlabeled'), dict(id=1, name='unused 3'), dict(id=4, name='car')], ignore_id=2))
+    assert gaps.names == ('unlabeled', 'unused 3', 'unlabeled (id 2)', 'unused 3 (id 3)', 'car') and gaps.unscored == (2,)
+
+@pytest.mark.parametrize('odd', [2.7, 2., True, np.bool_(True), float('nan'), float('inf'), None, [1], {1: 1}, -1, 10**30])
+def test_what_is_neither_a_name_nor_an_id_of_a_class_is_refused(odd):
+    with pytest.raises(ValueError, match='There is no class .*; the ids are the whole numbers from 0 to 8'): LABEL_SPACE.id(odd)
+    assert [LABEL_SPACE.id(c) for c in (6, 'car', np.uint8(6), torch.tensor(6), np.array(6))] == [6] * 5
+
+def test_a_label_map_on_another_device_is_checked():
+    class Elsewhere(torch.Tensor):
+        def __array__(self, *_): raise TypeError("can't convert cuda:0 device type tensor to numpy")
+        def cpu(self): return self.as_subclass(torch.Tensor)
+    LABEL_SPACE.check(torch.zeros(2, 2, dtype=torch.long).as_subclass(Elsewhere))
+    with pytest.raises(ValueError, match='has id 9'): LABEL_SPACE.check(torch.full((2, 2), 9).as_subclass(Elsewhere))
 
 def test_a_style_book_of_other_classes_is_refused():
     pipe = tiny_pipeline()

@@ -8,7 +8,6 @@ __all__ = ['class_of', 'class_name', 'Change', 'Step', 'SceneEditor', 'stroke_ma
 # %% ../../nbs/book/13_editing.ipynb #c002x
 import json
 import re
-from collections.abc import Hashable
 from dataclasses import dataclass, field
 import numpy as np
 import torch
@@ -80,22 +79,55 @@ def _check_ids(ids, label, space): # instance map and label map, (H, W) int each
         raise ValueError(f'label_map marks pixels without a class with {label.max()}, but ids from 1000 on are those of objects: give them an ignore_id below, such as 255.')
     raise ValueError(f'instance_map has id {ids[odd][0]} on class {label[odd][0]} at {int(odd.sum())} pixels: ids must be class * 1000 + k for things and the class id for stuff; leave instance_map out to have objects numbered.')
 
+# %% ../../nbs/book/13_editing.ipynb #args13-1
+def _number(value, name, what='a number of pixels', low=-np.inf, high=np.inf, whole=False):
+    "A finite number within limits, as a plain one; it may come from an array or a tensor."
+    found = value.item() if getattr(value, 'ndim', None) == 0 else value
+    if is_number(found) and low <= found <= high and (type(found) is int or not whole): return found
+    raise ValueError(f'{name} is {brief(found)}, expected {what}.')
+
+# %% ../../nbs/book/13_editing.ipynb #args13-2
+def _seed(seed):
+    "A seed, or None for another one each time."
+    return None if seed is None else _number(seed, 'seed', 'a whole number from 0, or None', 0, whole=True)
+
+# %% ../../nbs/book/13_editing.ipynb #args13-3
+def _id(i, name):
+    "An id as a plain number."
+    found = i.item() if getattr(i, 'ndim', None) == 0 else i
+    if type(found) is int: return found
+    raise ValueError(f'There is no object {brief(found)}: expected {name} as a whole number, the id of an object in the scene.')
+
+# %% ../../nbs/book/13_editing.ipynb #args13-4
+def _able(value, method, name, expected):
+    "Raise an error if an argument lacks what it is needed for."
+    if not hasattr(value, method): raise ValueError(f'{name} is {brief(value)}, expected {expected}.')
+
 # %% ../../nbs/book/13_editing.ipynb #c010-5
-def _vector(style, i):
+def _vector(style, i, n=None): # of object i; how many numbers it must have, None: any
     "A style as a tensor; it may be given as any sequence of numbers."
-    try: vector = style if torch.is_tensor(style) else torch.as_tensor(style, dtype=torch.float32)
-    except (TypeError, ValueError, RuntimeError): vector = None
-    if vector is None or vector.ndim != 1:
+    try: vector = torch.as_tensor(style).detach()
+    except (TypeError, ValueError, RuntimeError, OverflowError): vector = None
+    if vector is None or vector.ndim != 1 or not len(vector) or vector.is_complex():
         raise ValueError(f'The style for object {i} is {brief(style)}, which is no vector of numbers: take one from the style book of this model.')
-    if not vector.isfinite().all():
-        raise ValueError(f'The style for object {i} is not finite: take one from the style book of this model.')
+    vector = vector.float().cpu()
+    if not (vector.abs() <= 1e30).all(): # what `from_json` reads
+        raise ValueError(f'The style for object {i} is not finite, or beyond 1e30: take one from the style book of this model.')
+    if n not in (None, len(vector)):
+        raise ValueError(f'The style for object {i} has shape {tuple(vector.shape)}, expected a vector of {n} numbers: take it from the style book of this model.')
     return vector
 
 # %% ../../nbs/book/13_editing.ipynb #c010-6
-def _vectors(styles): # {instance id: (F,) style}
+def _vectors(styles, n=None): # {instance id: (F,) style}; how many numbers each must have, None: as many as the first
+    "Styles as tensors of one length, by plain ids."
     if not isinstance(styles, dict):
         raise ValueError(f'The styles are {brief(styles)}, expected a dict of an id and a style for each object.')
-    return {i: _vector(v, i) for i, v in styles.items()}
+    found = {}
+    for i, style in styles.items():
+        i = _id(i, 'each key of styles')
+        found[i] = _vector(style, i, n)
+        n = len(found[i])
+    return found
 
 # %% ../../nbs/book/13_editing.ipynb #c010-2
 class SceneEditor:
@@ -108,6 +140,9 @@ class SceneEditor:
                  shapes=None, # ShapeLibrary, for new objects and for their size
                 ):
         if label_space is None: raise ValueError('label_space is missing: the editor needs to know the classes.')
+        _able(label_space, 'n_classes', 'label_space', 'a LabelSpace')
+        if style_book is not None: _able(style_book, 'check_classes', 'style_book', 'a StyleBook')
+        if shapes is not None: _able(shapes, 'pick', 'shapes', 'a ShapeLibrary')
         label = _whole_ids(label_map, 'label_map')
         if style_book is not None: style_book.check_classes(label_space)
         label_space.check(label, 'label_map')
@@ -115,9 +150,11 @@ class SceneEditor:
         ids = _whole_ids(ids, 'instance_map')
         _check_ids(ids, label, label_space)
         self.instance_map, self.label_space, self.style_book, self.shapes = ids, label_space, style_book, shapes
-        self.styles, self.done, self.undone = _vectors(styles or {}), [], []
+        self.styles, self.done, self.undone = {}, [], []
         self._areas, self._boxes = {}, {}
         self._recount(slice(0, ids.shape[0]), slice(0, ids.shape[1]), None, ids)
+        self.styles = _vectors({} if styles is None else styles, self._n_features())
+        for i in self.styles: self._object(i)
 
     @property
     def label_map(self): return class_of(self.instance_map)
@@ -125,6 +162,13 @@ class SceneEditor:
     def size(self): return self.instance_map.shape # (height, width)
     @property
     def objects(self): return sorted(self._areas) # ids of everything in the scene
+
+# %% ../../nbs/book/13_editing.ipynb #c010-7
+@patch
+def _n_features(self:SceneEditor):
+    "How many numbers a style has; None if there is neither a style nor a style book."
+    if self.style_book is not None: return self.style_book.n_features
+    return next((len(v) for v in self.styles.values()), None)
 
 # %% ../../nbs/book/13_editing.ipynb #c011
 @patch
@@ -153,23 +197,36 @@ def _put(self:SceneEditor, rows, cols, content):
 
 # %% ../../nbs/book/13_editing.ipynb #c013
 @patch
+def _object(self:SceneEditor, instance, name='instance'):
+    "The id of an object in the scene, as a plain number."
+    i = _id(instance, name)
+    if i in self._areas: return i
+    raise ValueError(f'There is no object {i} in the scene; its objects are {", ".join(map(str, self.objects[:8]))}{" and more" if len(self.objects) > 8 else ""}.')
+
+# %% ../../nbs/book/13_editing.ipynb #c013-3
+@patch
 def mask_of(self:SceneEditor,
             instance, # id of an object in the scene
            ): # rows and columns of a window, (h, w) bool mask in it
     "Where an object is."
-    if not isinstance(instance, Hashable) or instance not in self._areas:
-        raise ValueError(f'There is no object {instance} in the scene; its objects are {", ".join(map(str, self.objects[:8]))}{" and more" if len(self.objects) > 8 else ""}.')
-    y0, y1, x0, x1 = self._boxes[instance]
+    i = self._object(instance)
+    y0, y1, x0, x1 = self._boxes[i]
     rows, cols = slice(y0, y1), slice(x0, x1)
-    return rows, cols, self.instance_map[rows, cols] == instance
+    return rows, cols, self.instance_map[rows, cols] == i
 
 # %% ../../nbs/book/13_editing.ipynb #c013-2
 @patch
+def _point(self:SceneEditor, x, y):
+    "A point in the picture, as plain numbers."
+    (h, w), x, y = self.size, _number(x, 'x'), _number(y, 'y')
+    if 0 <= x < w and 0 <= y < h: return x, y
+    raise ValueError(f'The point ({x}, {y}) is outside the picture, which is {w} wide and {h} high.')
+
+# %% ../../nbs/book/13_editing.ipynb #c013-4
+@patch
 def at(self:SceneEditor, x, y): # column and row, pixels
     "The id of the object under a point."
-    h, w = self.size
-    if not (0 <= x < w and 0 <= y < h):
-        raise ValueError(f'The point ({x}, {y}) is outside the picture, which is {w} wide and {h} high.')
+    x, y = self._point(x, y)
     return int(self.instance_map[int(y), int(x)])
 
 # %% ../../nbs/book/13_editing.ipynb #c016
@@ -242,9 +299,7 @@ def _replay(self:SceneEditor, step, which, onto):
 @patch
 def _class_id(self:SceneEditor, cls):
     "A class by name or id, as its id."
-    try: return self.label_space.id(cls)
-    except (TypeError, OverflowError):
-        raise ValueError(f'There is no class {brief(cls)}: name one, or give its id.') from None
+    return self.label_space.id(cls)
 
 # %% ../../nbs/book/13_editing.ipynb #c019-2
 @patch
@@ -279,7 +334,9 @@ def set_class(self:SceneEditor,
              ): # rows and columns touched
     "Make an object one of another class: the paper's trees into houses (Fig. 1b)."
     rows, cols, mask = self.mask_of(instance)
-    new, step = self._new_id(self._class_id(cls)), Step('set_class')
+    c = self._class_id(cls)
+    if class_of(_id(instance, 'instance')) == c: return None
+    new, step = self._new_id(c), Step('set_class')
     self._write(step, rows, cols, mask, new)
     if step.changes: self._new_style(step, new)
     return self._commit(step)
@@ -294,13 +351,22 @@ def _stroke(points): # (n, 2)
         raise ValueError(f'The stroke is {brief(points)}, expected points (x, y) in pixels.')
     return p.reshape(-1, 2)
 
+# %% ../../nbs/book/13_editing.ipynb #c025-1
+def _height_width(size):
+    "The size of a picture as plain numbers."
+    try: h, w = (_number(s, 'size', low=1, whole=True) for s in size)
+    except (TypeError, ValueError):
+        raise ValueError(f'size is {brief(size)}, expected (height, width) in pixels.') from None
+    return h, w
+
 # %% ../../nbs/book/13_editing.ipynb #c025
 def stroke_mask(points, # list of (x, y), pixels
                 brush, # diameter, pixels
                 size, # (height, width) of the picture
                ): # rows and columns of a window, (h, w) bool mask in it
     "The pixels of a stroke."
-    p, r, (h, w) = _stroke(points), max(brush, 1) / 2, size
+    p, (h, w) = _stroke(points), _height_width(size)
+    r = max(_number(brush, 'brush', 'a diameter in pixels, at most 1e9', high=1e9), 1) / 2
     (x0, y0), (x1, y1) = np.floor(p.min(0) - r).astype(int).tolist(), (np.ceil(p.max(0) + r).astype(int) + 1).tolist()
     rows, cols = slice(max(0, y0), min(h, y1)), slice(max(0, x0), min(w, x1))
     mask = np.zeros((max(0, rows.stop - rows.start), max(0, cols.stop - cols.start)), bool)
@@ -329,7 +395,8 @@ def paint(self:SceneEditor,
     "Paint a stroke of a class."
     c = self._class_id(cls)
     points = _stroke(points)
-    if instance is not None and (instance not in self._areas or class_of(np.array(instance)) != c):
+    if instance is not None: instance = _id(instance, 'instance')
+    if instance is not None and (instance not in self._areas or class_of(instance) != c):
         raise ValueError(f'Object {instance} is no {self.label_space.names[c]} of this scene: leave instance out to start a new one.')
     rows, cols, mask = stroke_mask(points, brush, self.size)
     new, step = self._new_id(c) if instance is None else instance, Step('paint')
@@ -344,8 +411,8 @@ def fill(self:SceneEditor,
          cls, # class name or id
         ): # rows and columns touched
     "Give the connected region under a point to a class."
-    c, instance = self._class_id(cls), self.at(x, y)
-    rows, cols, mask = self.mask_of(instance)
+    c, (x, y) = self._class_id(cls), self._point(x, y)
+    rows, cols, mask = self.mask_of(self.at(x, y))
     pieces, _ = ndimage.label(mask)
     step = Step('fill')
     new = self._new_id(c)
@@ -357,7 +424,7 @@ def fill(self:SceneEditor,
 @patch
 def _behind(self:SceneEditor, instance):
     "A window around an object with its pixels given to the background."
-    (h, w), margin = self.size, 4
+    (h, w), margin, instance = self.size, 4, self._object(instance)
     rows, cols, _ = self.mask_of(instance)
     while True:
         wide = (slice(max(0, rows.start - margin), min(h, rows.stop + margin)),
@@ -442,12 +509,13 @@ def add(self:SceneEditor,
         seed=None, # of the shape picked
        ): # id of the new object
     "Put a new object into the scene."
-    self.at(x, y)
+    x, y = self._point(x, y)
     if not isinstance(shape, ObjectShape):
         if self.shapes is None:
             raise ValueError('The editor has no library of shapes: pass shapes=ShapeLibrary.from_scenes(...) or an ObjectShape.')
         shape = self.shapes.pick(self._class_id(shape), seed)
     new, step = self._new_id(self._class_id(shape.label)), Step('add')
+    if style is not None: style = _vector(style, new, self._n_features())
     self._stamp(step, new, shape, x, y)
     self._new_style(step, new, style)
     self._commit(step)
@@ -458,10 +526,11 @@ def add(self:SceneEditor,
 def shape_of(self:SceneEditor, instance): # id of a thing
     "An object of the scene as a shape."
     rows, cols, mask = self.mask_of(instance)
+    instance = self._object(instance)
     if instance < 1000:
         raise ValueError(f'Object {instance} is {class_name(instance, self.label_space)!r}, which is stuff: only things can be copied or moved.')
     inside = np.argwhere(mask)
-    (y0, x0), (y1, x1) = inside.min(0), inside.max(0) + 1
+    (y0, x0), (y1, x1) = inside.min(0).tolist(), (inside.max(0) + 1).tolist()
     return ObjectShape(instance // 1000, mask[y0:y1, x0:x1].copy(), (rows.start + y1) / self.size[0],
                        self.size[0]), (cols.start + (x0 + x1) // 2, rows.start + y1 - 1)
 
@@ -473,7 +542,7 @@ def copy(self:SceneEditor,
         ): # id of the copy
     "Put a copy of an object elsewhere, with the same style."
     shape, _ = self.shape_of(instance)
-    return self.add(shape, x, y, self.styles.get(instance))
+    return self.add(shape, x, y, self.styles.get(self._object(instance)))
 
 # %% ../../nbs/book/13_editing.ipynb #c046-2
 @patch
@@ -483,11 +552,11 @@ def move(self:SceneEditor,
         ): # rows and columns touched
     "Move an object; it keeps its id and its style, and grows as it comes nearer."
     shape, (x, y) = self.shape_of(instance)
-    self.at(x + dx, y + dy)
-    step = Step('move')
+    x, y = self._point(x + _number(dx, 'dx'), y + _number(dy, 'dy'))
+    instance, step = self._object(instance), Step('move')
     rows, cols, mask, content = self._behind(instance)
     self._write(step, rows, cols, mask, content)
-    try: self._stamp(step, instance, shape, x + dx, y + dy)
+    try: self._stamp(step, instance, shape, x, y)
     except ValueError:
         for c in reversed(step.changes): self._put(c.rows, c.cols, c.before)
         raise
@@ -500,12 +569,9 @@ def restyle_all(self:SceneEditor,
                 blend=1., # 0 keeps the present styles, 1 takes the new ones whole
                ): # rows and columns touched
     "Give several objects other styles, as one step (Sec. 3.4)."
-    styles, known = _vectors(styles), next((len(v) for v in self.styles.values()), None)
-    wanted = self.style_book.n_features if self.style_book else known
-    for i, style in styles.items():
-        self.mask_of(i)
-        if wanted not in (None, len(style)):
-            raise ValueError(f'The style for object {i} has shape {tuple(style.shape)}, expected a vector of {wanted} numbers: take it from the style book of this model.')
+    styles = _vectors(styles, self._n_features())
+    blend = _number(blend, 'blend', '0 (the present style) to 1 (the new one)', 0, 1)
+    for i in styles: self._object(i)
     step = Step('restyle')
     for i, style in styles.items():
         now = self.styles.get(i)
@@ -523,16 +589,16 @@ def restyle(self:SceneEditor,
             blend=1., # 0 keeps the present style, 1 takes the new one whole
            ): # rows and columns touched
     "Give an object another style (Sec. 3.4)."
-    self.mask_of(instance)
+    instance = self._object(instance)
     if sum(v is not None for v in (style, k, seed, like)) != 1:
         raise ValueError('Give exactly one of style, k, seed and like.')
     if (k is not None or seed is not None) and self.style_book is None:
         raise ValueError('The editor has no style book: pass style_book, or give style or like.')
-    c = int(class_of(np.array(instance)))
-    if k is not None: style = self.style_book.style(c, k)
-    if seed is not None: style = self.style_book._any_style(c, np.random.default_rng(seed))
+    c = int(class_of(instance))
+    if k is not None: style = self.style_book.style(c, _number(k, 'k', 'the number of a style in the style book', whole=True))
+    if seed is not None: style = self.style_book._any_style(c, np.random.default_rng(_seed(seed)))
     if like is not None:
-        self.mask_of(like)
+        like = self._object(like, 'like')
         if like not in self.styles: raise ValueError(f'Object {like} has no style to take: give it one first.')
         style = self.styles[like]
     return self.restyle_all({instance: style}, blend)
@@ -541,12 +607,14 @@ def restyle(self:SceneEditor,
 @patch
 def generate(self:SceneEditor, model): # Pix2PixHD
     "The generated image of the scene as it is now, a PIL image."
+    _able(model, 'predict', 'model', 'a Pix2PixHD: load one with Pix2PixHD.load')
     return model.predict(self.label_map, self.instance_map, styles=self.styles, seed=0)
 
 # %% ../../nbs/book/13_editing.ipynb #c054-2
 @patch
 def scene(self:SceneEditor, name='edited'): # of the scene
     "The scene as it is now."
+    if not isinstance(name, str): raise ValueError(f'name is {brief(name)}, expected a text.')
     return Scene(torch.from_numpy(self.label_map)[None], torch.from_numpy(self.instance_map.copy())[None], name=name)
 
 # %% ../../nbs/book/13_editing.ipynb #c058
@@ -633,6 +701,15 @@ def _step(d):
         raise ValueError(f'a step is {brief(d["name"])}')
     return Step(d['name'], [change(c) for c in d['changes']], styles)
 
+# %% ../../nbs/book/13_editing.ipynb #nfromjsn-4
+def _check_book(editor, book): # that was read from a file, StyleBook
+    "Raise an error if the styles of a scene, or of its history, are of another book."
+    _able(book, 'check_classes', 'style_book', 'a StyleBook')
+    book.check_classes(editor.label_space)
+    pairs = ((i, v) for step in (*editor.done, *editor.undone) for i, pair in step.styles.items() for v in pair)
+    for i, v in (*editor.styles.items(), *pairs):
+        if v is not None: _vector(v, i, book.n_features)
+
 # %% ../../nbs/book/13_editing.ipynb #nfromjsn-3
 @patch(cls_method=True)
 def from_json(cls:SceneEditor,
@@ -640,14 +717,17 @@ def from_json(cls:SceneEditor,
               style_book=None, shapes=None, # as for SceneEditor
              ): # SceneEditor
     "The editor as it was."
+    if not isinstance(text, (str, bytes, bytearray)):
+        raise ValueError(f'text is {brief(text)}, expected what SceneEditor.to_json wrote.')
     with reading('The text is no whole edit of a scene', 'expected what SceneEditor.to_json wrote'):
         d = parse_json(text)
         space = LabelSpace.from_dict(d['label_space'])
         _check_history(d, _size_of(d['instance_map']), space)
         _check_classes(d['instance_map']['ids'], space)
         ids, styles = _unruns(d['instance_map']), _styles(_styles_in(d))
-        editor = cls(class_of(ids), ids, space, {i: v for i, v in styles.items() if v is not None}, shapes=shapes)
+        editor = cls(class_of(ids), ids, space, shapes=shapes)
+        editor.styles = {i: v for i, v in styles.items() if v is not None and i in editor._areas}
         editor.done, editor.undone = ([_step(s) for s in d[k]] for k in ('done', 'undone'))
-    if style_book is not None: style_book.check_classes(space)
+    if style_book is not None: _check_book(editor, style_book)
     editor.style_book = style_book
     return editor

@@ -8,7 +8,8 @@ __all__ = ['ShapeLibrary']
 # %% ../../nbs/engine/21_shapes.ipynb #c002x
 import numpy as np
 from fastcore.basics import patch
-from .editor import ObjectShape, SceneEditor
+from .editor import ObjectShape, SceneEditor, _able, _number, _seed
+from ..engine.untrusted import brief
 
 # %% ../../nbs/engine/21_shapes.ipynb #c041
 class ShapeLibrary:
@@ -16,6 +17,9 @@ class ShapeLibrary:
     def __init__(self, shapes, # list of ObjectShape
                  label_space, # LabelSpace
                 ):
+        _able(label_space, 'n_classes', 'label_space', 'a LabelSpace')
+        if not isinstance(shapes, (list, tuple)) or not all(isinstance(s, ObjectShape) for s in shapes):
+            raise ValueError(f'shapes is {brief(shapes)}, expected a list of ObjectShape: ShapeLibrary.from_scenes cuts them out of scenes.')
         if not shapes:
             raise ValueError('The library has no shapes: the scenes hold no whole thing that is large enough.')
         self.shapes, self.label_space, self.lines = shapes, label_space, {}
@@ -51,7 +55,7 @@ def pick(self:ShapeLibrary, cls, # class name or id
     of_class = [s for s in self.shapes if s.label == c]
     if not of_class:
         raise ValueError(f'The library has no shape of class {self.label_space.names[c]!r}; it has {", ".join(sorted({self.label_space.names[s.label] for s in self.shapes}))}.')
-    return of_class[np.random.default_rng(seed).integers(len(of_class))]
+    return of_class[np.random.default_rng(_seed(seed)).integers(len(of_class))]
 
 # %% ../../nbs/engine/21_shapes.ipynb #7d5e21f5-2
 @patch
@@ -59,6 +63,7 @@ def height(self:ShapeLibrary, shape, # ObjectShape
            foot, # where it shall stand, as a share of the picture's height
           ): # its height there, as a share of the picture's height
     "How tall a shape is at another place."
+    foot = _number(foot, 'foot', "a share of the picture's height")
     own = len(shape.mask) / shape.picture_height
     if shape.label not in self.lines: return own
     line, least = self.lines[shape.label]

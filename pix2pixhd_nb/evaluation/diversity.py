@@ -7,6 +7,7 @@ __all__ = ['feature_distance', 'LPIPS', 'mean_lpips', 'diversity', 'explained', 
            'styles_obeyed']
 
 # %% ../../nbs/evaluation/03_diversity.ipynb #c005
+from collections import Counter
 from itertools import combinations
 from pathlib import Path
 import torch
@@ -131,6 +132,16 @@ def colour_faithfulness(pictures, # generated with the styles of the real images
     return dict(explained=overall, classes={space.names[c]: v for c, v in by_class.items()},
                 objects={space.names[c]: int((classes == c).sum()) for c in by_class})
 
+# %% ../../nbs/evaluation/03_diversity.ipynb #c022-2
+def _shuffled_agreement(answers): # of each object: class, style asked for, style found
+    "How often both agree when each is dealt anew among the objects of its class."
+    by_class, agreeing = {}, 0
+    for c, asked, found in answers: by_class.setdefault(c, []).append((asked, found))
+    for pairs in by_class.values():
+        asked, found = map(Counter, zip(*pairs))
+        agreeing += sum(n * found[k] for k, n in asked.items()) / len(pairs)
+    return agreeing / len(answers)
+
 # %% ../../nbs/evaluation/03_diversity.ipynb #c023
 def styles_obeyed(pipeline, # Pix2PixHD with an encoder and a style book
                  pictures, # PIL images, one per scene
@@ -139,16 +150,16 @@ def styles_obeyed(pipeline, # Pix2PixHD with an encoder and a style book
                  least=30, # pixels; smaller objects are left out
                 ): # dict: obeyed, chance, objects
     "How often the style nearest to that of a generated object is the one that was asked for."
-    hits, chances = [], []
+    book, answers = pipeline.style_book, [] # of each object: class, number of the style asked for, of the style found
     for i, (picture, asked) in enumerate(zip(pictures, styles)):
         s = scenes[i]
         ids = s.label_map if s.instance_map is None else s.instance_map
         found = pipeline.styles_of(picture, s.label_map, ids)
         for o, area in zip(*(x.tolist() for x in ids.unique(return_counts=True))):
             c = int(s.label_map[ids == o][0])
-            if area < least or c not in pipeline.style_book.centres or len(pipeline.style_book.centres[c]) < 2: continue
-            hits.append(pipeline.style_book.nearest(c, found[o]) == pipeline.style_book.nearest(c, asked[o]))
-            chances.append(1 / len(pipeline.style_book.centres[c]))
-    if not hits:
+            if area < least or c not in book.centres or len(book.centres[c]) < 2: continue
+            answers.append((c, book.nearest(c, asked[o]), book.nearest(c, found[o])))
+    if not answers:
         raise ValueError('No object is large enough, or no class has two styles: there is nothing to tell apart.')
-    return dict(obeyed=sum(hits) / len(hits), chance=sum(chances) / len(hits), objects=len(hits))
+    obeyed = sum(wanted == got for _, wanted, got in answers)
+    return dict(obeyed=obeyed / len(answers), chance=_shuffled_agreement(answers), objects=len(answers))

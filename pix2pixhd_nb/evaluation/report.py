@@ -203,6 +203,8 @@ def evaluate(pipeline, # Pix2PixHD
             ): # Evaluation
     "Generate an image of every scene and grade them (Sec. 4)."
     if styles not in ('target', 'random'): raise ValueError(f"styles is {styles!r}, expected 'target' or 'random'.")
+    if pipeline.label_space is None:
+        raise ValueError('This model generates images from images, without classes: grade it with evaluate_pairs.')
     check_classes(pipeline.label_space.names, scenes.label_space, 'model')
     targets_of(scenes)
     start = time.time()

@@ -230,7 +230,9 @@ def share_interval(generated, # (S, n_classes, n_classes) int from `count_pictur
                    seed=0, # of these samples
                   ): # dict: accuracy and mean_iou, each (low, high)
     "The 95 % bootstrap interval over scenes of the shares of the oracle."
-    rng, shares = torch.Generator().manual_seed(seed), []
+    scored = real.flatten(1).sum(1) > 0 # a sample of scenes that are void all over would have no scores
+    if not scored.any(): raise ValueError('No scene has a scored pixel: the label maps and the label space do not belong together.')
+    generated, real, rng, shares = generated[scored], real[scored], torch.Generator().manual_seed(seed), []
     for _ in range(n):
         chosen = torch.randint(len(generated), (len(generated),), generator=rng)
         d, r = (segmentation_scores(x[chosen].sum(0), label_space) for x in (generated, real))

@@ -17,6 +17,8 @@ def edge_hits(scene, # Scene with an instance map
               visible=8, # levels of 255 that an edge must have
              ): # class ids (K,), hits (K,) bool: one per crossing
     "Whether there is an edge at each place where two objects of one class touch."
+    if not 0 <= slack <= reach - 2:
+        raise ValueError(f'slack is {slack}, expected 0 to {reach - 2} for a reach of {reach}: a step beside the border must be left to compare with, so take a longer reach or less slack.')
     across = _row_hits(scene.label_map[0], scene.instance_map[0], image, reach, slack, visible)
     down = _row_hits(scene.label_map[0].T, scene.instance_map[0].T, image.transpose(1, 2), reach, slack, visible)
     return [torch.cat(parts) for parts in zip(across, down)]
