@@ -20,7 +20,8 @@ from pix2pixhd_nb.models.condition_conv import ConditionConv2d, mark_classes
 from pix2pixhd_nb.synthesis.styles import measure_features
 from pix2pixhd_nb.training.coarse_to_fine import grow_learner
 from pix2pixhd_nb.training.learner import pix2pixhd_learner
-from pix2pixhd_nb.training.step import GANOptimizer, training_step
+from pix2pixhd_nb.training.networks import pix2pixhd_networks
+from pix2pixhd_nb.training.step import GAN, GANOptimizer, GANTraining, training_step
 from test_parity import plain_steps
 
 TINY = dict(width=4, n_downsample=2, n_blocks=1, discriminator_width=4, n_scales=2)
@@ -213,6 +214,39 @@ def test_a_saved_learner_keeps_both_scalers(tmp_path):
     again = learner(learner=dict(path=tmp_path), precision='fp16').load('run')
     assert [s.state_dict() for s in again.opt.scalers] == [s.state_dict() for s in learn.opt.scalers]
     assert [s.get_scale() for s in again.opt.scalers] == [64., 256.] and is_finite(learn)
+
+
+# a step that is skipped
+
+@pytest.mark.parametrize('options', [dict(precision='fp16'), dict(activation_checkpointing=True), dict(ema=0.9)], ids=str)
+def test_a_skipped_step_leaves_the_statistics_of_batch_norm(options):
+    torch.manual_seed(0)
+    gan = GAN(*pix2pixhd_networks(5, **TINY, norm='batch', feature_channels=2, encoder_width=4), **options).train()
+    opt, training = GANOptimizer(gan.parts(), precision=gan.precision), GANTraining()
+    maps, image = torch.randint(0, 5, (1, 1, 32, 32)), torch.rand(1, 3, 32, 32)
+    def step(): return training_step(gan, training, (maps, maps, image), opt)[1].isfinite().all()
+    assert step() and len(gan.statistics()) > 4
+    before, weight = {k: v.clone() for k, v in gan.state_dict().items()}, gan.synthesizer.generator.trunk.residual[0].body[1].weight
+    with torch.no_grad(): weight.mul_(1e30)
+    assert not step()
+    with torch.no_grad(): weight.copy_(before['synthesizer.generator.trunk.residual.0.body.1.weight'])
+    after = gan.state_dict()
+    assert all(torch.equal(after[k], v) for k, v in before.items() if not k.endswith('num_batches_tracked'))
+    assert step() and gan.eval()(maps, maps, image).isfinite().all()
+    assert any(not torch.equal(a, before[k]) for k, a in gan.state_dict().items() if k.endswith('running_var')), 'a finite step moves them'
+
+
+def test_a_model_without_batch_norm_has_nothing_to_keep():
+    assert not GAN(*pix2pixhd_networks(5, **TINY, notch=True)).statistics()
+
+
+def test_the_average_has_a_pace_of_its_own():
+    torch.manual_seed(0)
+    gan, maps = GAN(*pix2pixhd_networks(5, **TINY), ema=0.9).train(), torch.randint(0, 5, (1, 1, 32, 32))
+    before = weights(gan.ema_synthesizer)
+    training_step(gan, GANTraining(), (maps, maps, torch.rand(1, 3, 32, 32)), GANOptimizer(gan.parts()))
+    for old, average, new in zip(before, weights(gan.ema_synthesizer), weights(gan.synthesizer)):
+        torch.testing.assert_close(average, 0.9 * old + 0.1 * new)
 
 
 # losses
