@@ -57,6 +57,9 @@ def _learner(dls, gan, training, lr, betas, metrics, cbs, cuda_graph, kwargs):
     "The Learner of a GAN whose losses are those of `training`."
     if cuda_graph not in CUDA_GRAPH:
         raise ValueError(f"cuda_graph is {cuda_graph!r}, expected one of {', '.join(CUDA_GRAPH)}.")
+    numbers = isinstance(betas, (tuple, list)) and all(isinstance(b, (int, float)) and 0 <= b < 1 for b in betas)
+    if not numbers or len(betas) != 2:
+        raise ValueError(f"betas is {betas!r}, expected two numbers from 0 to less than 1: Adam's, (0.5, 0.999) in the 2018 code.")
     names = [TrainingLoss(k) for k in training.loss_names]
     opt_func = partial(GANOptimizer, betas=betas, precision=gan.precision)
     graph = dict(auto=[GraphedTraining(most=1, where_allowed=True)], on=[GraphedTraining()], off=[])[cuda_graph]
@@ -90,6 +93,8 @@ def fit_flat_linear(self:Learner,
                     cbs=None, # further callbacks
                    ):
     "Train with a flat, then linearly falling learning rate (appendix)."
+    if not all(isinstance(n, (int, np.integer)) and n >= 0 for n in (n_flat, n_decay)) or not n_flat + n_decay:
+        raise ValueError(f'n_flat and n_decay are {n_flat!r} and {n_decay!r}, expected whole numbers of epochs from 0, one of them 1 or more: nothing would be trained.')
     lr = np.array(self.lr if lr is None else lr)
     total = n_flat + n_decay
     parts = [(n_flat / total, SchedNo(lr, lr)), (n_decay / total, SchedLin(lr, lr * 0))]
