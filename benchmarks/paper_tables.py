@@ -162,7 +162,8 @@ def learner(self:Bench, run, dls):
     if method == 'crn': return crn_learner(dls, **s['crn'], **shared, **run)
     other = {'unet': partial(UNet, **s['unet']), 'crn': partial(CascadedRefinementNetwork, **s['crn']), None: None}[generator]
     if run.get('feature_channels'): run['encoder_width'] = s['encoder_width']
-    learn = pix2pixhd_learner(dls, make_generator=other, **s['ours'], **shared, **{k: v for k, v in run.items() if k != 'n_enhancers'})
+    ours = {k: v for k, v in s['ours'].items() if not other or k == 'discriminator_width'}
+    learn = pix2pixhd_learner(dls, make_generator=other, **ours, **shared, **{k: v for k, v in run.items() if k != 'n_enhancers'})
     if pool == 'class':
         m = learn.model.synthesizer
         learn.model.synthesizer = ByClass(m.generator, m.n_classes, m.encoder, m.boundary, m.ignore_id)

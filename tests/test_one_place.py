@@ -4,6 +4,7 @@ import json
 import re
 import sys
 import types
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,13 @@ from PIL import Image
 from pix2pixhd_nb.data import toy
 from pix2pixhd_nb.data.loaders import scene_dataloaders
 from pix2pixhd_nb.data.toy import LABEL_SPACE, SyntheticScenes, synthetic_scene
+from pix2pixhd_nb.models.baselines import UNet
 from pix2pixhd_nb.models.discriminators import MultiscaleDiscriminator
 from pix2pixhd_nb.models.encoder import FeatureEncoder
 from pix2pixhd_nb.models.generators import CoarseToFineGenerator, GlobalGenerator
 from pix2pixhd_nb.synthesis.pipeline import Pix2PixHD
-from pix2pixhd_nb.training.coarse_to_fine import grow_learner
+from pix2pixhd_nb.training.baselines import crn_learner, pix2pix_learner
+from pix2pixhd_nb.training.coarse_to_fine import fit_coarse_to_fine, grow_learner
 from pix2pixhd_nb.training.learner import pix2pixhd_learner, pix2pixhd_networks
 from pix2pixhd_nb.training.losses import loss_functions
 from pix2pixhd_nb.training.recipes import comments_of, options_of
@@ -53,6 +56,33 @@ def test_options_reach_the_networks_that_have_them():
     assert discriminator.config == dict(in_channels=7, width=8, n_layers=2, n_scales=1, spectral=True)
     two = pix2pixhd_networks(3, n_enhancers=1, n_enhancer_blocks=2, **TINY)[0].generator.config
     assert (two['width'], two['n_enhancers'], two['n_enhancer_blocks'], two['n_blocks']) == (4, 1, 2, 1)
+
+
+def test_another_generator_gets_the_options_that_it_takes():
+    learn = pix2pix_learner(loaders((32, 64)), width=4, n_downsample=3, norm='batch', discriminator_width=4)
+    assert learn.model.synthesizer.generator.config['norm'] == 'batch' == learn.options['norm']
+    assert any(isinstance(m, torch.nn.BatchNorm2d) for m in learn.model.synthesizer.generator.modules())
+    assert pix2pixhd_learner(loaders((32, 64)), make_generator=partial(UNet, n_downsample=3), width=8).model.synthesizer.generator.config['width'] == 8
+
+@pytest.mark.parametrize('given', [dict(upsampling='resize'), dict(notch=True), dict(n_blocks=3), dict(n_enhancers=1)], ids=str)
+def test_options_that_another_generator_does_not_take_are_refused(given):
+    (name, value), = given.items()
+    with pytest.raises(ValueError, match=f'{name}={value!r} was asked for, but make_generator'):
+        pix2pix_learner(loaders((32, 64)), width=4, n_downsample=3, **given)
+    with pytest.raises(ValueError, match='width=8 was asked for'): crn_learner(loaders((32, 64)), l1_weight=1., widths=(4, 4), width=8)
+
+def test_a_recipe_leaves_another_generator_alone():
+    learn = pix2pix_learner(loaders((32, 64)), width=4, n_downsample=3, discriminator_width=4, recipe='small', perceptual=None)
+    assert not {'upsampling', 'n_blocks', 'width'} & learn.options.keys() and learn.model.config['ema'] == 0.995
+    assert learn.options['n_downsample'] == learn.model.synthesizer.encoder.config['n_downsample'] == 3
+
+def test_a_saved_generator_and_another_do_not_go_together(tmp_path):
+    Pix2PixHD.from_learner(pix2pixhd_learner(loaders((32, 64)), **TINY)).save(tmp_path)
+    with pytest.raises(ValueError, match='make_generator was given, but'): pix2pix_learner(loaders((32, 64)), start=tmp_path)
+
+def test_growing_takes_the_blocks_of_an_enhancer():
+    learn = fit_coarse_to_fine([loaders((32, 64)), loaders((64, 128))], 1, 0, n_enhancer_blocks=1, cuda_graph='off', **TINY)
+    assert learn.model.synthesizer.generator.config['n_enhancer_blocks'] == 1
 
 
 def test_a_grown_learner_keeps_every_option():

@@ -20,7 +20,8 @@ from pix2pixhd_nb.models.condition_conv import ConditionConv2d, mark_classes
 from pix2pixhd_nb.synthesis.styles import measure_features
 from pix2pixhd_nb.training.coarse_to_fine import grow_learner
 from pix2pixhd_nb.training.learner import pix2pixhd_learner
-from pix2pixhd_nb.training.step import GANOptimizer, training_step
+from pix2pixhd_nb.training.networks import pix2pixhd_networks
+from pix2pixhd_nb.training.step import GAN, GANOptimizer, GANTraining, training_step
 from test_parity import plain_steps
 
 TINY = dict(width=4, n_downsample=2, n_blocks=1, discriminator_width=4, n_scales=2)
@@ -215,6 +216,37 @@ def test_a_saved_learner_keeps_both_scalers(tmp_path):
     assert [s.get_scale() for s in again.opt.scalers] == [64., 256.] and is_finite(learn)
 
 
+# a step that is skipped
+
+@pytest.mark.parametrize('options', [dict(precision='fp16'), dict(activation_checkpointing=True), dict(ema=0.9)], ids=str)
+def test_a_skipped_step_leaves_the_statistics_of_batch_norm(options):
+    torch.manual_seed(0)
+    gan = GAN(*pix2pixhd_networks(5, **TINY, norm='batch', feature_channels=2, encoder_width=4), **options).train()
+    opt, training = GANOptimizer(gan.parts(), precision=gan.precision), GANTraining()
+    maps, image = torch.randint(0, 5, (1, 1, 32, 32)), torch.rand(1, 3, 32, 32)
+    def step(image): return training_step(gan, training, (maps, maps, image), opt)[1].isfinite().all()
+    assert step(image) and len(gan.statistics()) > 4
+    before = {k: v.clone() for k, v in gan.state_dict().items()}
+    assert not step(image * torch.inf)
+    after = gan.state_dict()
+    assert all(torch.equal(after[k], v) for k, v in before.items() if not k.endswith('num_batches_tracked'))
+    assert step(image) and gan.eval()(maps, maps, image).isfinite().all()
+    assert any(not torch.equal(a, before[k]) for k, a in gan.state_dict().items() if k.endswith('running_var')), 'a finite step moves them'
+
+
+def test_a_model_without_batch_norm_has_nothing_to_keep():
+    assert not GAN(*pix2pixhd_networks(5, **TINY, notch=True)).statistics()
+
+
+def test_the_average_has_a_pace_of_its_own():
+    torch.manual_seed(0)
+    gan, maps = GAN(*pix2pixhd_networks(5, **TINY), ema=0.9).train(), torch.randint(0, 5, (1, 1, 32, 32))
+    before = weights(gan.ema_synthesizer)
+    training_step(gan, GANTraining(), (maps, maps, torch.rand(1, 3, 32, 32)), GANOptimizer(gan.parts()))
+    for old, average, new in zip(before, weights(gan.ema_synthesizer), weights(gan.synthesizer)):
+        torch.testing.assert_close(average, 0.9 * old + 0.1 * new)
+
+
 # losses
 
 @pytest.mark.parametrize('choice', [dict(pool_size=3), dict(gan='hinge'), dict(gan='vanilla'), dict(feature_weight=0), dict(precision='bf16')], ids=str)
@@ -281,6 +313,12 @@ def test_255_without_an_ignore_id_tells_what_to_pass():
     (partial(learner, precision='int8'), 'precision is'),
     (partial(learner, gan='wasserstein'), 'wasserstein'),
     (partial(learner, perceptual='no/such.pth'), 'No VGG19 weights at no/such.pth'),
+    (partial(learner, perceptual=True), "perceptual is True, expected 'small'"),
+    (partial(learner, width=None), 'width is None, expected a whole number from 1 to 1024: leave it out for 64'),
+    (partial(learner, betas=.5), 'betas is 0.5, expected two numbers'),
+    (partial(learner, betas=(.5, .9, .99)), 'expected two numbers'),
+    (lambda: fit(learner(), 0, 0, method='fit_flat_linear'), 'n_flat and n_decay are 0 and 0, expected whole numbers'),
+    (lambda: fit(learner(), 3, -1, method='fit_flat_linear'), 'n_flat and n_decay are 3 and -1'),
 ])
 def test_wrong_arguments_are_refused_in_an_error_message(make, says):
     with pytest.raises((ValueError, FileNotFoundError), match=says) as e: make()

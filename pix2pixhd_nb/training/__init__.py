@@ -12,7 +12,7 @@ __all__, __getattr__, __dir__ = lazy(__name__, {
     'coarse_to_fine': ['grow_learner', 'fit_coarse_to_fine'],
     'baselines': ['pix2pix_learner', 'crn_learner'],
     'distributed': ['Distributed', 'distribute'],
-    'checkpoints': ['FORMAT', 'random_states', 'set_random_states', 'training_state', 'write_checkpoint', 'read_checkpoint', 'check_state', 'checkpoints_in', 'latest_checkpoint', 'Stopped', 'Checkpoint', 'best_checkpoint', 'best_value', 'same_classes', 'restore', 'check_optimizers'],
+    'checkpoints': ['FORMAT', 'random_states', 'set_random_states', 'training_state', 'write_checkpoint', 'read_checkpoint', 'check_state', 'checkpoints_in', 'latest_checkpoint', 'Stopped', 'Checkpoint', 'rates_of', 'best_checkpoint', 'best_value', 'same_classes', 'restore', 'check_optimizers'],
     'monitor': ['LEVELS', 'ALARMS', 'loss_meaning', 'smoothed', 'plot_history', 'not_finite', 'discriminator_won', 'discriminator_blind', 'saturated_share', 'bright_spots', 'mode_collapse', 'overfitting', 'Alarm', 'GANMonitor'],
     'cost': ['GPU_CONTEXT', 'Budget', 'rehearse', 'bytes_needed', 'step_seconds', 'Option', 'training_options', 'propose', 'saved_bytes', 'check_memory'],
 })

@@ -15,6 +15,7 @@ def pix2pix_learner(dls, # DataLoaders of scenes, from `scene_dataloaders`
                     width=64, # of the U-Net
                     n_downsample=8, # halvings of the U-Net; both sides must be multiples of 2 to this power
                     dropout=0.5, # in the innermost layers of the U-Net
+                    norm='instance', # of the U-Net, or 'batch'
                     l1_weight=100., # of the distance of the pixels
                     gan='vanilla', # the logarithms of the paper
                     **kwargs, # of `pix2pixhd_learner`: lr, discriminator_width, precision...
@@ -22,7 +23,7 @@ def pix2pix_learner(dls, # DataLoaders of scenes, from `scene_dataloaders`
     "A Learner that trains pix2pix (Isola et al. 2017): U-Net, one 70x70 discriminator, L1."
     unet = partial(UNet, width=width, n_downsample=n_downsample, dropout=dropout)
     kwargs = dict(boundary=False, n_scales=1, feature_weight=0) | kwargs
-    return pix2pixhd_learner(dls, gan=gan, l1_weight=l1_weight, make_generator=unet, **kwargs)
+    return pix2pixhd_learner(dls, gan=gan, l1_weight=l1_weight, make_generator=unet, norm=norm, **kwargs)
 
 # %% ../../nbs/evaluation/09_baselines.ipynb #c014
 def crn_learner(dls, # DataLoaders of scenes, from `scene_dataloaders`

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['FORMAT', 'random_states', 'set_random_states', 'training_state', 'write_checkpoint', 'read_checkpoint', 'check_state',
-           'checkpoints_in', 'latest_checkpoint', 'Stopped', 'Checkpoint', 'best_checkpoint', 'best_value',
+           'checkpoints_in', 'latest_checkpoint', 'Stopped', 'Checkpoint', 'rates_of', 'best_checkpoint', 'best_value',
            'same_classes', 'restore', 'check_optimizers']
 
 # %% ../../nbs/engine/17_checkpoints.ipynb #c005
@@ -21,6 +21,7 @@ from fastai.callback.core import Callback, CancelEpochException, CancelFitExcept
 from fastcore.basics import patch
 from ..engine.distributed import gather, highest_over_ranks, rank, world_size
 from ..engine.files import checksum, other_format, write_whole
+from ..engine.precision import PRECISIONS
 from ..engine.untrusted import brief, is_name, is_number, is_whole, misfit, parse_json, read_torch, reading
 
 # %% ../../nbs/engine/17_checkpoints.ipynb #c008
@@ -55,7 +56,7 @@ def training_state(learn, # Learner from `pix2pixhd_learner`, in the midst of a 
     return dict(format=FORMAT, stage=stage, epoch=epoch, batch=batch, pct_train=float(learn.pct_train),
                 classes=list(learn.dls.label_space.names) if getattr(learn.dls, 'label_space', None) is not None
                 else None, data_epoch=train.dataset.epoch, scenes=batch * train.bs * train.n_ranks,
-                model=learn.model.state_dict(), opt=learn.opt.state_dict(),
+                seed=str(train.dataset.seed), precision=learn.model.precision, model=learn.model.state_dict(), opt=learn.opt.state_dict(),
                 ranks=gather(dict(random=random_states(),
                                   pool=[tuple(x.cpu() for x in entry) for entry in training.pool.kept])),
                 history={k: torch.tensor([h[k] for h in training.history], dtype=torch.float64) for k in names})
@@ -111,8 +112,19 @@ def check_state(state): # of a checkpoint
                    {k: torch.empty(v.shape, dtype=v.dtype, device='meta') for k, v in state['model'].items()})
     if wrong or not all(map(is_name, state['model'])):
         raise ValueError(f'of the weights, {wrong or "the names are none"}')
+    _check_options(state)
     if not isinstance(state['ranks'], list) or not state['ranks']: raise ValueError(f"ranks is {brief(state['ranks'])}")
     for r in state['ranks']: _check_rank(r)
+
+# %% ../../nbs/engine/17_checkpoints.ipynb #nchkstat-3
+def _check_options(state): # of a checkpoint
+    "Raise an error if what the loader, the model or the fit was given is none; the first release kept none of it."
+    seed, precision, asked = state.get('seed', ''), state.get('precision', 'fp32'), state.get('asked') or []
+    if not is_name(seed): raise ValueError(f'the seed is {brief(seed)}')
+    if not is_name(precision) or precision not in PRECISIONS: raise ValueError(f'precision is {brief(precision)}')
+    if not isinstance(asked, list) or not all(isinstance(h, dict) and all(map(is_name, h))
+                                              and all(map(is_number, h.values())) for h in asked):
+        raise ValueError(f'the rates that were asked for are {brief(asked)}')
 
 # %% ../../nbs/engine/17_checkpoints.ipynb #nchkstat-2
 def _check_rank(r): # what one rank kept: its random states and its pool
@@ -159,7 +171,7 @@ class Checkpoint(Callback):
     "Saves everything that training needs to go on, keeps the newest, stops cleanly when asked to."
     order = 65
     def __init__(self, folder, # of the checkpoints
-                 stage=0, # which stage of a coarse-to-fine run this is
+                 stage=0, # which stage of a coarse-to-fine run this is; one more for each further fit
                  every=0, # also save after so many batches
                  keep=3, # the newest that stay
                  metric=None, # column of the recorder whose best value is kept
@@ -178,16 +190,33 @@ class Checkpoint(Callback):
             resume,
         )
         self._handlers, self._asked, self._batch = {}, 0, 0 # `_asked` is the number of the signal
+        self._wanted, self._fitted = None, False # the rates that the fit was asked for; did one end?
 
     def before_fit(self):
-        self._asked = 0
+        self._asked, self._wanted = 0, rates_of(self.opt)
+        if self._fitted: self.stage, self._fitted = self.stage + 1, False
         there = [path for path in checkpoints_in(self.folder) if int(path.name[5:].split('-')[0]) >= self.stage]
         if there and not self.resume:
             raise ValueError(f'{self.folder} has checkpoints of an earlier run, such as {there[0].name}: go on with it, or choose another folder; nothing was overwritten.')
         for part in self.folder.glob('.*.part'): part.unlink(missing_ok=True) # of a run that was killed in a save
         if threading.current_thread() is threading.main_thread():
             self._handlers = {s: signal.signal(s, self._on_signal) for s in (signal.SIGINT, signal.SIGTERM)}
-        if self.resume: restore(self.learn, self.resume)
+        if self.resume:
+            restore(self.learn, self.resume)
+            self._take_rates(self.resume.get('asked'))
+
+# %% ../../nbs/engine/17_checkpoints.ipynb #c016rat1
+def rates_of(opt): # GANOptimizer
+    "What a fit may ask for, of each network: the rate, Adam's two betas, epsilon and the weight decay."
+    return [{k: float(h[k]) for k in ('lr', 'mom', 'sqr_mom', 'eps', 'wd') if k in h} for h in opt.hypers]
+
+# %% ../../nbs/engine/17_checkpoints.ipynb #c016rat2
+@patch
+def _take_rates(self:Checkpoint, before): # `rates_of` when the checkpoint's fit began; None of the first release
+    "Go on with the checkpoint's rates, but for those that this fit was asked for and that one was not."
+    for k in self._wanted[0] if before else ():
+        wanted = [h.get(k) for h in self._wanted]
+        if wanted != [h.get(k) for h in before]: self.opt.set_hyper(k, wanted)
 
 # %% ../../nbs/engine/17_checkpoints.ipynb #c71b4346
 @patch
@@ -202,6 +231,7 @@ def before_train(self:Checkpoint):
         done, train = self.resume['scenes'], self.dls.train
         self._batch = len(train) - (train.n - done) // (train.bs * train.n_ranks)
         train.skip, train.dataset.epoch = done, self.resume['data_epoch'] - (done > 0)
+        train.dataset.seed = self.resume.get('seed', train.dataset.seed)
         if done: self.learn.pct_train = self.resume['pct_train']
         else: self._go_on()
 
@@ -240,6 +270,8 @@ def after_epoch(self:Checkpoint):
 @patch
 def after_fit(self:Checkpoint):
     self._give_back()
+    self._fitted = not self._asked
+    if self._fitted: self.resume = None # also where no epoch was left
     if self._asked:
         raise Stopped(f'Training was asked to stop ({signal.Signals(self._asked).name}) and did, after epoch {self.epoch}, batch {self._batch}: all is saved in {self.folder}; go on with --resume.', self._asked)
 
@@ -261,7 +293,7 @@ def _give_back(self:Checkpoint):
 @patch
 def _save(self:Checkpoint, epoch, batch):
     "Write a checkpoint and drop old ones; the path, or None where it could not be written, or is not this rank's to write."
-    state = training_state(self.learn, self.stage, epoch, batch)
+    state = training_state(self.learn, self.stage, epoch, batch) | dict(asked=self._wanted)
     if rank(): return None
     bad = [k for k, v in state['model'].items() if v.is_floating_point() and not v.isfinite().all()]
     if bad:
@@ -279,13 +311,14 @@ def _save(self:Checkpoint, epoch, batch):
 # %% ../../nbs/engine/17_checkpoints.ipynb #c020-2
 @patch
 def _mark_best(self:Checkpoint, path):
-    "Note in best.json that this file is the best so far, if it is."
+    "Note in best.json that this file is the best so far of its stage, if it is."
     values = dict(zip(self.recorder.metric_names[1:], self.learn.final_record))
     if self.metric not in values:
         raise ValueError(f"metric is {self.metric!r}, but the recorder has {', '.join(values)}: choose one of them.")
     note, value = self.folder / 'best.json', float(values[self.metric])
-    old = best_value(self.folder) if best_checkpoint(self.folder) else None
-    if old is not None and not (value > old if self.highest else value < old): return
+    old = _best(self.folder) if best_checkpoint(self.folder) else None
+    of_this = old and old.get('metric') == self.metric and Path(old['file']).name.startswith(f'stage{self.stage}-')
+    if of_this and not (value > old['value'] if self.highest else value < old['value']): return
     write_whole(note, json.dumps(dict(file=path.name, metric=self.metric, value=value)))
 
 # %% ../../nbs/engine/17_checkpoints.ipynb #c020-3
@@ -322,6 +355,12 @@ def same_classes(state, # of a checkpoint
     if 'classes' in state and then != now:
         raise ValueError(f'The checkpoint is of a training on {_named(then)}, but these scenes have {_named(now)}: go on with the dataset that it began with, or start anew in another folder.')
 
+# %% ../../nbs/engine/17_checkpoints.ipynb #c021prec
+def _go_on_in(learn, precision): # of a checkpoint; None of the first release
+    "Where 'auto' was asked for: the precision that was measured when the training began. (fp16 is not measured: a GPU has it, or not.)"
+    auto = getattr(learn, 'options', {}).get('precision') == 'auto'
+    if auto and {precision, learn.model.precision} == {'fp32', 'bf16'}: learn.model.precision = precision
+
 # %% ../../nbs/engine/17_checkpoints.ipynb #c021-3
 def restore(learn, # Learner with networks of the same shape
             state, # from `latest_checkpoint` or `read_checkpoint`
@@ -334,6 +373,7 @@ def restore(learn, # Learner with networks of the same shape
     if odd:
         raise ValueError(f"The checkpoint is of another architecture: {odd} has the shape {shapes[1].get(odd, 'of nothing')} there and {shapes[0].get(odd, 'of nothing')} here. Train on with the options that it was made with.")
     learn.model.load_state_dict(state['model'])
+    _go_on_in(learn, state.get('precision'))
     with reading('The optimiser or the pool of the checkpoint does not fit this learner', 'expected those of the same options: train on with the options that it was made with'):
         check_optimizers(learn.opt, state['opt'])
         learn.opt.load_state_dict(state['opt'])

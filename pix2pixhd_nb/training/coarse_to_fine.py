@@ -69,7 +69,8 @@ def fit_coarse_to_fine(dls_by_size, # DataLoaders of the same scenes, smallest s
                       ): # Learner of the largest size
     "Train the global generator, then each enhancer alone, then all together, size by size (Sec. 3.2)."
     first, *others = dls_by_size
-    of_all = {k: options[k] for k in ('betas', 'metrics', 'learner', 'cuda_graph') if k in options}
+    of_all = {k: options[k] for k in ('n_enhancer_blocks', 'betas', 'metrics', 'learner', 'cuda_graph')
+              if k in options}
     learn = pix2pixhd_learner(first, lr=lr, **options)
     learn.fit_flat_linear(n_flat, n_decay, cbs=cbs)
     for dls in others:

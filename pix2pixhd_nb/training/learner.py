@@ -19,8 +19,8 @@ from torch import nn
 from ..engine.precision import gpu_precision
 from ..models.activation_checkpointing import checkpoint_activations
 from .cuda_graphs import GraphedTraining
-from .networks import _networks_for, _those_of, pix2pixhd_networks, started_options
-from .recipes import recipe_options, takes_options_of
+from .networks import _networks_for, _recipe_for, _those_of, pix2pixhd_networks, started_options
+from .recipes import takes_options_of
 from .step import GAN, GANLearner, GANOptimizer, objective, TrainingLoss
 
 # %% ../../nbs/book/09_the_learner.ipynb #c037
@@ -28,7 +28,7 @@ from .step import GAN, GANLearner, GANOptimizer, objective, TrainingLoss
 def pix2pixhd_learner(dls, # DataLoaders of scenes, from `scene_dataloaders`
                       *, recipe=None, # a named set of options, see `RECIPES`; 'paper' by default; options given by hand win
                       start=None, # folder of a saved pipeline to train on from: its networks are taken, and its recipe if none is named
-                      lr=None, # learning rate of both networks; by default the recipe's, or the paper's 2e-4
+                      lr=None, # learning rate of both networks; by default the recipe's, or the paper's 2e-4; with start 2e-4, unless a recipe is named
                       betas=(0.5, 0.999), # Adam's, of both networks
                       metrics=None, cbs=None, # fastai metrics and callbacks
                       cuda_graph='auto', # capture the step in a CUDA graph: 'auto' where a GPU and the step allow it, 'on' or 'off'
@@ -38,7 +38,7 @@ def pix2pixhd_learner(dls, # DataLoaders of scenes, from `scene_dataloaders`
     "A fastai Learner that trains pix2pixHD on scenes (Sec. 3 and 4)."
     if getattr(dls, 'label_space', None) is None and not start: options = dict(feature_channels=0) | options # image to image has no objects whose styles to choose
     if start: options = started_options(start, recipe, options)
-    else: options = recipe_options(recipe or 'paper', options) | dict(recipe=recipe or 'paper')
+    else: options = _recipe_for(recipe or 'paper', options) | dict(recipe=recipe or 'paper')
     rate = options.pop('lr', 2e-4)
     training, of_networks, of_model = (_those_of(f, options) for f in (objective, pix2pixhd_networks, GAN))
     if of_model.get('precision') == 'auto': of_model['precision'] = fastest_precision(dls.device or 'cpu')
@@ -57,6 +57,9 @@ def _learner(dls, gan, training, lr, betas, metrics, cbs, cuda_graph, kwargs):
     "The Learner of a GAN whose losses are those of `training`."
     if cuda_graph not in CUDA_GRAPH:
         raise ValueError(f"cuda_graph is {cuda_graph!r}, expected one of {', '.join(CUDA_GRAPH)}.")
+    numbers = isinstance(betas, (tuple, list)) and all(isinstance(b, (int, float)) and 0 <= b < 1 for b in betas)
+    if not numbers or len(betas) != 2:
+        raise ValueError(f"betas is {betas!r}, expected two numbers from 0 to less than 1: Adam's, (0.5, 0.999) in the 2018 code.")
     names = [TrainingLoss(k) for k in training.loss_names]
     opt_func = partial(GANOptimizer, betas=betas, precision=gan.precision)
     graph = dict(auto=[GraphedTraining(most=1, where_allowed=True)], on=[GraphedTraining()], off=[])[cuda_graph]
@@ -90,6 +93,8 @@ def fit_flat_linear(self:Learner,
                     cbs=None, # further callbacks
                    ):
     "Train with a flat, then linearly falling learning rate (appendix)."
+    if not all(isinstance(n, (int, np.integer)) and n >= 0 for n in (n_flat, n_decay)) or not n_flat + n_decay:
+        raise ValueError(f'n_flat and n_decay are {n_flat!r} and {n_decay!r}, expected whole numbers of epochs from 0, one of them 1 or more: nothing would be trained.')
     lr = np.array(self.lr if lr is None else lr)
     total = n_flat + n_decay
     parts = [(n_flat / total, SchedNo(lr, lr)), (n_decay / total, SchedLin(lr, lr * 0))]

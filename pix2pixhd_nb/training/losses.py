@@ -247,5 +247,7 @@ def loss_functions(gan='lsgan', # 'lsgan', 'vanilla' or 'hinge'
                   ): # dict: gan_loss, feature_matching, perceptual; None for one that is left out
     "The losses of these options (Eq. 5)."
     if isinstance(perceptual, (str, Path)): perceptual = PerceptualLoss(perceptual, perceptual_weight)
+    if perceptual and not isinstance(perceptual, nn.Module):
+        raise ValueError(f"perceptual is {brief(perceptual)}, expected 'small', 'vgg19', the path of VGG19 weights, or a PerceptualLoss.")
     matching = FeatureMatchingLoss(feature_weight, feature_reduction) if feature_weight else None
     return dict(gan_loss=GANLoss(gan), feature_matching=matching, perceptual=perceptual)

@@ -32,13 +32,20 @@ LEVELS = { # per scale: d_real and d_fake of a D that cannot tell, gan against i
     'vanilla': (math.log(2), math.log(2), math.log(1 + math.exp(3))),
     'hinge': (1., 0., 1.)}
 
+# %% ../../nbs/your_data/07_watching_a_training.ipynb #c008lvl1
+def _levels(kind, n_scales, gan_weight):
+    "The levels of a run: those of `LEVELS`, summed over the scales, `gan` times its weight."
+    d, even, lost = (n_scales * x for x in LEVELS[kind])
+    return d, gan_weight * even, gan_weight * lost
+
 # %% ../../nbs/your_data/07_watching_a_training.ipynb #c010
 def loss_meaning(name, # 'gan', 'feature_matching', 'perceptual', 'd_real' or 'd_fake'
                  kind='lsgan', # of the GAN loss
                  n_scales=3, # of the discriminator: its losses are summed over them
+                 gan_weight=1., # of the adversarial loss: the history holds `gan` times this
                 ): # one line
     "What a named loss should do in a healthy run."
-    d, even, lost = (n_scales * x for x in LEVELS[kind])
+    d, even, lost = _levels(kind, n_scales, gan_weight)
     if name == 'gan':
         return f'hovers above {even:.2f}; if it stays near {lost:.2f}, every generated image is seen through'
     if name in ('d_real', 'd_fake'):
@@ -59,7 +66,7 @@ def smoothed(values, # one number per batch
     return out
 
 # %% ../../nbs/your_data/07_watching_a_training.ipynb #c018
-def _plot_losses(fig, history, smooth, kind, n_scales, held_out=None, other=None):
+def _plot_losses(fig, history, smooth, kind, n_scales, gan_weight, held_out=None, other=None):
     "A panel per loss, on a matplotlib figure."
     names = list(history[0])
     for ax, name in zip(fig.subplots(1, len(names), squeeze=False)[0], names):
@@ -74,18 +81,28 @@ def _plot_losses(fig, history, smooth, kind, n_scales, held_out=None, other=None
             ax.plot(smoothed(beside, smooth), color='grey', label='other')
             finite = finite + [v for v in beside if math.isfinite(v)]
         if name in ('gan', 'd_real', 'd_fake'):
-            ax.axhline(n_scales * LEVELS[kind][name == 'gan'], color='tab:orange', linestyle='--')
+            ax.axhline(_levels(kind, n_scales, gan_weight)[name == 'gan'], color='tab:orange', linestyle='--')
         ax.set_title(name, fontsize=10)
-        ax.set_xlabel(fill(loss_meaning(name, kind, n_scales), 30), fontsize=8)
+        ax.set_xlabel(fill(loss_meaning(name, kind, n_scales, gan_weight), 30), fontsize=8)
         ax.tick_params(labelsize=8)
-        ax.set_ylim(min(0, *finite), 1.1 * max(finite))
+        low, high = min(0, *finite), max(0, *finite)
+        room = 0.1 * (high - low) or 1
+        ax.set_ylim(low - room * (low < 0), high + room) # hinge losses may all be negative
     fig.subplots_adjust(left=0.04, right=0.99, bottom=0.38, top=0.88, wspace=0.22)
+
+# %% ../../nbs/your_data/07_watching_a_training.ipynb #c018term
+def _terms_of(learn):
+    "What the ends of a Learner's losses depend on."
+    training, model = learn.gan_training, getattr(learn.model, 'module', learn.model)
+    return dict(kind=training.gan_loss.kind, n_scales=model.discriminator.config['n_scales'],
+                gan_weight=training.gan_weight)
 
 # %% ../../nbs/your_data/07_watching_a_training.ipynb #c019
 def plot_history(history, # Learner; or a list of {loss name: float}, one per batch: `learn.gan_training.history`
                  smooth=0.9, # of the running mean; 0 shows the batches as they are
                  kind='lsgan', # of the GAN loss; a Learner knows its own
                  n_scales=3, # of the discriminator; a Learner knows its own
+                 gan_weight=1., # of the adversarial loss; a Learner knows its own
                  held_out=None, # {batches done: {loss name: float}} on held-out scenes: `learn.gan_monitor.held_out`
                  other=None, # another run to compare with, grey: a Learner or a list
                 ): # matplotlib figure
@@ -93,14 +110,13 @@ def plot_history(history, # Learner; or a list of {loss name: float}, one per ba
     import matplotlib.pyplot as plt
     if hasattr(history, 'gan_training'):
         learn, history = history, history.gan_training.history
-        model = getattr(learn.model, 'module', learn.model)
-        kind, n_scales = learn.gan_training.gan_loss.kind, model.discriminator.config['n_scales']
+        kind, n_scales, gan_weight = _terms_of(learn).values()
         if held_out is None and hasattr(learn, 'gan_monitor'): held_out = learn.gan_monitor.held_out
     if not isinstance(history, (list, tuple)):
         raise ValueError(f'history is a {type(history).__name__}, expected a Learner of pix2pixhd_learner or its gan_training.history.')
     if not history: raise ValueError('history is empty: train at least one batch first.')
     fig = plt.figure(figsize=(3 * len(history[0]), 2.4))
-    _plot_losses(fig, history, smooth, kind, n_scales, held_out,
+    _plot_losses(fig, history, smooth, kind, n_scales, gan_weight, held_out,
                  other.gan_training.history if hasattr(other, 'gan_training') else other)
     return fig
 
@@ -123,10 +139,11 @@ def discriminator_won(history, # list of {loss name: float}
                       n_scales=3, # of the discriminator
                       window=100, # batches that are looked at, the last ones
                       kind='lsgan', # of the GAN loss
+                      gan_weight=1., # of the adversarial loss
                      ): # a message, or None
     "Has the discriminator been right about everything for a whole window?"
     if len(history) < window: return
-    d, even, lost = (n_scales * x for x in LEVELS[kind])
+    d, even, lost = _levels(kind, n_scales, gan_weight)
     gan, d_real, d_fake = _means(history[-window:], ('gan', 'd_real', 'd_fake'))
     if max(d_real, d_fake) < 0.1 * d and gan > even + 0.8 * (lost - even):
         return f'The discriminator wins outright: over the last {window} batches d_real is {d_real:.3f} and d_fake {d_fake:.3f}, while gan is {gan:.2f}, as for images that are always seen through; lower its learning rate, as with lr=[2e-4, 5e-5], and check that real and generated images have the same range.'
@@ -136,10 +153,11 @@ def discriminator_blind(history, # list of {loss name: float}
                         n_scales=3, # of the discriminator
                         window=100, # batches that are looked at, the last ones
                         kind='lsgan', # of the GAN loss
+                        gan_weight=1., # of the adversarial loss, which d_real and d_fake have not
                        ): # a message, or None
     "Has the discriminator given the same undecided answer for a whole window?"
     if len(history) < window: return
-    level = n_scales * LEVELS[kind][0]
+    level, *_ = _levels(kind, n_scales, gan_weight)
     values = torch.tensor([[h['d_real'], h['d_fake']] for h in history[-window:]])
     if ((values.mean(0) - level).abs() < 0.05 * level).all() and (values.std(0) < 0.01 * level).all():
         return f'The discriminator is blind: over the last {window} batches d_real and d_fake have not moved from {level:.2f}, the loss of the same answer to every image; check that its weights are trained and its learning rate is not 0, or start it afresh.'
@@ -191,9 +209,10 @@ def overfitting(history, # list of {loss name: float}, one per batch
                  held_out, # {batches done: {loss name: float}}, one per epoch
                  n=3, # epochs in a row
                  kind='lsgan', n_scales=3, # of the GAN loss; of the discriminator
+                 gan_weight=1., # of the adversarial loss, which d_real has not
                 ): # a message, or None
     "Do the training scenes get better at the cost of all others?"
-    real, d = _epochs(history, held_out, 'd_real')[-n:], n_scales * LEVELS[kind][0]
+    real, (d, *_) = _epochs(history, held_out, 'd_real')[-n:], _levels(kind, n_scales, gan_weight)
     if len(real) == n and all(seen < d and unseen > 1.5 * d for seen, unseen in real):
         return f'The discriminator overfits: d_real is {real[-1][0]:.3f} on the training images and {real[-1][1]:.3f} on held-out ones; stop earlier, use more scenes, or augment them for the discriminator.'
     for name in ('perceptual', 'l1', 'feature_matching'):
@@ -248,8 +267,8 @@ class Alarm:
 # %% ../../nbs/your_data/07_watching_a_training.ipynb #alarmtb1
 ALARMS = { # moment: the rules asked then
     'not_finite': [not_finite], # after a batch with such a loss: history
-    'window': [discriminator_won, discriminator_blind], # four times in a window of batches: history, window=, kind=, n_scales=
-    'epoch': [overfitting], # after a validation: history, held-out losses, kind=, n_scales=
+    'window': [discriminator_won, discriminator_blind], # four times in a window of batches: history, window=, kind=, n_scales=, gan_weight=
+    'epoch': [overfitting], # after a validation: history, held-out losses, kind=, n_scales=, gan_weight=
     'preview': [bright_spots, mode_collapse]} # after a preview: generated images, the real ones of the same scenes
 
 # %% ../../nbs/your_data/07_watching_a_training.ipynb #c060
@@ -267,20 +286,26 @@ class GANMonitor(Callback):
         self.folder = None if folder is None else Path(folder)
         self.live = in_notebook() if live is None else live
         self.failed = False # were pictures not written?
-        self.alarms, self.previews, self.epochs_seen, self.batches_seen = [], {}, 0, 0
-        self.held_out, self._validation = {}, [] # {batches done: mean losses on the validation scenes}; those of its batches so far
+        self.alarms, self.previews, self.epochs_seen = [], {}, 0
+        self.held_out, self._validation = {}, [] # {batches done: mean losses on the validation scenes, {} where a fit began}; those of its batches so far
+        self._history, self._raised, self._begun, self._trained = None, {}, False, False # whose losses these are; {cause: batch}; the fit, the epoch
+
+    def before_train(self):
+        self._trained = True
+        if not self._begun: self.begin()
 
     def before_validate(self): self._validation = []
 
     def after_batch(self):
         if not self.training and self.yb: self._validation.append(self.gan_training.read)
         if not self.training: return
-        self.batches_seen += 1
         self.check_losses()
         if self.live and perf_counter() > self.next_picture: self.refresh()
 
     def after_epoch(self):
         self.epochs_seen += 1
+        if not self._trained: return # skipped by a training that goes on
+        self._trained = False
         self.keep_held_out()
         last = self.epoch == self.n_epoch - 1
         if self.epochs_seen % self.every == 0 or last: self.preview()
@@ -299,8 +324,17 @@ def before_fit(self:GANMonitor):
         items = SceneItems(self.scenes, train=False, policy='none', multiple_of=self.network.synthesizer.multiple_of)
     self.items = [items[i] for i in range(min(len(items), 3 if self.scenes is None else len(items)))]
     self.next_picture, self.display = perf_counter() + 2, None
+    self._begun = self._trained = False
     if self.folder: self.unless_disk_is_full(lambda: self.folder.mkdir(parents=True, exist_ok=True))
     if self.folder: clean_parts(self.folder)
+
+# %% ../../nbs/your_data/07_watching_a_training.ipynb #c062begn
+@patch
+def begin(self:GANMonitor):
+    "When a fit takes its first step: the losses may be those of another learner, or of a checkpoint, whose epochs were not seen."
+    self._begun = True
+    if self.losses is not self._history: self._history, self.held_out, self._raised = self.losses, {}, {}
+    if self.losses: self.held_out.setdefault(len(self.losses), {})
 
 # %% ../../nbs/your_data/07_watching_a_training.ipynb #c063
 @patch(as_prop=True)
@@ -316,7 +350,7 @@ def losses(self:GANMonitor): return self.gan_training.history
 @patch(as_prop=True)
 def terms(self:GANMonitor):
     "What the ends of the losses depend on."
-    return dict(kind=self.gan_training.gan_loss.kind, n_scales=self.network.discriminator.config['n_scales'])
+    return _terms_of(self.learn)
 
 # %% ../../nbs/your_data/07_watching_a_training.ipynb #c065
 @patch
@@ -324,9 +358,11 @@ def raise_alarm(self:GANMonitor, cause, # name of the rule
                 message, # what it said; None: nothing
                ):
     "Keep and print an alarm, unless the same cause was raised a short while ago."
-    recent = any(a.cause == cause and self.batches_seen - a.batch < self.again for a in self.alarms)
+    batch = len(self.losses) - 1
+    recent = cause in self._raised and batch - self._raised[cause] < self.again - 1
     if message is None or recent: return
-    self.alarms.append(Alarm(self.batches_seen - 1, cause, message))
+    self._raised[cause] = batch
+    self.alarms.append(Alarm(batch, cause, message))
     print(self.alarms[-1])
 
 # %% ../../nbs/your_data/07_watching_a_training.ipynb #c065-2

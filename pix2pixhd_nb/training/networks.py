@@ -20,6 +20,34 @@ def _those_of(f, options):
     "The options that `f` takes."
     return {k: v for k, v in options.items() if k in options_of(f)}
 
+# %% ../../nbs/engine/28_networks_for_the_data.ipynb #c035anot
+def _taken(make_generator): # what a partial holds is settled
+    "The options that another generator takes."
+    return options_of(make_generator, but=getattr(make_generator, 'keywords', ()))
+
+def _not_taken(make_generator, has_encoder): # names
+    "The options of our generators that neither another generator nor the encoder takes."
+    taken = _taken(make_generator)
+    if has_encoder: taken |= options_of(FeatureEncoder, but=['width']) # its width has a name of its own
+    return [k for k in options_of(GlobalGenerator, CoarseToFineGenerator, but=['out_channels']) if k not in taken]
+
+# %% ../../nbs/engine/28_networks_for_the_data.ipynb #c035ano2
+def _another(make_generator, given, has_encoder, *channels):
+    "A generator that is not ours, with the options that it takes; one that nothing would take is refused."
+    for k in _not_taken(make_generator, has_encoder):
+        if k in given:
+            raise ValueError(f'{k}={given[k]!r} was asked for, but make_generator makes the generator and takes no {k}: leave it out, or give a make_generator that does what it says.')
+    return make_generator(*channels, **{k: v for k, v in given.items() if k in _taken(make_generator)})
+
+# %% ../../nbs/engine/28_networks_for_the_data.ipynb #c035ano3
+def _recipe_for(recipe, given):
+    "A recipe's options with those given by hand; where another generator is made, without those that nothing would take."
+    full = recipe_options(recipe, given)
+    if not full.get('make_generator'): return full
+    has_encoder = full.get('feature_channels', 0) and full.get('encoder_width', 16)
+    left_out = set(_not_taken(full['make_generator'], has_encoder)) - given.keys()
+    return {k: v for k, v in full.items() if k not in left_out}
+
 # %% ../../nbs/engine/28_networks_for_the_data.ipynb #c035-2
 @takes_options_of(FeatureEncoder, GlobalGenerator, CoarseToFineGenerator, MultiscaleDiscriminator,
                   but=['in_channels', 'out_channels'])
@@ -32,17 +60,19 @@ def pix2pixhd_networks(n_classes, # one-hot channels
                        discriminator_width=64, # channels of each discriminator
                        boundary=True, # feed the instances' boundary?
                        ignore_id=None, # label id of pixels without a class
-                       make_generator=None, # another generator: makes one from in_channels and out_channels
+                       make_generator=None, # another generator: makes one from in_channels and out_channels, and the options it takes
                        **options, # of the networks
                       ): # Synthesizer, MultiscaleDiscriminator
     "Generator, encoder and discriminators that fit each other (Sec. 3)."
-    condition = n_classes + boundary
+    condition, has_encoder = n_classes + boundary, bool(feature_channels and encoder_width)
     def build(network, given, **own): return network(given, **_those_of(network, options) | own)
     size = dict(width=width // 2**n_enhancers, n_enhancers=n_enhancers) if n_enhancers else dict(width=width)
-    if make_generator: generator = make_generator(condition + feature_channels, image_channels)
+    if make_generator:
+        given = options | {k: v for k, v, default in (('width', width, 64), ('n_enhancers', n_enhancers, 0))
+                           if v != default}
+        generator = _another(make_generator, given, has_encoder, condition + feature_channels, image_channels)
     else: generator = build(CoarseToFineGenerator if n_enhancers else GlobalGenerator, condition + feature_channels,
                             out_channels=image_channels, **size)
-    has_encoder = feature_channels and encoder_width
     encoder = None
     if has_encoder: encoder = build(FeatureEncoder, image_channels, out_channels=feature_channels, width=encoder_width)
     discriminator = build(MultiscaleDiscriminator, condition + image_channels, width=discriminator_width)
@@ -96,6 +126,8 @@ def started_options(start, # folder of a saved pipeline
     kind = d['generator'].get('kind')
     if kind not in ('GlobalGenerator', 'CoarseToFineGenerator'):
         raise ValueError(f'{start} has a generator of kind {kind}: a training can start from a GlobalGenerator or a CoarseToFineGenerator.')
+    if given.get('make_generator'):
+        raise ValueError(f'make_generator was given, but {start} has a generator: leave one of the two out.')
     networks, discriminator = build_synthesizer(d), saved_discriminators(d)
     saved, n = _saved_options(networks), networks.generator.config.get('n_enhancers', 0)
     for k in saved.keys() & given.keys():

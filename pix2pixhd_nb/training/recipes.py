@@ -95,6 +95,9 @@ def takes_options_of(*functions, # whose keyword arguments are passed on
             known = [p.name for p in (*shown, *passed_on)]
             for name in kwargs:
                 if name not in known: raise TypeError(unknown_option(f.__name__, name, known))
+            for p in passed_on:
+                if p.name in LIMITS and p.default is not None and kwargs.get(p.name, 0) is None:
+                    raise ValueError(f'{p.name} is None, expected {_limits_text(p.name)}: leave it out for {p.default}.')
             check_numbers(kwargs)
             return f(*args, **kwargs)
         checked.__signature__ = own.replace(parameters=shown + passed_on)

@@ -33,12 +33,15 @@ def training_step(gan, # GAN
                   training, # GANTraining: its losses
                   scene, # label map, instance map, real image, and the styles where they come with the scenes
                   opt=None, # GANOptimizer; None: look at the losses, move nothing
-                  ema_weight=None, # how far the EMA moves to the new weights, a number or a tensor
+                  ema_weight=None, # how far the EMA moves to the new weights, a number or a tensor; None: 1 - gan.ema
                   events=None, # a `GANLearner`, whose callbacks act within the step
                  ): # the generated image; the losses by `training.loss_names` and, last, the generator's sum
     "One step of both networks (Sec. 3.2, Eq. 5)."
     label_map, instance_map, real, *features = scene
     loss, discriminates = training.gan_loss, training.discriminates
+
+    # Keep: what the passes themselves write, the running statistics of batch norm; instance norm has none.
+    kept = [(b, b.clone()) for b in gan.statistics()] if opt else []
 
     # Condition: one channel for each class, one for the boundaries of objects (Sec. 3.3).
     condition = gan.synthesizer.condition(label_map, instance_map)
@@ -76,10 +79,11 @@ def training_step(gan, # GAN
 
     # Backward: the discriminator's loss reaches the discriminator, the generator's the generator and the encoder.
     events.during('backward', pair.backward) if events else pair.backward()
+    for now, before in kept: now.copy_(torch.where(opt.not_finite > 0, before, now)) # not an if, which would wait
 
     # Update: each network by its own Adam, then the EMA of the generator's weights.
     events.during('step', opt.step) if events else opt.step()
-    if gan.ema: gan.update_ema(ema_weight * (1 - opt.not_finite))
+    if gan.ema: gan.update_ema((1 - gan.ema if ema_weight is None else ema_weight) * (1 - opt.not_finite))
     opt.zero_grad()
     return fake, values
 
@@ -229,6 +233,12 @@ def discriminate(self:GAN, condition, # (N, C, H, W), from `Synthesizer.conditio
 def parts(self:GAN):
     "The generator's (with the encoder's) and the discriminator's parameters: the optimiser's two groups."
     return L(list(self.synthesizer.parameters()), list(self.discriminator.parameters()))
+
+# %% ../../nbs/book/08_one_training_step.ipynb #fad15030-4
+@patch
+def statistics(self:GAN): # list of tensors
+    "What a pass in training writes to the networks: the running statistics of batch norm."
+    return [b for part in (self.synthesizer, self.discriminator) for b in part.buffers() if b.is_floating_point()]
 
 # %% ../../nbs/book/08_one_training_step.ipynb #c027
 class LossPair:
