@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from pix2pixhd_nb.commands.main import COMMANDS, build_parser, command_of, main
+from pix2pixhd_nb.commands.main import COMMANDS, as_notes, build_parser, command_of, main
 from pix2pixhd_nb.core import LabelSpace, Scene
 from pix2pixhd_nb.data.layouts import open_dataset, save_scenes
 from pix2pixhd_nb.data.loaders import scene_dataloaders
@@ -291,3 +291,10 @@ def test_a_warning_to_the_user_is_one_line(tmp_path):
     done = subprocess.run([sys.executable, '-m', 'pix2pixhd_nb.commands.main', 'convert', 'to-labelme', source, tmp_path/'out'], capture_output=True, text=True)
     assert done.returncode == 0 and done.stderr.count('\n') == 1
     assert done.stderr.startswith('pix2pixhd: note: 1 of 1 scenes have pixels without a class') and 'UserWarning' not in done.stderr
+
+
+def test_a_warning_of_another_library_is_shown_as_it_is():
+    shape = as_notes(lambda message, *place: f'plain {message}')
+    assert shape('so', UserWarning, '/env/torch/onnx.py', 3, None) == 'plain so'
+    assert shape('so', FutureWarning, '/env/pix2pixhd_nb/core.py', 3, None) == 'plain so'
+    assert shape('so', UserWarning, '/env/pix2pixhd_nb/core.py', 3, None) == 'pix2pixhd: note: so\n'

@@ -162,9 +162,10 @@ def unforeseen(e): # the exception that ended a command
 
 # %% ../../nbs/reference/01_commands.ipynb #c044-8
 def as_notes(shown): # what shapes a warning for the screen
-    "The same, but a warning to the user is one line that begins with `note`, without a place in the code."
-    def shape(message, category, *place):
-        return f'pix2pixhd: note: {message}\n' if category is UserWarning else shown(message, category, *place)
+    "The same, but a warning of this package to the user is one line that begins with `note`, without a place in the code."
+    def shape(message, category, file, *place):
+        ours = category is UserWarning and 'pix2pixhd_nb' in Path(file).parts
+        return f'pix2pixhd: note: {message}\n' if ours else shown(message, category, file, *place)
     shape.notes = True
     return shape
 
