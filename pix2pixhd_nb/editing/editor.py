@@ -16,7 +16,7 @@ from fastcore.basics import patch
 from scipy import ndimage
 from ..core import LabelSpace, Scene
 from ..data.pictures import connected_components, most_pixels
-from ..engine.untrusted import brief, is_name, is_number, is_whole, parse_json, reading
+from ..engine.untrusted import brief, is_name, is_number, is_whole, parse_json, reading, seed_of
 
 # %% ../../nbs/book/13_editing.ipynb #c006
 def class_of(instance_ids): # int array of ids
@@ -85,11 +85,6 @@ def _number(value, name, what='a number of pixels', low=-np.inf, high=np.inf, wh
     found = value.item() if getattr(value, 'ndim', None) == 0 else value
     if is_number(found) and low <= found <= high and (type(found) is int or not whole): return found
     raise ValueError(f'{name} is {brief(found)}, expected {what}.')
-
-# %% ../../nbs/book/13_editing.ipynb #args13-2
-def _seed(seed):
-    "A seed, or None for another one each time."
-    return None if seed is None else _number(seed, 'seed', 'a whole number from 0, or None', 0, whole=True)
 
 # %% ../../nbs/book/13_editing.ipynb #args13-3
 def _id(i, name):
@@ -596,7 +591,7 @@ def restyle(self:SceneEditor,
         raise ValueError('The editor has no style book: pass style_book, or give style or like.')
     c = int(class_of(instance))
     if k is not None: style = self.style_book.style(c, _number(k, 'k', 'the number of a style in the style book', whole=True))
-    if seed is not None: style = self.style_book._any_style(c, np.random.default_rng(_seed(seed)))
+    if seed is not None: style = self.style_book._any_style(c, np.random.default_rng(seed_of(seed)))
     if like is not None:
         like = self._object(like, 'like')
         if like not in self.styles: raise ValueError(f'Object {like} has no style to take: give it one first.')

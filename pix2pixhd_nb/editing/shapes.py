@@ -8,8 +8,8 @@ __all__ = ['ShapeLibrary']
 # %% ../../nbs/engine/21_shapes.ipynb #c002x
 import numpy as np
 from fastcore.basics import patch
-from .editor import ObjectShape, SceneEditor, _able, _number, _seed
-from ..engine.untrusted import brief
+from .editor import ObjectShape, SceneEditor, _able, _number
+from ..engine.untrusted import brief, seed_of
 
 # %% ../../nbs/engine/21_shapes.ipynb #c041
 class ShapeLibrary:
@@ -55,7 +55,7 @@ def pick(self:ShapeLibrary, cls, # class name or id
     of_class = [s for s in self.shapes if s.label == c]
     if not of_class:
         raise ValueError(f'The library has no shape of class {self.label_space.names[c]!r}; it has {", ".join(sorted({self.label_space.names[s.label] for s in self.shapes}))}.')
-    return of_class[np.random.default_rng(_seed(seed)).integers(len(of_class))]
+    return of_class[np.random.default_rng(seed_of(seed)).integers(len(of_class))]
 
 # %% ../../nbs/engine/21_shapes.ipynb #7d5e21f5-2
 @patch

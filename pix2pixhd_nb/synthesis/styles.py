@@ -23,7 +23,7 @@ from ..engine.files import save_tensors, write_whole
 from ..engine.memory import keep_freed_memory
 from ..models.pooling import instance_index, instance_vectors
 from ..models.synthesizer import pad_to_multiple
-from ..engine.untrusted import brief, is_whole, misfit, one_line, read_safetensors
+from ..engine.untrusted import brief, is_whole, misfit, one_line, read_safetensors, seed_of
 
 # %% ../../nbs/book/12_styles.ipynb #c032
 def silhouettes(vectors, # (n, F) float
@@ -260,11 +260,9 @@ def sample(self:StyleBook,
     "A style for every object of a scene, sampled at random (Sec. 3.4)."
     if per not in (None, 'scene', 'instance', 'class'):
         raise ValueError(f"per is {per!r}, expected 'scene', 'instance' or 'class'.")
-    if seed is not None and (not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or seed < 0):
-        raise ValueError(f'seed is {seed!r}, expected a whole number from 0, or None.')
     if per == 'scene' and self.together is None:
         raise ValueError("per is 'scene' but this style book does not know which styles were seen together: make it with StyleBook.fit, or take per='instance'.")
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed_of(seed))
     start = int(rng.integers(2**62))
     counts = self._seen_with(rng) if self.together and per in (None, 'scene') else self.counts
     stream = lambda c, i: np.random.default_rng((start, c + 1, i % 2**63)) # of an object alone: whoever comes or goes, it keeps its style
