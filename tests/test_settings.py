@@ -3,6 +3,7 @@ import json
 import os
 from collections import namedtuple
 from pathlib import Path
+from types import SimpleNamespace
 import psutil
 import pytest
 from PIL import Image
@@ -81,6 +82,16 @@ def test_memory_is_counted_by_the_plan(data, tmp_path, capsys, monkeypatch):
     message = refused(capsys, m, 'train', data, m, *TINY, '--steps', '2')
     assert '64x32 with 2 scenes a batch needs about' in message and 'GB of memory, and 0.0 GB can be had' in message and '--anyway' in message, message
     assert said(capsys, 'train', data, m, *TINY, '--steps', '2', '--anyway')[0] == 0
+
+def test_what_the_system_lent_out_is_counted(monkeypatch):
+    "A process forked from one that has imported everything, or whose pages were reclaimed, shows fewer bytes than it will take."
+    small = cost.rehearse((64, 128), n_classes=9, **NET)
+    resident = lambda n: monkeypatch.setattr(cost.psutil.Process, 'memory_info', lambda process: SimpleNamespace(rss=n))
+    resident(10**6)
+    few = cost.bytes_needed(small)
+    assert few > small.peak + 8e8
+    resident(5 * 10**9)
+    assert cost.bytes_needed(small) > few + 4e9
 
 def test_what_would_fit_is_said(monkeypatch):
     monkeypatch.setattr(cost, 'sixteen_bits', lambda device: 'bf16')

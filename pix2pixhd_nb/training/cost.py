@@ -104,6 +104,7 @@ def rehearse(size, # (height, width), pixels
     return Budget(weights, weights, 2 * weights, live.peak - 2 * weights + older, counted.total)
 
 # %% ../../nbs/engine/13_cost.ipynb #c019
+_PROCESS = 870_000_000 # bytes of Python with PyTorch and fastai loaded; the system may count fewer, where it lent some of them out or shares them
 GPU_CONTEXT = 800_000_000 # bytes of a CUDA context, the kernels loaded into it and the workspaces of cuDNN and cuBLAS: 0.6 to 1 GB
 
 # %% ../../nbs/engine/13_cost.ipynb #c019-2
@@ -111,7 +112,7 @@ def bytes_needed(budget, # Budget
                  device='cpu', # 'cpu' or 'cuda'
                 ): # bytes that the whole process takes at its most
     "A budget's tensors, the allocator's losses, and the process itself."
-    process = GPU_CONTEXT if torch.device(device).type == 'cuda' else psutil.Process().memory_info().rss + 120_000_000
+    process = GPU_CONTEXT if torch.device(device).type == 'cuda' else max(psutil.Process().memory_info().rss, _PROCESS) + 120_000_000
     return round(1.1 * budget.peak) + process
 
 # %% ../../nbs/engine/13_cost.ipynb #c023
