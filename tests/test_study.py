@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from pix2pixhd_nb.apps.preference_study import pairs_in, read_results
+from pix2pixhd_nb.apps.preference_study import Pair, PreferenceStudy, pairs_in, pairs_of, read_results
 from pix2pixhd_nb.data.layouts import save_scenes
 from pix2pixhd_nb.data.loaders import scene_dataloaders
 from pix2pixhd_nb.data.toy import SyntheticScenes
@@ -70,6 +70,78 @@ def test_the_app_asks_and_the_statistics_read(made, monkeypatch):
     assert files == ['Ada-for-a-moment.jsonl', 'Ada.jsonl', 'Bob_B_-for-a-moment.jsonl', 'Bob_B_.jsonl']
     table = preferences(read_results(*(folder/'study/answers'/f for f in files if 'moment' not in f)))
     assert table.answers.tolist() == [6, 6, 6]
+
+
+def small(n=4, **settings):
+    "A study of two methods."
+    grey = lambda v: Image.new('RGB', (16, 8), (v, v, v))
+    return PreferenceStudy(pairs_of(dict(light=[grey(200 + k) for k in range(n)], dark=[grey(k) for k in range(n)])), **settings)
+
+
+def test_a_file_of_another_rater_is_refused_even_where_both_plans_are_one(tmp_path):
+    by_name = {}
+    for rater in map(str, range(20)):
+        study = small(1, check_every=0, rater=rater, save_to=tmp_path/f'{rater}.jsonl')
+        by_name.setdefault(study.head['study'], []).append((rater, study))
+    (_, first), (other, _), *_ = max(by_name.values(), key=len)
+    first.answer('left')
+    with pytest.raises(ValueError, match='holds answers of another study'): small(1, check_every=0, rater=other, save_to=first.save_to)
+
+
+def test_scenes_may_be_numbers(tmp_path):
+    for scenes in (list(range(4)), np.arange(4)):
+        pictures = dict(a=[Image.new('RGB', (8, 8))] * 4, b=[Image.new('RGB', (8, 8), 'white')] * 4)
+        file = tmp_path/f'{type(scenes).__name__}.jsonl'
+        asked = lambda: PreferenceStudy(pairs_of(pictures, scenes=scenes), save_to=file)
+        asked().answer('left')
+        study = asked()
+        while study.todo: study.answer('left')
+        assert sorted(read_results(file).scene) == list('0123') and not asked().todo
+
+
+def test_names_that_no_file_could_hold_are_told_before_the_first_question(tmp_path):
+    a, b = Image.new('RGB', (8, 8)), Image.new('RGB', (8, 8), 'white')
+    for rater in ('A\nB', 5, 'x' * 201):
+        with pytest.raises(ValueError, match='rater is .*, expected a name in text'): small(rater=rater, save_to=tmp_path/'a.jsonl')
+    with pytest.raises(ValueError, match="a Pair's scene is .*, expected a name"): PreferenceStudy([Pair(a, b, scene='x\ny')])
+    with pytest.raises(ValueError, match="a Pair's method is 7, expected a name"): PreferenceStudy([Pair(a, b, (7, 'x'))])
+    with pytest.raises(ValueError, match="are of 'm': give each method a name of its own"): PreferenceStudy([Pair(a, b, ('m', 'm'))])
+    for odd in (float('nan'), float('inf')):
+        with pytest.raises(ValueError, match='shown is .*, expected seconds'): small(save_to=tmp_path/'a.jsonl').answer('left', shown=odd)
+    assert not (tmp_path/'a.jsonl').exists()
+    study = small(save_to=tmp_path/'a.jsonl', times=[1])
+    study.answer('left', shown=np.float32(1), interrupted=1)
+    assert small(save_to=tmp_path/'a.jsonl', times=[1]).rows == study.rows
+
+
+def test_two_windows_of_one_rater_lose_no_answer(tmp_path):
+    file, sent = tmp_path/'ada.jsonl', []
+    one, two = (small(8, rater='Ada', check_every=0, save_to=file) for _ in range(2))
+    for _ in range(6): one.answer('left')
+    two.send = lambda message, *_: sent.append(message)
+    two._handle_custom_msg(dict(turn=0, side='right', shown=None, reaction=0.5, interrupted=False), [])
+    assert 'went on in another window' in sent[0]['problem'] and str(tmp_path) not in sent[0]['problem']
+    assert two.rows == one.rows and two.screen['turn'] == 6 and len(read_results(file)) == 6
+    two._handle_custom_msg(dict(turn=6, side='right', shown=None, reaction=0.5, interrupted=False), [])
+    with pytest.raises(ValueError, match='went on in another window'): one.answer('left')
+    one.answer('left')
+    assert not one.todo and [r['side'] for r in small(8, rater='Ada', check_every=0, save_to=file).rows] == ['left'] * 6 + ['right', 'left']
+
+
+def test_a_file_with_other_answers_is_not_written_over(tmp_path):
+    one, two = (small(rater='Ada', check_every=0, save_to=tmp_path/f'{k}.jsonl') for k in range(2))
+    for study, side in ((one, 'left'), (two, 'right')): study.answer(side)
+    for text in (one.save_to.read_text(), 'something else\n'):
+        two.save_to.write_text(text)
+        with pytest.raises(ValueError, match='not the answer that was given here|not a file of answers'): two.answer('left')
+        assert two.save_to.read_text() == text
+    two.save_to.unlink() # what this window knows is written again
+    two.answer('left')
+    assert len(read_results(two.save_to)) == 2
+
+
+def test_once_more_is_not_offered_where_a_file_keeps_the_answers(tmp_path):
+    assert small().screen['again'] is True and small(save_to=tmp_path/'a.jsonl').screen['again'] is False
 
 
 def test_two_studies_are_not_mixed(made):

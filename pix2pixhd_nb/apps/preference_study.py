@@ -41,9 +41,10 @@ class Pair:
     b: Image.Image # the same scene by another method, of the same size
     names: tuple = ('a', 'b') # of the methods
     label_map: Image.Image = None # coloured, to be shown beside them where time is unlimited
-    scene: str = '' # its name in the results
+    scene: str = '' # its name in the results; a number becomes text
 
     def __post_init__(self):
+        self.scene = str(self.scene)
         self.a, self.b, self.label_map = (_rgb(self.a), _rgb(self.b),
                                           self.label_map if self.label_map is None else _rgb(self.label_map))
         if self.a.size != self.b.size:
@@ -53,7 +54,7 @@ class Pair:
 # %% ../../nbs/apps/04_preference_study.ipynb #c008
 def pairs_of(pictures, # {method: list of pictures}, the same scenes in the same order
              label_maps=None, # list of coloured label maps
-             scenes=None, # list of names; numbers when left out
+             scenes=None, # list of names or numbers; numbers from 0 when left out
             ): # list of Pair
     "Every two methods in every scene."
     counts = {name: len(p) for name, p in pictures.items()}
@@ -62,8 +63,9 @@ def pairs_of(pictures, # {method: list of pictures}, the same scenes in the same
     wrong = next(((name, n) for name, n in counts.items() if n != max(counts.values())), None)
     if wrong:
         raise ValueError(f'{wrong[0]} has {wrong[1]} pictures where another method has {max(counts.values())}: give one of each scene, in the same order.')
+    if scenes is None or not len(scenes): scenes = range(max(counts.values()))
     return [Pair(pictures[a][i], pictures[b][i], (a, b), label_maps[i] if label_maps else None,
-                 scenes[i] if scenes else str(i)) for i in range(max(counts.values()))
+                 scenes[i]) for i in range(max(counts.values()))
             for a, b in combinations(pictures, 2)]
 
 # %% ../../nbs/apps/04_preference_study.ipynb #npairsin
@@ -145,6 +147,16 @@ def plan_trials(pairs, # list of Pair
         trials.insert(start + rng.integers(check_every), _check(rng, pairs, flip, times))
     return trials
 
+# %% ../../nbs/apps/04_preference_study.ipynb #nnames
+def _check_names(pairs, rater):
+    "Raise an error about a name that a line of the results could not hold, or that two methods share."
+    for p in pairs:
+        for what, name in (('rater', rater), ("a Pair's scene", p.scene), *(("a Pair's method", m) for m in p.names)):
+            if not is_name(name):
+                raise ValueError(f'{what} is {brief(name)}, expected a name in text: one line of at most 200 letters.')
+        if p.names[0] == p.names[1]:
+            raise ValueError(f'Both pictures of Pair {p.scene!r} are of {p.names[0]!r}: give each method a name of its own.')
+
 # %% ../../nbs/apps/04_preference_study.ipynb #c048
 class PreferenceStudy(anywidget.AnyWidget):
     "Asks which of two pictures is more real; on a page, or without one through the same methods (Sec. 4.2)."
@@ -165,6 +177,7 @@ class PreferenceStudy(anywidget.AnyWidget):
             raise ValueError(f'times is {tuple(times)}, expected seconds above 0, or None for unlimited time.')
         if check_every < 0:
             raise ValueError(f'check_every is {check_every}, expected a number of trials, or 0 for no checks.')
+        _check_names(pairs, rater)
         super().__init__()
         self._plan, self.rater, self.keep = (pairs, times, seed, rater, check_every), rater, keep
         self.trials = plan_trials(*self._plan)
@@ -188,13 +201,13 @@ def _show(self:PreferenceStudy):
     label_map = png(trial.pair.label_map) if trial and trial.time is None and trial.pair.label_map else None
     self.screen = dict(turn=len(self.rows), done=total - len(self.todo), total=total, time=trial and trial.time,
                        left=left, right=right, map=label_map, end=None if trial else self.summary(),
-                       keep=self.keep and f'{self.keep} {self._fingerprint()}')
+                       again=not self.save_to, keep=self.keep and f'{self.keep} {self._fingerprint()}')
 
 # %% ../../nbs/apps/04_preference_study.ipynb #n04a
 @patch
 def summary(self:PreferenceStudy): # list of lines
     "What the answers say, in words: how often each method was preferred, in all and by time, beside what chance would give."
-    rows, checks = [r for r in self.rows if r['in_time'] and not r['check']], [r for r in self.rows if r['check']]
+    rows, checks = ([r for r in self.rows if r['in_time'] and r['check'] is check] for check in (False, True))
     pairs, lines = sorted({tuple(sorted((r['left'], r['right']))) for r in rows}), []
     for a, b in pairs:
         some = [r for r in rows if {r['left'], r['right']} == {a, b}]
@@ -241,11 +254,17 @@ def answer(self:PreferenceStudy,
     "Answer the current trial and go on to the next."
     if not self.todo: raise ValueError(f'All {len(self.trials)} trials are answered: see results().')
     if side not in ('left', 'right'): raise ValueError(f"side is {side!r}, expected 'left' or 'right'.")
+    for k, v in dict(shown=shown, reaction=reaction).items():
+        if v is not None and not np.isfinite(v):
+            raise ValueError(f'{k} is {v!r}, expected seconds, or None where it was not measured.')
+    if self.save_to and self._went_on():
+        raise ValueError('This study went on in another window: its answers were taken up, and this one was not. Answer the pair that is asked now.')
     trial, n = self.current, self.todo[0]
+    shown, reaction = (v if v is None else float(v) for v in (shown, reaction))
     (left, right), k = trial.methods, side == 'right'
     off = trial.time is not None and (interrupted or shown is not None and abs(shown - trial.time) > TOLERANCE)
     row = dict(rater=self.rater, trial=n, scene=trial.pair.scene, left=left, right=right, side=side,
-               chosen=trial.methods[k], time=trial.time, shown=shown, reaction=reaction, interrupted=interrupted,
+               chosen=trial.methods[k], time=trial.time, shown=shown, reaction=reaction, interrupted=bool(interrupted),
                in_time=not off, check=trial.check, passed=k == trial.flipped if trial.check else None)
     if self.save_to: self._save([*self.rows, row])
     self._take(row)
@@ -296,6 +315,15 @@ def _asked(self:PreferenceStudy, what):
         writer.writeheader()
         writer.writerows(self.rows)
     self.send(dict(file='answers.csv'), [file.getvalue().encode()])
+
+# %% ../../nbs/apps/04_preference_study.ipynb #nwindows
+@patch
+def _went_on(self:PreferenceStudy): # bool
+    "Take up the answers that another window wrote to the file meanwhile, if there are any, and show what is asked after them."
+    before = len(self.rows)
+    if self.save_to.exists(): self._resume()
+    if len(self.rows) > before: self._show()
+    return len(self.rows) > before
 
 # %% ../../nbs/apps/04_preference_study.ipynb #c058
 @patch
@@ -351,11 +379,13 @@ def _read_lines(path):
 # %% ../../nbs/apps/04_preference_study.ipynb #nresumes
 @patch
 def _resume(self:PreferenceStudy):
-    "Take up the answers of the file."
+    "Take up the answers of the file that are not here yet."
     head, rows = _read_lines(self.save_to)
-    if head['study'] != self.head['study']:
-        raise ValueError(f"{self.save_to} holds answers of another study (rater {head.get('rater')!r}, {head.get('trials')} trials), but this one is of rater {self.rater!r} and has {len(self.trials)} trials; pictures, seed and times must be the same to go on: name another file in save_to.")
-    for k, row in enumerate(rows):
+    if (head['study'], head.get('rater')) != (self.head['study'], self.rater):
+        raise ValueError(f"{self.save_to} holds answers of another study (rater {brief(head.get('rater'))}, {brief(head.get('trials'))} trials), but this one is of rater {self.rater!r} and has {len(self.trials)} trials; pictures, seed and times must be the same to go on: name another file in save_to.")
+    for k, (row, here) in enumerate(zip(rows, self.rows)):
+        if row != here: raise ValueError(f'{self.save_to}, line {k + 2}: not the answer that was given here, so nothing is written: begin the study again to go on with the answers of the file, or name another file in save_to.')
+    for k, row in enumerate(rows[len(self.rows):], len(self.rows)):
         if row['trial'] != (self.todo or [None])[0]:
             raise ValueError(f'{self.save_to}, line {k + 2}: an answer to trial {row["trial"]}, expected {(self.todo or ["none"])[0]}: the file was altered; mend it, or name another file in save_to.')
         self._take(row)
