@@ -93,17 +93,18 @@ function keep(view, screen) { // the answer that was taken
 
 // ---- A trial, from top to bottom.
 
-function tellEnd(view, lines) { // what came out, as text
-  view.end.hidden = false;
-  view.end.firstElementChild.replaceChildren(...(lines || []).map(line => Object.assign(document.createElement('p'), {textContent: line})));
+function tellEnd(view, screen) { // what came out, as text
+  view.end.hidden = false; view.again.hidden = !screen.again;
+  view.end.firstElementChild.replaceChildren(...(screen.end || []).map(line => Object.assign(document.createElement('p'), {textContent: line})));
 }
 async function ask(view, screen) {
   keep(view, screen);
   view.answer = null; view.screen = screen; clearTimeout(view.late); delete view.root.dataset.chosen;
   view.bar.max = screen.total; view.bar.value = screen.done; view.count.textContent = `${screen.done} of ${screen.total}`;
   view.map.hidden = true;
-  if (!screen.left) { tellEnd(view, screen.end); return enter(view, 'done'); }
+  if (!screen.left) { tellEnd(view, screen); return enter(view, 'done'); }
   view.end.hidden = true;
+  view.go.textContent = screen.turn ? 'Go on' : 'Start';
   if (!view.started) return enter(view, 'ready');
   enter(view, 'cross');
   const [pictures] = await Promise.all([Promise.all([screen.left, screen.right, screen.map].map(decode)), pause(600)]);
@@ -112,9 +113,10 @@ async function ask(view, screen) {
   let start, shown = null;
   if (screen.time === null) { start = await nextFrame(); enter(view, 'free'); }
   else [start, shown] = await showFor(1000 * screen.time, () => enter(view, 'shown'), () => enter(view, 'covered'));
-  view.answer = (side, at) => {
-    view.sent = {turn: screen.turn, side, shown: shown === null ? null : shown / 1000, reaction: Math.max(0, at - start - (shown || 0)) / 1000, interrupted: view.away};
+  view.answer = (side, at) => { // the first side of a turn is the one that counts
+    view.sent ||= {turn: screen.turn, side, shown: shown === null ? null : shown / 1000, reaction: Math.max(0, at - start - (shown || 0)) / 1000, interrupted: view.away};
     view.model.send(view.sent);
+    return view.sent.side;
   };
 }
 
@@ -122,8 +124,7 @@ async function ask(view, screen) {
 
 function choose(view, side, at) {
   if (!view.answer) return;
-  view.root.dataset.chosen = side;
-  view.answer(side, at);
+  view.root.dataset.chosen = view.answer(side, at);
   clearTimeout(view.late);
   view.late = setTimeout(() => view.say.textContent = 'Python has not replied: is its kernel still running?', 5000);
 }
@@ -140,25 +141,25 @@ function press(view, e) {
 function render({model, el}) {
   el.innerHTML = PAGE;
   const get = q => el.querySelector(q), all = q => [...el.querySelectorAll(q)], root = get('.p2p-study');
-  const view = {model, root, say: get('.p2p-say'), bar: get('progress'), count: get('.p2p-count'), map: get('.p2p-map'), sides: all('.p2p-side'), noises: all('.p2p-noise'), end: get('.p2p-end')};
+  const view = {model, root, say: get('.p2p-say'), bar: get('progress'), count: get('.p2p-count'), map: get('.p2p-map'), sides: all('.p2p-side'), noises: all('.p2p-noise'), end: get('.p2p-end'), go: get('.p2p-go'), again: get('[data-ask=again]')};
   const next = () => ask(view, model.get('screen')), hidden = () => { view.away ||= document.hidden; };
   const heard = (m, buffers) => {
     if (m.file) Object.assign(document.createElement('a'), {download: m.file, href: URL.createObjectURL(new Blob([buffers[0]], {type: 'text/csv'}))}).click();
     else problem(m);
   };
   all('[data-ask]').forEach(b => b.onclick = () => {
-    if (b.dataset.ask === 'again') { try { localStorage.removeItem(model.get('screen').keep); } catch { /* not allowed here */ } }
+    if (b.dataset.ask === 'again') { root.focus({preventScroll: true}); try { localStorage.removeItem(model.get('screen').keep); } catch { /* not allowed here */ } }
     model.send({ask: b.dataset.ask});
   });
-  const problem = m => { clearTimeout(view.late); delete root.dataset.chosen; view.say.textContent = m.problem; };
+  const problem = m => { clearTimeout(view.late); view.sent = null; delete root.dataset.chosen; view.say.textContent = m.problem; };
   view.sides.forEach(s => s.onclick = e => choose(view, s.dataset.side, e.timeStamp));
   root.addEventListener('keydown', e => press(view, e));
-  get('.p2p-go').onclick = () => { view.started = true; root.focus({preventScroll: true}); next(); };
+  view.go.onclick = () => { view.started = true; root.focus({preventScroll: true}); next(); };
   const resized = new ResizeObserver(() => fit(view));
   resized.observe(get('.p2p-stage')); document.addEventListener('visibilitychange', hidden);
   model.on('change:screen', next); model.on('msg:custom', heard); next();
   const {keep: name, turn} = model.get('screen'), before = name && !turn ? kept(name) : [];
-  if (before.length) { view.started = true; model.send({kept: before}); }
+  if (before.length) model.send({kept: before});
   return () => { model.off('change:screen', next); model.off('msg:custom', heard); resized.disconnect(); document.removeEventListener('visibilitychange', hidden); };
 }
 
