@@ -4,13 +4,14 @@ import re
 import sys
 from pathlib import Path
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from pix2pixhd_nb.apps.preference_study import Pair, PreferenceStudy, pairs_in, pairs_of, read_results
 from pix2pixhd_nb.data.layouts import save_scenes
 from pix2pixhd_nb.data.loaders import scene_dataloaders
 from pix2pixhd_nb.data.toy import SyntheticScenes
-from pix2pixhd_nb.evaluation.preference import preferences
+from pix2pixhd_nb.evaluation.preference import agreement, attention, preferences
 from pix2pixhd_nb.synthesis.pipeline import Pix2PixHD
 from pix2pixhd_nb.training.learner import pix2pixhd_learner
 
@@ -138,6 +139,64 @@ def test_a_file_with_other_answers_is_not_written_over(tmp_path):
     two.save_to.unlink() # what this window knows is written again
     two.answer('left')
     assert len(read_results(two.save_to)) == 2
+
+
+def interrupted_checks():
+    "A timed study in which every check was interrupted at first, and passed when it was asked again."
+    study, seen = small(8, times=[1], check_every=2), set()
+    while trial := study.current:
+        off = trial.check and study.todo[0] not in seen
+        seen.add(study.todo[0])
+        right = trial.flipped if trial.check and not off else not trial.flipped
+        study.answer('right' if right else 'left', shown=1., interrupted=off)
+    return study
+
+
+def test_checks_that_were_not_shown_in_time_do_not_count():
+    study = interrupted_checks()
+    assert attention(study.results()).loc[''].to_dict() == dict(checks=4, passed=4, kept=True)
+    assert preferences(study.results()).answers.tolist() == [8]
+    assert 'Attention checks passed: 4 of 4.' in study.summary()
+
+
+def test_the_page_s_table_counts_raters_without_a_name(tmp_path):
+    study, sent = small(8, check_every=2), []
+    while trial := study.current: study.answer(('right', 'left')[trial.flipped], reaction=1.)
+    study.send = lambda message, buffers: sent.append(buffers[0])
+    study._handle_custom_msg(dict(ask='results'), [])
+    (tmp_path/'answers.csv').write_bytes(sent[0])
+    table = pd.read_csv(tmp_path/'answers.csv')
+    assert attention(table).values.tolist() == attention(study.results()).values.tolist() == [[4, 0, False]]
+    with pytest.raises(ValueError, match='none counts'): preferences(table)
+    assert preferences(table, least=0).raters.tolist() == [1]
+
+
+def answered(rater, seed=0, **settings):
+    study = small(8, rater=rater, seed=seed, check_every=0, **settings)
+    while study.todo: study.answer('left', reaction=1., shown=study.current.time)
+    return study.results()
+
+
+def test_each_rater_counts_once_in_a_question(recwarn):
+    ada, later, bob = answered('Ada'), answered('Ada', 1), answered('Bob')
+    once = preferences(ada)
+    pd.testing.assert_frame_equal(preferences(pd.concat([ada, ada])), once)
+    assert not [w for w in recwarn if 'the first counts' in str(w.message)]
+    with pytest.warns(UserWarning, match='8 answers are to a question that the same rater had answered before: the first counts'):
+        pd.testing.assert_frame_equal(preferences(pd.concat([ada, later])), once)
+    with pytest.warns(UserWarning), pytest.raises(ValueError, match='answered by two raters'): agreement(pd.concat([ada, later]))
+    assert agreement(pd.concat([ada, bob, bob])) == agreement(pd.concat([ada, bob]))
+
+
+def test_pairs_without_a_scene_are_all_counted():
+    tables = [answered(rater).assign(scene='') for rater in ('Ada', 'Bob')]
+    assert preferences(pd.concat([*tables, *tables])).answers.tolist() == [16]
+    with pytest.raises(ValueError, match='give every Pair a scene'): agreement(pd.concat(tables))
+
+
+def test_timed_and_unlimited_answers_are_told_apart():
+    table = preferences(pd.concat([answered('Ada'), answered('Ada', times=[1, 2])], ignore_index=True))
+    assert table[['timed', 'answers']].values.tolist() == [[False, 8], [True, 8]]
 
 
 def test_once_more_is_not_offered_where_a_file_keeps_the_answers(tmp_path):

@@ -8,6 +8,7 @@ __all__ = ['upper_tail', 'binomial_interval', 'sign_test', 'attention', 'valid_a
 
 # %% ../../nbs/evaluation/05_preference_tests.ipynb #c003
 import math
+import warnings
 import pandas as pd
 
 # %% ../../nbs/evaluation/05_preference_tests.ipynb #c006
@@ -52,12 +53,26 @@ def sign_test(k, # answers for ours
         raise ValueError(f'k is {k} and n is {n}, expected k of n answers with 0 <= k <= n and at least one answer.')
     return min(1., 2 * upper_tail(max(k, n - k), n, 0.5))
 
+# %% ../../nbs/evaluation/05_preference_tests.ipynb #ntable
+_COLUMNS = ['rater', 'trial', 'scene', 'left', 'right', 'chosen', 'time', 'in_time', 'check', 'passed']
+
+# %% ../../nbs/evaluation/05_preference_tests.ipynb #ntable-2
+def _table(results):
+    "The answers without rows that are there twice; names that a file left empty are ''."
+    missing = set(_COLUMNS) - set(results.columns)
+    if missing:
+        raise ValueError(f"The results have no column {sorted(missing)[0]!r}: give the table that PreferenceStudy.results() or read_results gives.")
+    names = {k: results[k].astype(object).where(results[k].notna(), '') for k in ('rater', 'scene')}
+    columns = [k for k in (*_COLUMNS, 'side', 'shown', 'reaction') if k in results]
+    return results.assign(**names).drop_duplicates(columns)
+
 # %% ../../nbs/evaluation/05_preference_tests.ipynb #c019
 def attention(results, # DataFrame from `results()` or `read_results`
               least=0.8, # share of the checks that a rater must pass
              ): # DataFrame by rater: checks, passed, kept
-    "How many attention checks each rater passed, and who is kept; without checks, everybody is."
-    checks = results[results.check.astype(bool)]
+    "How many attention checks, of those shown for the right time, each rater passed, and who is kept; without checks, everybody is."
+    results = _table(results)
+    checks = results[results.check.astype(bool) & results.in_time.astype(bool)]
     table = (
         pd.DataFrame({'checks': checks.groupby('rater').size(), 'passed': checks.groupby('rater').passed.sum()})
         .reindex(results.rater.unique())
@@ -66,32 +81,35 @@ def attention(results, # DataFrame from `results()` or `read_results`
     )
     return table.assign(kept=table.passed >= least * table.checks)
 
+# %% ../../nbs/evaluation/05_preference_tests.ipynb #c022
+def _pair(row): return tuple(sorted((row.left, row.right)))
+
 # %% ../../nbs/evaluation/05_preference_tests.ipynb #c019-2
 def valid_answers(results, # DataFrame from `results()` or `read_results`
                   least=0.8, # share of the checks that a rater must pass
                  ): # DataFrame
-    "The answers that count: no checks, shown for the right time, by raters who look."
-    missing = {'rater', 'scene', 'left', 'right', 'chosen', 'time', 'in_time', 'check', 'passed'} - set(results.columns)
-    if missing:
-        raise ValueError(f"The results have no column {sorted(missing)[0]!r}: give the table that PreferenceStudy.results() or read_results gives.")
+    "The answers that count: no checks, shown for the right time, by raters who look; of a rater's answers to one question, the first."
+    results = _table(results)
     kept = attention(results, least).kept
     rows = results[results.in_time.astype(bool) & ~results.check.astype(bool) & results.rater.map(kept)]
     if not len(rows):
         raise ValueError(f'Of {len(results)} answers none counts: all are checks, were shown for the wrong time, or are of raters who passed fewer than {least:.0%} of their checks.')
-    return rows
-
-# %% ../../nbs/evaluation/05_preference_tests.ipynb #c022
-def _pair(row): return tuple(sorted((row.left, row.right)))
+    scene = rows.scene.where(rows.scene != '', rows.trial) # without a name, each trial is of its own scene
+    asked = pd.DataFrame(dict(rater=rows.rater, scene=scene, pair=rows.apply(_pair, axis=1), time=rows.time))
+    again = asked.duplicated()
+    if again.any():
+        warnings.warn(f'{again.sum()} answers are to a question that the same rater had answered before: the first counts. If they are of several people, give each a name.', stacklevel=2)
+    return rows[~again]
 
 # %% ../../nbs/evaluation/05_preference_tests.ipynb #c022-2
 def preferences(results, # DataFrame from `results()` or `read_results`
                 least=0.8, # share of the checks that a rater must pass
                 confidence=0.95, # of the intervals
-               ): # DataFrame: a line for every two methods
+               ): # DataFrame: a line for every two methods, and two where time was unlimited and limited
     "The share of answers for each method over each other, with its exact interval and sign test (Sec. 4.2, Tables 2 and 4)."
     rows = valid_answers(results, least)
-    return pd.DataFrame([_line(a, b, of_pair, confidence)
-                         for (a, b), of_pair in rows.groupby(rows.apply(_pair, axis=1))])
+    return pd.DataFrame([_line(a, b, part, confidence) | dict(timed=bool(timed))
+                         for ((a, b), timed), part in rows.groupby([rows.apply(_pair, axis=1), rows.time.notna()])])
 
 # %% ../../nbs/evaluation/05_preference_tests.ipynb #c022-3
 def _line(a, b, rows, confidence):
@@ -138,6 +156,8 @@ def agreement(results, # DataFrame from `results()` or `read_results`
     "How far raters agree about the same question: Fleiss' kappa, for any number of raters a question."
     rows = valid_answers(results, least)
     key = [rows.scene, rows.apply(_pair, axis=1), rows.time.fillna(-1)]
+    if pd.DataFrame(dict(enumerate([rows.rater, *key]))).duplicated().any():
+        raise ValueError('Several pairs have no scene, so nobody can tell which answers are to the same one: give every Pair a scene.')
     counts = rows.groupby([*key, rows.chosen]).size().unstack(fill_value=0)
     n = counts.sum(axis=1)
     counts, n = counts[n > 1], n[n > 1]
