@@ -3,6 +3,7 @@ import json
 import re
 import sys
 from pathlib import Path
+from shutil import copytree
 import numpy as np
 import pandas as pd
 import pytest
@@ -53,12 +54,18 @@ def test_the_pictures(made):
 def model_space(folder): return Pix2PixHD.load(folder/'ours').label_space
 
 
-def test_the_app_asks_and_the_statistics_read(made, monkeypatch):
-    folder, _ = made
-    monkeypatch.setenv('PIX2PIXHD_STUDY', str(folder/'study'))
+def opened(study, monkeypatch):
+    "The names of the app's page, opened on the folder of a study."
+    monkeypatch.setenv('PIX2PIXHD_STUDY', str(study))
     cells = [''.join(c['source']) for c in json.loads((ROOT/'nbs/apps/pages/preference.ipynb').read_text())['cells'] if c['cell_type'] == 'code']
     page = {}
     exec('\n'.join(cells), page)
+    return page
+
+
+def test_the_app_asks_and_the_statistics_read(made, monkeypatch):
+    folder, _ = made
+    page = opened(folder/'study', monkeypatch)
     assert page['place'].children[0].value == 'Enter your name to begin.'
     for times in (None, page['PAPER_TIMES']):
         page['how'].value = times
@@ -67,16 +74,45 @@ def test_the_app_asks_and_the_statistics_read(made, monkeypatch):
             asked, = page['place'].children
             while trial := asked.current:
                 asked.answer('left' if trial.methods[0] in ('photo', 'ours') else 'right', shown=trial.time)
-    files = sorted(p.name for p in (folder/'study/answers').iterdir())
-    assert files == ['Ada-for-a-moment.jsonl', 'Ada.jsonl', 'Bob_B_-for-a-moment.jsonl', 'Bob_B_.jsonl']
-    table = preferences(read_results(*(folder/'study/answers'/f for f in files if 'moment' not in f)))
-    assert table.answers.tolist() == [6, 6, 6]
+    files = sorted((folder/'study/answers').iterdir())
+    assert [re.sub(r'-[0-9a-f]{8}\.jsonl$', '', f.name) for f in files] == ['Ada', 'Ada-for-a-moment', 'Bob_B_', 'Bob_B_-for-a-moment']
+    table = preferences(read_results(*files))
+    assert table.answers.tolist() == [6] * 6 and table.timed.tolist() == [False, True] * 3 and set(table.raters) == {2}
 
 
 def small(n=4, **settings):
     "A study of two methods."
     grey = lambda v: Image.new('RGB', (16, 8), (v, v, v))
     return PreferenceStudy(pairs_of(dict(light=[grey(200 + k) for k in range(n)], dark=[grey(k) for k in range(n)])), **settings)
+
+
+def test_names_that_are_written_alike_have_a_file_each(made, monkeypatch, tmp_path):
+    copytree(made[0]/'study/pictures', tmp_path/'pictures')
+    page = opened(tmp_path, monkeypatch)
+    for rater in ('Ann.Lee', 'Ann Lee', 'Ann-for-a-moment', 'ann lee', 'é' * 190):
+        page['name'].value = rater
+        page['place'].children[0].answer('left')
+    page['name'].value = 'Ann'
+    page['how'].value = page['PAPER_TIMES']
+    page['place'].children[0].answer('left')
+    assert sorted(r for f in (tmp_path/'answers').iterdir() for r in read_results(f).rater) == sorted(['Ann.Lee', 'Ann Lee', 'Ann-for-a-moment', 'ann lee', 'é' * 190, 'Ann'])
+
+
+def test_a_study_that_cannot_be_opened_leaves_no_other_rater_s_on_the_page(made, monkeypatch, tmp_path):
+    copytree(made[0]/'study/pictures', tmp_path/'pictures')
+    for name in ('Ann', 'Bob'):
+        page = opened(tmp_path, monkeypatch)
+        page['name'].value = name
+        page['place'].children[0].answer('left')
+    of_ann, of_bob = sorted((tmp_path/'answers').iterdir())
+    of_ann.write_text(of_bob.read_text())
+    page['name'].value = 'Ann'
+    told, = page['place'].children
+    assert not isinstance(told, PreferenceStudy) and 'holds answers of another study' in told.value
+    page['name'].value = 'x' * 300
+    assert 'one line of at most 200 letters' in page['place'].children[0].value
+    page['name'].value = 'Bob'
+    assert len(page['place'].children[0].rows) == 1
 
 
 def test_a_file_of_another_rater_is_refused_even_where_both_plans_are_one(tmp_path):
