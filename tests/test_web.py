@@ -1,4 +1,5 @@
 "The studio in a browser alone: its page built, driven by mouse, keys and finger, timed, and compared with PyTorch."
+import base64
 import io
 import json
 import os
@@ -15,6 +16,7 @@ import psutil
 import pytest
 from PIL import Image
 from pix2pixhd_nb.apps.worlds import WORLDS
+from pix2pixhd_nb.data.pictures import read_ids
 from pix2pixhd_nb.data.toy import SyntheticScenes
 from pix2pixhd_nb.editing.editor import SceneEditor
 from pix2pixhd_nb.synthesis.pipeline import street_model
@@ -204,6 +206,35 @@ def test_the_same_styles_together_as_in_python():
     for s, there in zip(scenes, json.loads(shown(done)), strict=True):
         here = book._seen_with(SimpleNamespace(integers=lambda n: s))
         assert {int(c): v for c, v in there.items()} == {c: v.tolist() for c, v in here.items()}
+
+
+INDEXED = """
+import { readFileSync } from 'node:fs'
+import { labelsOf } from './src/files.js'
+import { decodePng } from './src/png.js'
+const { classes, files } = JSON.parse(readFileSync(0)), read = async f => { try { return [...labelsOf(await decodePng(Uint8Array.from(Buffer.from(f, 'base64'))), classes)] } catch (e) { return e.message } }
+console.log(JSON.stringify(await Promise.all(files.map(read))))
+"""
+
+
+def test_the_same_ids_of_indexed_maps_as_in_python(model, tmp_path):
+    need('node')
+    space, labels = model.label_space, SyntheticScenes(1, size=(64, 96), seed=5)[0].label_map[0].numpy()
+    n, colors = space.n_classes, np.array(space.colors, np.uint8)
+    assert len(np.unique(labels)) > 3
+    order = np.random.default_rng(0).permutation(n) # a paint program numbers colours as it likes
+    palettes = dict(own=(labels, colors), other=(np.argsort(order)[labels], colors[order]), high=(labels + 100, np.r_[np.zeros((100, 3), np.uint8), colors]),
+                    ramp=(labels, np.arange(n)[:, None].repeat(3, 1) + 1), mixed=(labels, np.r_[colors[1:2] + 1, colors[1:2], colors[1:2], colors[3:]]))
+    for name, (ids, palette) in palettes.items():
+        picture = Image.fromarray(ids.astype(np.uint8), 'P')
+        picture.putpalette(palette.astype(np.uint8).tobytes())
+        picture.save(tmp_path/f'{name}.png')
+    files = [base64.b64encode((tmp_path/f'{name}.png').read_bytes()).decode() for name in palettes]
+    done = subprocess.run(['node', '--input-type=module', '-e', INDEXED], input=json.dumps(dict(classes=space.to_dict()['classes'], files=files)), cwd=WEB, capture_output=True, text=True, timeout=60)
+    there = dict(zip(palettes, json.loads(shown(done)), strict=True))
+    for name in ('own', 'other', 'high', 'ramp'): assert there[name] == read_ids(tmp_path/f'{name}.png', space).ravel().tolist() == labels.ravel().tolist(), name
+    with pytest.raises(ValueError, match='open whether'): read_ids(tmp_path/'mixed.png', space)
+    assert 'open whether' in there['mixed']
 
 
 def strokes(page, n=6):

@@ -134,6 +134,20 @@ test('label maps as ids and as colours; other colours are named', () => {
   assert.throws(() => labelsOf(at(1, ids.map(() => 200)), classes), /id 200/)
 })
 
+test('an indexed PNG is read by its colours where they are the classes\', as in Python', () => {
+  const n = 32 * 32, indexed = (values, colors) => ({ width: 32, height: 32, channels: 1, values: Uint16Array.from(values), palette: Uint8Array.from(colors.flat()) })
+  const half = (a, b) => Array.from({ length: n }, (_, p) => p < n / 2 ? a : b), [sky, road, car] = classes.map(c => c.color)
+  assert.deepEqual([...labelsOf(indexed(half(0, 1), [car, sky, road]), classes)], half(2, 0)) // other numbers than the classes'
+  assert.deepEqual([...labelsOf(indexed(half(7, 1), [sky, road, car, car, car, car, car, car]), classes)], half(2, 1))
+  assert.deepEqual([...labelsOf(indexed(half(0, 2), [sky, [1, 2, 3], car]), classes)], half(0, 2)) // the classes' own
+  assert.deepEqual([...labelsOf(indexed(half(0, 2), [[9, 9, 9], [8, 8, 8], [7, 7, 7]]), classes)], half(0, 2)) // colours of no class
+  assert.deepEqual([...labelsOf(indexed(half(0, 1), [sky, [9, 9, 9]]), classes)], half(0, 1))
+  assert.throws(() => labelsOf(indexed(half(0, 1), [car, [9, 9, 9]]), classes), /0 has the colour \(0, 0, 142\) of car, and 1 the colour \(9, 9, 9\), which is no class's.*grey PNG/)
+  assert.throws(() => labelsOf(indexed(half(0, 5), [[9, 9, 9]]), classes), /id 5/)
+  const grey = [...classes, { id: 3, name: 'wall', color: [0, 0, 0], thing: false }], black = new Array(3 * n).fill(0)
+  assert.deepEqual([...labelsOf({ width: 32, height: 32, channels: 3, values: Uint16Array.from(black) }, grey)], half(3, 3)) // RGB in greys that are classes'
+})
+
 test('network inputs repeat the edge; pooling is the mean of an object', () => {
   assert.deepEqual(padded(30, 70, 8), { w: 32, h: 72 })
   const x = inputs(Int32Array.from([1, 2000, 1, 1]), 2, 2, new Map([[1, [0.5]], [2000, [2]]]), 4)
