@@ -316,6 +316,30 @@ def test_every_tool(opened, model):
     equal_to_pytorch(p, model)
 
 
+def test_a_saved_picture_is_of_the_scene_as_it_is(opened, model):
+    p, before = opened, opened.generated
+    with p.page.expect_download() as download: # asked for before the picture can be there
+        p.page.evaluate("document.querySelector('#shuffle').click(); document.querySelector('[data-save=picture]').click()")
+    got = np.asarray(Image.open(download.value.path()).convert('RGB')).astype(int)
+    p.settle(before)
+    assert abs(got - np.asarray(p.editor(model).generate(model)).astype(int)).max() <= 2
+
+
+def test_a_photos_styles_stay_in_their_scene(opened, model):
+    p, before = opened, opened.generated
+    p.page.evaluate("""new MutationObserver((_, o) => { if (!document.querySelector('#status').textContent.startsWith('Taking')) return
+        o.disconnect(); document.querySelector('#thumbnails button:nth-child(2)').click() }).observe(document.querySelector('#status'), { childList: true })""")
+    out = io.BytesIO()
+    Image.new('RGB', (256, 256), (90, 60, 30)).save(out, 'PNG')
+    p.page.set_input_files('#photofile', dict(name='photo.png', mimeType='image/png', buffer=out.getvalue()))
+    p.page.wait_for_function("document.querySelector('#status').textContent.startsWith('Scene 2')")
+    p.settle(before)
+    p.page.wait_for_timeout(2000) # the encoder's answer is there by now
+    editor = p.editor(model)
+    assert not editor.done and editor.styles.keys() == set(editor.objects)
+    assert 'from your photo' not in p.status
+
+
 @pytest.mark.parametrize('name', [name for name in WORLDS if name != 'street'])
 def test_another_world(browser, site, name):
     "Chosen, painted on, restyled, and equal to what PyTorch generates from what was saved."

@@ -22,7 +22,7 @@ const KEPT_STEPS = 40, THUMB = 128
 let world, scene, stage, selected = null, tool = 'select', cls = 0, scope = 'one', press = null, restyling = null, shapeSeed = 0, history = new Map(), saveTimer = 0
 const drawer = new Drawer({
   ready: d => { $('where').textContent = `It runs on ${d.where}${d.threads > 1 ? ` with ${d.threads} threads` : ''}.`; document.body.dataset.engine = d.where; performance.mark('ready'); document.body.dataset.threads = d.threads },
-  picture: shown, style: showStyle, photo: styles => attempt(() => did(scene.restyle(styles), 'Every object has its style from your photo.')),
+  picture: shown, style: showStyle, photo: (styles, of) => { if (of === scene) attempt(() => did(scene.restyle(new Map([...styles].filter(([id]) => scene.objects.has(id)))), 'Every object has its style from your photo.')) },
   failed: (message, what) => say(what === 'start' ? `The model could not be loaded (${message}): reload the page.` : `No picture: ${message}`, true),
   busy: yes => { $('work').classList.toggle('on', yes) }
 })
@@ -432,7 +432,11 @@ const toPng = rgba => {
 }
 
 const SAVES = {
-  picture: async () => download('scene.png', await new Promise(resolve => stage.picture.toBlob(resolve, 'image/png')), 'image/png'),
+  picture: async () => {
+    if (!drawer.settled) say('The picture is saved once it is generated…')
+    await drawer.newest()
+    download('scene.png', await new Promise(resolve => stage.picture.toBlob(resolve, 'image/png')), 'image/png')
+  },
   scene: async () => download('scene.json', JSON.stringify(scene.toJSON()), 'application/json'),
   ids: async () => download('label_map.png', await encodePng(scene.labels, scene.width, scene.height, 8), 'image/png'),
   instances: async () => download('instance_map.png', await encodePng(scene.ids, scene.width, scene.height, 16), 'image/png'),
@@ -475,7 +479,7 @@ function connect () {
   for (const [id, action] of Object.entries(click)) $(id).onclick = action
   for (const id of ['one', 'all']) $(id).onclick = () => { scope = id; for (const other of ['one', 'all']) $(other).setAttribute('aria-pressed', other === id); showSelection() }
   for (const b of document.querySelectorAll('[data-view]')) b.onclick = () => setView(b.dataset.view)
-  for (const b of document.querySelectorAll('[data-save]')) b.onclick = () => attempt(SAVES[b.dataset.save])
+  for (const b of document.querySelectorAll('[data-save]')) b.onclick = () => attempt(() => { if (!scene) throw new Error('There is no scene to save yet: wait until the page has loaded.'); return SAVES[b.dataset.save]() })
   for (const [id, open] of [['file', openFile], ['photofile', usePhoto]]) $(id).onchange = e => { const file = e.target.files[0]; e.target.value = ''; if (file) attempt(() => open(file)) }
   $('brush').oninput = sized
   $('compare').oninput = () => { stage.split = Math.max(0.001, +$('compare').value / 100); stage.over() }
