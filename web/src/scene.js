@@ -80,6 +80,7 @@ export class Scene {
 
   commit (step) { // enters a step into the history; false if it changed nothing
     for (const c of step.changes) for (const id of new Set(c.before)) if (!this.objects.has(id) && this.styles.has(id)) this.setStyle(step, id, null)
+    for (const [id, [before, after]] of step.styles) if (before?.join() === after?.join()) step.styles.delete(id)
     if (!step.changes.length && !step.styles.size) return false
     this.done.push(step)
     this.undone = []

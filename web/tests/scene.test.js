@@ -89,6 +89,17 @@ test('a scene of other classes, or no scene, is refused in a sentence', () => {
   assert.throws(() => Scene.fromJSON(world, { ...d, instance_map: { size: [4, 4], ids: [0], lengths: [3] } }), /no whole scene/)
 })
 
+test('what changes nothing is no step, and leaves what redo would do', () => {
+  const scene = street(), id = scene.paint([[10, 30]], 2, 5)
+  scene.paint([[40, 30]], 2, 5)
+  scene.undo()
+  assert.equal(scene.restyle(new Map([[id, [...scene.styles.get(id)]]])), false)
+  assert.equal(scene.restyle(new Map([[id, [9, 9]]]), 0), false)
+  assert.deepEqual([scene.done.length, scene.undone.length], [1, 1])
+  assert.ok(scene.restyle(new Map([[id, [9, 9]], [1, [1, 1]]])))
+  assert.deepEqual([...scene.done.at(-1).styles.keys()], [id]) // the road has it already
+})
+
 test('a single point is a disc of its diameter', () => {
   const mask = strokeMask([[10, 10]], 7, 40, 40)
   assert.ok(Math.abs(mask.on.reduce((a, b) => a + b) - Math.PI * 3.5 ** 2) < 4)
