@@ -316,6 +316,24 @@ def test_every_tool(opened, model):
     equal_to_pytorch(p, model)
 
 
+def test_a_choice_of_style_is_for_the_object_that_it_was_made_for(opened, model):
+    p = opened
+    car = next(i for i in p.editor(model).objects if i // 1000 == 6)
+    p.page.select_option('#object', str(car))
+    assert 'style' in p.after(lambda: p.page.click('#styles button[aria-pressed=false] >> nth=2'))
+    assert '40 %' in p.after(lambda: p.page.locator('#blend').fill('40'))
+    p.tool('brush')
+    p.page.keyboard.press('7')
+    assert 'Painted person' in p.after(lambda: p.drag((60, 200), (64, 215)))
+    before = p.editor(model)
+    person, pressed = int(p.page.input_value('#object')), p.page.locator('#styles button[aria-pressed=true]').get_attribute('title')
+    assert pressed == f'Style {1 + next(k for k, v in enumerate(model.style_book.centres[7]) if (v - before.styles[person]).abs().max() < 1e-5)}'
+    p.page.locator('#blend').fill('100') # of no choice
+    p.page.wait_for_timeout(300)
+    after = p.editor(model)
+    assert len(after.done) == len(before.done) and all((after.styles[i] == v).all() for i, v in before.styles.items())
+
+
 def test_a_saved_picture_is_of_the_scene_as_it_is(opened, model):
     p, before = opened, opened.generated
     with p.page.expect_download() as download: # asked for before the picture can be there

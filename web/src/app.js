@@ -216,7 +216,7 @@ function showSelection () {
       return b
     }))
   }
-  const chosen = restyling?.k ?? centres.findIndex(v => same(v, now))
+  const chosen = choice()?.k ?? centres.findIndex(v => same(v, now))
   ;[...$('styles').children].forEach((b, k) => b.setAttribute('aria-pressed', k === chosen))
   showStyles(centres)
 }
@@ -237,13 +237,17 @@ function showStyle (d) {
 
 const share = () => +$('blend').value / 100
 
+function choice () { // the last choice of a style, while it is for the object selected and nothing was done since
+  if (restyling && (restyling.of !== selected || restyling.last !== scene.done.at(-1))) restyling = null
+  return restyling
+}
+
 function chooseStyle (k, t = share()) { // another try takes the place of the last one
-  const ids = inScope(), mine = restyling && scene.done.at(-1) === restyling.step && restyling.ids.join() === ids.join()
-  if (mine) scene.undo()
+  const ids = inScope(), mine = choice()?.ids.join() === ids.join(), undone = mine && restyling.made && scene.undo()
   const base = mine ? restyling.base : new Map(ids.map(id => [id, scene.styles.get(id)])), centre = world.book.of(classOf(selected))[k]
-  scene.restyle(new Map(ids.map(id => [id, blend(base.get(id), centre, t)])))
-  restyling = { step: scene.done.at(-1), ids, base, k }
-  did(true, `${ids.length > 1 ? `All ${ids.length}` : nameOf(selected)}: style ${k + 1}${t < 1 ? `, ${Math.round(100 * t)} %` : ''}.`)
+  const made = scene.restyle(new Map(ids.map(id => [id, blend(base.get(id), centre, t)])))
+  restyling = { of: selected, made, last: scene.done.at(-1), ids, base, k }
+  did(made || !!undone, `${ids.length > 1 ? `All ${ids.length}` : nameOf(selected)}: style ${k + 1}${t < 1 ? `, ${Math.round(100 * t)} %` : ''}.`)
 }
 
 function shuffle () {
@@ -485,7 +489,7 @@ function connect () {
   $('compare').oninput = () => { stage.split = Math.max(0.001, +$('compare').value / 100); stage.over() }
   $('object').onchange = e => select(e.target.value === '' ? null : +e.target.value)
   $('become').onchange = e => attempt(() => { const id = scene.setClass(selected, +e.target.value); did(id, `It is now ${id === null ? '' : nameOf(id)}.`, id) })
-  $('blend').oninput = () => { $('blendshare').value = `${$('blend').value}%`; if (restyling) chooseStyle(restyling.k) }
+  $('blend').oninput = () => { $('blendshare').value = `${$('blend').value}%`; if (choice()) attempt(() => chooseStyle(restyling.k)) }
   $('keylist').append(...KEYS.flatMap(([k, what]) => [make('dt', { textContent: k }), make('dd', { textContent: what })]))
   addEventListener('keydown', keys)
   addEventListener('keyup', e => { if (e.key === ' ') stage.space = false })
