@@ -334,6 +334,27 @@ def test_a_choice_of_style_is_for_the_object_that_it_was_made_for(opened, model)
     assert len(after.done) == len(before.done) and all((after.styles[i] == v).all() for i, v in before.styles.items())
 
 
+def test_redo_brings_back_a_scene_that_undo_left(opened, model):
+    p = opened
+    state = lambda: p.editor(model).instance_map
+    opening = state()
+    p.page.click('#scenes')
+    p.after(lambda: p.page.click('#thumbnails button:nth-child(5)'))
+    p.tool('brush')
+    p.page.keyboard.press('6')
+    p.after(lambda: p.drag((60, 200), (90, 205)))
+    painted = state()
+    for _ in range(2): p.after(lambda: p.page.click('#undo'))
+    assert (state() == opening).all()
+    assert 'opened later' in p.after(lambda: p.page.click('#redo'))
+    p.after(lambda: p.page.click('#redo'))
+    assert (state() == painted).all() and p.page.is_disabled('#redo')
+    for _ in range(2): p.after(lambda: p.page.click('#undo'))
+    assert p.page.is_enabled('#redo')
+    p.after(lambda: p.drag((60, 200), (90, 205)))
+    assert p.page.is_disabled('#redo') # as after any change
+
+
 def test_a_saved_picture_is_of_the_scene_as_it_is(opened, model):
     p, before = opened, opened.generated
     with p.page.expect_download() as download: # asked for before the picture can be there

@@ -91,7 +91,12 @@ function begin (next, text) {
 function replace (next, text) { // an opened scene takes the place of the present one; Undo brings that back
   const before = scene
   begin(next, `${text} Undo brings back what was there.`)
+  follow(before)
+}
+
+function follow (before) {
   scene.before = before
+  before.later = null
   updateButtons()
 }
 
@@ -130,7 +135,7 @@ function shown (d) {
 
 function updateButtons () {
   $('undo').disabled = !scene.done.length && !scene.before
-  $('redo').disabled = !scene.undone.length
+  $('redo').disabled = !scene.undone.length && !scene.later
   for (const b of $('history').querySelectorAll('button')) b.setAttribute('aria-current', +b.dataset.depth === scene.done.length ? 'step' : 'false')
 }
 
@@ -160,13 +165,19 @@ function goTo (depth) {
 function undo () {
   restyling = null
   if (scene.done.length) { const step = scene.undo(); refresh(); return say(`Undone: ${WORDS[step.name] ?? step.name}.`) }
-  if (scene.before) return begin(scene.before, 'The scene from before is back.')
+  if (scene.before) {
+    const later = scene
+    begin(scene.before, 'The scene from before is back.')
+    scene.later = later
+    return updateButtons()
+  }
   say('There is nothing to undo.')
 }
 
 function redo () {
   restyling = null
   const step = scene.redo()
+  if (!step && scene.later) return begin(scene.later, 'The scene opened later is back.')
   if (!step) return say('There is nothing to redo.')
   refresh()
   say(`Redone: ${WORDS[step.name] ?? step.name}.`)
@@ -393,7 +404,7 @@ function fillPalette () { // with the classes that are scored and, where the mod
 function fillGallery () {
   const choose = (open, picture, title) => {
     const b = make('button', {}, picture, make('span', { textContent: title }))
-    b.onclick = () => { $('gallery').close(); const before = scene; open(); scene.before = before; updateButtons() }
+    b.onclick = () => { $('gallery').close(); const before = scene; open(); follow(before) }
     return b
   }
   $('thumbnails').replaceChildren(...world.scenes.map((s, k) => choose(() => openScene(k), make('img', { src: `worlds/${world.name}/${s.thumbnail}`, alt: '', loading: 'lazy' }), s.title)),

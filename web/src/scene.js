@@ -8,7 +8,7 @@ export const classOf = id => id >= 1000 ? Math.floor(id / 1000) : id
 
 export class Scene {
   constructor (world, ids, width, height, styles = new Map()) { // ids: Int32Array of width * height
-    Object.assign(this, { world, ids, width, height, styles, done: [], undone: [], cache: null })
+    Object.assign(this, { world, ids, width, height, styles, done: [], undone: [], before: null, later: null, cache: null }) // before, later: the scene that this one took the place of, and one that was opened after it and taken back
     this.classes = world.label_space.classes
     const odd = ids.find(id => !this.classes[classOf(id)])
     if (odd !== undefined) throw new Error(`The scene has an object ${odd} of class ${classOf(odd)}, but this world has classes 0 to ${this.classes.length - 1}: choose the world that it was made in.`)
@@ -84,6 +84,7 @@ export class Scene {
     if (!step.changes.length && !step.styles.size) return false
     this.done.push(step)
     this.undone = []
+    this.later = null
     return true
   }
 

@@ -100,6 +100,15 @@ test('what changes nothing is no step, and leaves what redo would do', () => {
   assert.deepEqual([...scene.done.at(-1).styles.keys()], [id]) // the road has it already
 })
 
+test('a change forgets the scene that was opened later', () => {
+  const scene = street()
+  scene.later = street()
+  scene.restyle(new Map([[1, [1, 1]]]))
+  assert.ok(scene.later)
+  scene.paint([[10, 30]], 2, 5)
+  assert.equal(scene.later, null)
+})
+
 test('a single point is a disc of its diameter', () => {
   const mask = strokeMask([[10, 10]], 7, 40, 40)
   assert.ok(Math.abs(mask.on.reduce((a, b) => a + b) - Math.PI * 3.5 ** 2) < 4)
