@@ -20,6 +20,7 @@ from pix2pixhd_nb.data.pictures import read_ids
 from pix2pixhd_nb.data.toy import SyntheticScenes
 from pix2pixhd_nb.editing.editor import SceneEditor
 from pix2pixhd_nb.synthesis.pipeline import street_model
+from pix2pixhd_nb.synthesis.styles import encoder_fingerprint
 
 ROOT = Path(__file__).parents[1]
 WEB = ROOT/'web'
@@ -419,7 +420,12 @@ def test_files_in_and_out(opened, model):
     editor = SceneEditor(scene.label_map, scene.instance_map, model.label_space, model.random_styles(scene.label_map, scene.instance_map, 4), model.style_book)
     editor.set_class(editor.objects[-1], 'car')
     p.after(lambda: given('scene.json', editor.to_json().encode()))
-    assert json.loads(p.saved('scene'))['styles'].keys() == json.loads(editor.to_json())['styles'].keys()
+    saved = json.loads(p.saved('scene'))
+    assert saved['styles'].keys() == json.loads(editor.to_json())['styles'].keys() and saved['model'] == encoder_fingerprint(model.synthesizer)
+    before = p.generated
+    given('scene.json', json.dumps(saved | dict(model='another')).encode())
+    p.page.wait_for_selector('#status.bad')
+    assert 'encoder another' in p.status and p.generated == before
     p.after(lambda: p.page.keyboard.press('Control+z'))
     image = (scene.image.permute(1, 2, 0).numpy() * 127.5 + 127.5).round().astype(np.uint8)
     assert 'from your photo' in p.after(lambda: given('photo.png', png(image), '#photofile'))

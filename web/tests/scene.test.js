@@ -1,5 +1,6 @@
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { Scene, openWorld } from '../src/scene.js'
 import { random, weighted } from '../src/random.js'
 import { fillFromNearest, numberObjects, region, runs, strokeMask, unruns } from '../src/raster.js'
@@ -87,6 +88,48 @@ test('a scene of other classes, or no scene, is refused in a sentence', () => {
   const d = street().toJSON()
   assert.throws(() => Scene.fromJSON(world, { ...d, label_space: { classes: [] } }), /other classes/)
   assert.throws(() => Scene.fromJSON(world, { ...d, instance_map: { size: [4, 4], ids: [0], lengths: [3] } }), /no whole scene/)
+})
+
+test('what a scene claims is checked: ids, windows and lengths of its history', () => {
+  const scene = street()
+  scene.paint([[30, 30]], 2, 6)
+  const refused = (change, why) => {
+    const d = JSON.parse(JSON.stringify(scene.toJSON())), [c] = d.done[0].changes
+    change(d, c)
+    assert.throws(() => Scene.fromJSON(world, d), why)
+  }
+  refused((d, c) => c.before.ids.fill(99), /no whole scene \(an object has the id 99\)/)
+  refused(d => { d.instance_map.ids[0] = 9000 }, /an object has the id 9000/)
+  refused((d, c) => { c.at = [39, 59] }, /a change does not lie in the scene/)
+  refused((d, c) => { c.at = [-1, 0] }, /a change does not lie in the scene/)
+  refused((d, c) => { c.after = { size: [1, 1], ids: [1], lengths: [1] } }, /a change does not lie in the scene/)
+  refused(d => { d.instance_map.lengths[0] += 0.5 }, /no ids and lengths/)
+  refused(d => { d.instance_map.size = [1e6, 1e6] }, /a map is of the size/)
+  refused(d => { delete d.undone }, /undone is no list/)
+  refused(d => { delete d.styles }, /the styles are absent/)
+  refused(d => { d.done[0].styles[2000] = [[1, 2]] }, /the styles of a step/)
+  refused(d => { d.done[0].styles[2000] = [null, ['x', 2]] }, /a style is/)
+  refused(d => { d.done[0].name = '<b>' }, /a step is called/)
+})
+
+test('styles of another encoder are refused', () => {
+  const ours = { ...world, model: 'aaaaaaaaaaaa' }, d = { ...street().toJSON(), model: 'aaaaaaaaaaaa' }, id = street().paint([[30, 30]], 2, 6)
+  assert.equal(new Scene(ours, new Int32Array(4), 2, 2).toJSON().model, 'aaaaaaaaaaaa')
+  assert.equal(Scene.fromJSON(ours, d).styles.size, 2)
+  assert.ok(Scene.fromJSON(ours, { ...d, model: undefined })) // as SceneEditor.to_json writes it
+  assert.throws(() => Scene.fromJSON(ours, { ...d, model: 'bbbbbbbbbbbb' }), /styles of encoder bbbbbbbbbbbb, this world has encoder aaaaaaaaaaaa/)
+  assert.throws(() => Scene.fromJSON(ours, { ...d, styles: { 0: [1, 2, 3, 4, 5] } }), /a style of 5 numbers, those of this world have 2/)
+  assert.throws(() => Scene.fromJSON(ours, { ...d, done: [{ name: 'restyle', changes: [], styles: { [id]: [null, [1, 2, 3]] } }] }), /a style of 3 numbers/)
+  assert.equal(Scene.fromJSON(ours, { ...d, styles: { ...d.styles, 2007: [1, 1] } }).styles.has(2007), false) // of no object there
+})
+
+test('a scene of version 0.0.1 opens, with its history', () => {
+  const d = JSON.parse(readFileSync(new URL('../../tests/first_release/edit.json', import.meta.url))), scene = Scene.fromJSON({ ...world, label_space: d.label_space }, d)
+  assert.ok(scene.done.length && scene.undone.length)
+  while (scene.redo());
+  const ids = scene.ids.slice()
+  while (scene.undo());
+  assert.notDeepEqual(scene.ids, ids)
 })
 
 test('what changes nothing is no step, and leaves what redo would do', () => {
