@@ -1,4 +1,5 @@
 "The studio in a browser alone: its page built, driven by mouse, keys and finger, timed, and compared with PyTorch."
+import base64
 import io
 import json
 import os
@@ -15,9 +16,11 @@ import psutil
 import pytest
 from PIL import Image
 from pix2pixhd_nb.apps.worlds import WORLDS
+from pix2pixhd_nb.data.pictures import read_ids
 from pix2pixhd_nb.data.toy import SyntheticScenes
 from pix2pixhd_nb.editing.editor import SceneEditor
 from pix2pixhd_nb.synthesis.pipeline import street_model
+from pix2pixhd_nb.synthesis.styles import encoder_fingerprint
 
 ROOT = Path(__file__).parents[1]
 WEB = ROOT/'web'
@@ -206,6 +209,35 @@ def test_the_same_styles_together_as_in_python():
         assert {int(c): v for c, v in there.items()} == {c: v.tolist() for c, v in here.items()}
 
 
+INDEXED = """
+import { readFileSync } from 'node:fs'
+import { labelsOf } from './src/files.js'
+import { decodePng } from './src/png.js'
+const { classes, files } = JSON.parse(readFileSync(0)), read = async f => { try { return [...labelsOf(await decodePng(Uint8Array.from(Buffer.from(f, 'base64'))), classes)] } catch (e) { return e.message } }
+console.log(JSON.stringify(await Promise.all(files.map(read))))
+"""
+
+
+def test_the_same_ids_of_indexed_maps_as_in_python(model, tmp_path):
+    need('node')
+    space, labels = model.label_space, SyntheticScenes(1, size=(64, 96), seed=5)[0].label_map[0].numpy()
+    n, colors = space.n_classes, np.array(space.colors, np.uint8)
+    assert len(np.unique(labels)) > 3
+    order = np.random.default_rng(0).permutation(n) # a paint program numbers colours as it likes
+    palettes = dict(own=(labels, colors), other=(np.argsort(order)[labels], colors[order]), high=(labels + 100, np.r_[np.zeros((100, 3), np.uint8), colors]),
+                    ramp=(labels, np.arange(n)[:, None].repeat(3, 1) + 1), mixed=(labels, np.r_[colors[1:2] + 1, colors[1:2], colors[1:2], colors[3:]]))
+    for name, (ids, palette) in palettes.items():
+        picture = Image.fromarray(ids.astype(np.uint8), 'P')
+        picture.putpalette(palette.astype(np.uint8).tobytes())
+        picture.save(tmp_path/f'{name}.png')
+    files = [base64.b64encode((tmp_path/f'{name}.png').read_bytes()).decode() for name in palettes]
+    done = subprocess.run(['node', '--input-type=module', '-e', INDEXED], input=json.dumps(dict(classes=space.to_dict()['classes'], files=files)), cwd=WEB, capture_output=True, text=True, timeout=60)
+    there = dict(zip(palettes, json.loads(shown(done)), strict=True))
+    for name in ('own', 'other', 'high', 'ramp'): assert there[name] == read_ids(tmp_path/f'{name}.png', space).ravel().tolist() == labels.ravel().tolist(), name
+    with pytest.raises(ValueError, match='open whether'): read_ids(tmp_path/'mixed.png', space)
+    assert 'open whether' in there['mixed']
+
+
 def strokes(page, n=6):
     "Seconds from the end of a stroke to its picture, each measured on the page."
     page.tool('brush')
@@ -285,6 +317,69 @@ def test_every_tool(opened, model):
     equal_to_pytorch(p, model)
 
 
+def test_a_choice_of_style_is_for_the_object_that_it_was_made_for(opened, model):
+    p = opened
+    car = next(i for i in p.editor(model).objects if i // 1000 == 6)
+    p.page.select_option('#object', str(car))
+    assert 'style' in p.after(lambda: p.page.click('#styles button[aria-pressed=false] >> nth=2'))
+    assert '40 %' in p.after(lambda: p.page.locator('#blend').fill('40'))
+    p.tool('brush')
+    p.page.keyboard.press('7')
+    assert 'Painted person' in p.after(lambda: p.drag((60, 200), (64, 215)))
+    before = p.editor(model)
+    person, pressed = int(p.page.input_value('#object')), p.page.locator('#styles button[aria-pressed=true]').get_attribute('title')
+    assert pressed == f'Style {1 + next(k for k, v in enumerate(model.style_book.centres[7]) if (v - before.styles[person]).abs().max() < 1e-5)}'
+    p.page.locator('#blend').fill('100') # of no choice
+    p.page.wait_for_timeout(300)
+    after = p.editor(model)
+    assert len(after.done) == len(before.done) and all((after.styles[i] == v).all() for i, v in before.styles.items())
+
+
+def test_redo_brings_back_a_scene_that_undo_left(opened, model):
+    p = opened
+    state = lambda: p.editor(model).instance_map
+    opening = state()
+    p.page.click('#scenes')
+    p.after(lambda: p.page.click('#thumbnails button:nth-child(5)'))
+    p.tool('brush')
+    p.page.keyboard.press('6')
+    p.after(lambda: p.drag((60, 200), (90, 205)))
+    painted = state()
+    for _ in range(2): p.after(lambda: p.page.click('#undo'))
+    assert (state() == opening).all()
+    assert 'opened later' in p.after(lambda: p.page.click('#redo'))
+    p.after(lambda: p.page.click('#redo'))
+    assert (state() == painted).all() and p.page.is_disabled('#redo')
+    for _ in range(2): p.after(lambda: p.page.click('#undo'))
+    assert p.page.is_enabled('#redo')
+    p.after(lambda: p.drag((60, 200), (90, 205)))
+    assert p.page.is_disabled('#redo') # as after any change
+
+
+def test_a_saved_picture_is_of_the_scene_as_it_is(opened, model):
+    p, before = opened, opened.generated
+    with p.page.expect_download() as download: # asked for before the picture can be there
+        p.page.evaluate("document.querySelector('#shuffle').click(); document.querySelector('[data-save=picture]').click()")
+    got = np.asarray(Image.open(download.value.path()).convert('RGB')).astype(int)
+    p.settle(before)
+    assert abs(got - np.asarray(p.editor(model).generate(model)).astype(int)).max() <= 2
+
+
+def test_a_photos_styles_stay_in_their_scene(opened, model):
+    p, before = opened, opened.generated
+    p.page.evaluate("""new MutationObserver((_, o) => { if (!document.querySelector('#status').textContent.startsWith('Taking')) return
+        o.disconnect(); document.querySelector('#thumbnails button:nth-child(2)').click() }).observe(document.querySelector('#status'), { childList: true })""")
+    out = io.BytesIO()
+    Image.new('RGB', (256, 256), (90, 60, 30)).save(out, 'PNG')
+    p.page.set_input_files('#photofile', dict(name='photo.png', mimeType='image/png', buffer=out.getvalue()))
+    p.page.wait_for_function("document.querySelector('#status').textContent.startsWith('Scene 2')")
+    p.settle(before)
+    p.page.wait_for_timeout(2000) # the encoder's answer is there by now
+    editor = p.editor(model)
+    assert not editor.done and editor.styles.keys() == set(editor.objects)
+    assert 'from your photo' not in p.status
+
+
 @pytest.mark.parametrize('name', [name for name in WORLDS if name != 'street'])
 def test_another_world(browser, site, name):
     "Chosen, painted on, restyled, and equal to what PyTorch generates from what was saved."
@@ -325,7 +420,12 @@ def test_files_in_and_out(opened, model):
     editor = SceneEditor(scene.label_map, scene.instance_map, model.label_space, model.random_styles(scene.label_map, scene.instance_map, 4), model.style_book)
     editor.set_class(editor.objects[-1], 'car')
     p.after(lambda: given('scene.json', editor.to_json().encode()))
-    assert json.loads(p.saved('scene'))['styles'].keys() == json.loads(editor.to_json())['styles'].keys()
+    saved = json.loads(p.saved('scene'))
+    assert saved['styles'].keys() == json.loads(editor.to_json())['styles'].keys() and saved['model'] == encoder_fingerprint(model.synthesizer)
+    before = p.generated
+    given('scene.json', json.dumps(saved | dict(model='another')).encode())
+    p.page.wait_for_selector('#status.bad')
+    assert 'encoder another' in p.status and p.generated == before
     p.after(lambda: p.page.keyboard.press('Control+z'))
     image = (scene.image.permute(1, 2, 0).numpy() * 127.5 + 127.5).round().astype(np.uint8)
     assert 'from your photo' in p.after(lambda: given('photo.png', png(image), '#photofile'))

@@ -8,6 +8,7 @@ import pix2pixhd_nb
 from pix2pixhd_nb.apps.worlds import WORLDS
 from pix2pixhd_nb.editing.editor import _runs as runs # a map of ids as `SceneEditor.to_json` writes it
 from pix2pixhd_nb.editing.shapes import ShapeLibrary
+from pix2pixhd_nb.synthesis.styles import encoder_fingerprint
 from export import export_networks
 
 HERE = Path(__file__).parent
@@ -53,7 +54,7 @@ def write_world(name, folder):
         if i == 0: picture.save(folder / 'first.webp', lossless=True) # seen while the model loads
         picture.resize((picture.width * 96 // picture.height, 96)).save(folder / f'scene{i}.webp', quality=80)
         scenes.append(dict(title=f'Scene {i + 1}', thumbnail=f'scene{i}.webp', instance_map=runs(scene.instance_map[0].numpy()), styles={k: v.tolist() for k, v in styles.items()}))
-    described = dict(name=name, title=world.title, label_space=space.to_dict(), multiple_of=pipeline.synthesizer.multiple_of, brush=space.id(world.brush),
+    described = dict(name=name, title=world.title, model=encoder_fingerprint(pipeline.synthesizer) if pipeline.synthesizer.encoder else '', label_space=space.to_dict(), multiple_of=pipeline.synthesizer.multiple_of, brush=space.id(world.brush),
                      styles={c: dict(centres=v.tolist(), counts=book.counts[c].tolist()) | (dict(together=book.together[c][::-(-len(book.together[c]) // TOGETHER)].tolist()) if book.together else {}) for c, v in book.centres.items()},
                      scenes=scenes, check=check_picture(pipeline, small), **silhouettes(cut, space))
     described['networks'] = export_networks(pipeline, folder)

@@ -22,7 +22,7 @@ const KEPT_STEPS = 40, THUMB = 128
 let world, scene, stage, selected = null, tool = 'select', cls = 0, scope = 'one', press = null, restyling = null, shapeSeed = 0, history = new Map(), saveTimer = 0
 const drawer = new Drawer({
   ready: d => { $('where').textContent = `It runs on ${d.where}${d.threads > 1 ? ` with ${d.threads} threads` : ''}.`; document.body.dataset.engine = d.where; performance.mark('ready'); document.body.dataset.threads = d.threads },
-  picture: shown, style: showStyle, photo: styles => attempt(() => did(scene.restyle(styles), 'Every object has its style from your photo.')),
+  picture: shown, style: showStyle, photo: (styles, of) => { if (of === scene) attempt(() => did(scene.restyle(new Map([...styles].filter(([id]) => scene.objects.has(id)))), 'Every object has its style from your photo.')) },
   failed: (message, what) => say(what === 'start' ? `The model could not be loaded (${message}): reload the page.` : `No picture: ${message}`, true),
   busy: yes => { $('work').classList.toggle('on', yes) }
 })
@@ -91,7 +91,12 @@ function begin (next, text) {
 function replace (next, text) { // an opened scene takes the place of the present one; Undo brings that back
   const before = scene
   begin(next, `${text} Undo brings back what was there.`)
+  follow(before)
+}
+
+function follow (before) {
   scene.before = before
+  before.later = null
   updateButtons()
 }
 
@@ -130,7 +135,7 @@ function shown (d) {
 
 function updateButtons () {
   $('undo').disabled = !scene.done.length && !scene.before
-  $('redo').disabled = !scene.undone.length
+  $('redo').disabled = !scene.undone.length && !scene.later
   for (const b of $('history').querySelectorAll('button')) b.setAttribute('aria-current', +b.dataset.depth === scene.done.length ? 'step' : 'false')
 }
 
@@ -160,13 +165,19 @@ function goTo (depth) {
 function undo () {
   restyling = null
   if (scene.done.length) { const step = scene.undo(); refresh(); return say(`Undone: ${WORDS[step.name] ?? step.name}.`) }
-  if (scene.before) return begin(scene.before, 'The scene from before is back.')
+  if (scene.before) {
+    const later = scene
+    begin(scene.before, 'The scene from before is back.')
+    scene.later = later
+    return updateButtons()
+  }
   say('There is nothing to undo.')
 }
 
 function redo () {
   restyling = null
   const step = scene.redo()
+  if (!step && scene.later) return begin(scene.later, 'The scene opened later is back.')
   if (!step) return say('There is nothing to redo.')
   refresh()
   say(`Redone: ${WORDS[step.name] ?? step.name}.`)
@@ -216,7 +227,7 @@ function showSelection () {
       return b
     }))
   }
-  const chosen = restyling?.k ?? centres.findIndex(v => same(v, now))
+  const chosen = choice()?.k ?? centres.findIndex(v => same(v, now))
   ;[...$('styles').children].forEach((b, k) => b.setAttribute('aria-pressed', k === chosen))
   showStyles(centres)
 }
@@ -237,13 +248,17 @@ function showStyle (d) {
 
 const share = () => +$('blend').value / 100
 
+function choice () { // the last choice of a style, while it is for the object selected and nothing was done since
+  if (restyling && (restyling.of !== selected || restyling.last !== scene.done.at(-1))) restyling = null
+  return restyling
+}
+
 function chooseStyle (k, t = share()) { // another try takes the place of the last one
-  const ids = inScope(), mine = restyling && scene.done.at(-1) === restyling.step && restyling.ids.join() === ids.join()
-  if (mine) scene.undo()
+  const ids = inScope(), mine = choice()?.ids.join() === ids.join(), undone = mine && restyling.made && scene.undo()
   const base = mine ? restyling.base : new Map(ids.map(id => [id, scene.styles.get(id)])), centre = world.book.of(classOf(selected))[k]
-  scene.restyle(new Map(ids.map(id => [id, blend(base.get(id), centre, t)])))
-  restyling = { step: scene.done.at(-1), ids, base, k }
-  did(true, `${ids.length > 1 ? `All ${ids.length}` : nameOf(selected)}: style ${k + 1}${t < 1 ? `, ${Math.round(100 * t)} %` : ''}.`)
+  const made = scene.restyle(new Map(ids.map(id => [id, blend(base.get(id), centre, t)])))
+  restyling = { of: selected, made, last: scene.done.at(-1), ids, base, k }
+  did(made || !!undone, `${ids.length > 1 ? `All ${ids.length}` : nameOf(selected)}: style ${k + 1}${t < 1 ? `, ${Math.round(100 * t)} %` : ''}.`)
 }
 
 function shuffle () {
@@ -389,7 +404,7 @@ function fillPalette () { // with the classes that are scored and, where the mod
 function fillGallery () {
   const choose = (open, picture, title) => {
     const b = make('button', {}, picture, make('span', { textContent: title }))
-    b.onclick = () => { $('gallery').close(); const before = scene; open(); scene.before = before; updateButtons() }
+    b.onclick = () => { $('gallery').close(); const before = scene; open(); follow(before) }
     return b
   }
   $('thumbnails').replaceChildren(...world.scenes.map((s, k) => choose(() => openScene(k), make('img', { src: `worlds/${world.name}/${s.thumbnail}`, alt: '', loading: 'lazy' }), s.title)),
@@ -432,7 +447,11 @@ const toPng = rgba => {
 }
 
 const SAVES = {
-  picture: async () => download('scene.png', await new Promise(resolve => stage.picture.toBlob(resolve, 'image/png')), 'image/png'),
+  picture: async () => {
+    if (!drawer.settled) say('The picture is saved once it is generated…')
+    await drawer.newest()
+    download('scene.png', await new Promise(resolve => stage.picture.toBlob(resolve, 'image/png')), 'image/png')
+  },
   scene: async () => download('scene.json', JSON.stringify(scene.toJSON()), 'application/json'),
   ids: async () => download('label_map.png', await encodePng(scene.labels, scene.width, scene.height, 8), 'image/png'),
   instances: async () => download('instance_map.png', await encodePng(scene.ids, scene.width, scene.height, 16), 'image/png'),
@@ -475,13 +494,13 @@ function connect () {
   for (const [id, action] of Object.entries(click)) $(id).onclick = action
   for (const id of ['one', 'all']) $(id).onclick = () => { scope = id; for (const other of ['one', 'all']) $(other).setAttribute('aria-pressed', other === id); showSelection() }
   for (const b of document.querySelectorAll('[data-view]')) b.onclick = () => setView(b.dataset.view)
-  for (const b of document.querySelectorAll('[data-save]')) b.onclick = () => attempt(SAVES[b.dataset.save])
+  for (const b of document.querySelectorAll('[data-save]')) b.onclick = () => attempt(() => { if (!scene) throw new Error('There is no scene to save yet: wait until the page has loaded.'); return SAVES[b.dataset.save]() })
   for (const [id, open] of [['file', openFile], ['photofile', usePhoto]]) $(id).onchange = e => { const file = e.target.files[0]; e.target.value = ''; if (file) attempt(() => open(file)) }
   $('brush').oninput = sized
   $('compare').oninput = () => { stage.split = Math.max(0.001, +$('compare').value / 100); stage.over() }
   $('object').onchange = e => select(e.target.value === '' ? null : +e.target.value)
   $('become').onchange = e => attempt(() => { const id = scene.setClass(selected, +e.target.value); did(id, `It is now ${id === null ? '' : nameOf(id)}.`, id) })
-  $('blend').oninput = () => { $('blendshare').value = `${$('blend').value}%`; if (restyling) chooseStyle(restyling.k) }
+  $('blend').oninput = () => { $('blendshare').value = `${$('blend').value}%`; if (choice()) attempt(() => chooseStyle(restyling.k)) }
   $('keylist').append(...KEYS.flatMap(([k, what]) => [make('dt', { textContent: k }), make('dd', { textContent: what })]))
   addEventListener('keydown', keys)
   addEventListener('keyup', e => { if (e.key === ' ') stage.space = false })

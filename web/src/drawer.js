@@ -4,7 +4,9 @@ export class Drawer {
   constructor (on) { // {ready, picture, style, photo, failed, busy}
     this.on = on
     this.n = 0
-    this.shown = 0
+    this.shown = this.styles = this.photos = 0
+    this.last = this.taking = this.showing = null // what was asked for: the picture, the styles of a photo, styles to show; another worker is asked again
+    this.waiting = []
   }
 
   open (world, gpu = true) {
@@ -12,7 +14,7 @@ export class Drawer {
     const { name, networks, multiple_of, check } = world
     this.world = { name, networks, multiple_of, check }
     this.gpu = gpu
-    this.trial = this.last = null
+    this.trial = this.last = this.taking = this.showing = this.broken = null
     this.worker = this.begin(false, d => this.heard(d))
     this.shown = ++this.n
   }
@@ -37,22 +39,48 @@ export class Drawer {
         this.trial = null
         this.on.ready(d)
         if (this.last && this.shown < this.n) trial.postMessage(this.last)
+        if (this.taking) trial.postMessage(this.taking.job)
+        if (this.showing?.jobs.length) trial.postMessage(this.showing)
       } else trial.terminate()
     })
   }
 
   heard (d) {
     if (d.kind === 'ready') this.on.ready(d)
-    else if (d.kind === 'failed') {
+    else if (d.kind === 'photo') {
+      if (d.n !== this.taking?.job.n) return
+      const { scene } = this.taking
+      this.taking = null
+      this.on.photo(d.styles, scene)
+    } else if (d.kind === 'failed') {
+      if (d.what === 'photo' && d.n !== this.taking?.job.n) return
+      if (d.what === 'photo') this.taking = null
       this.on.failed(d.message, d.what)
       if (d.what === 'draw' && d.n === this.n) this.on.busy(false)
-    } else if (d.kind === 'photo') this.on.photo(d.styles)
-    else if (d.kind === 'style') { if (d.n === this.styles) this.on.style(d) } else if (d.n > this.shown) {
+      if (d.what === 'draw' || d.what === 'start') this.broken = { n: d.what === 'draw' ? d.n : Infinity, message: d.message }
+      this.settle()
+    } else if (d.kind === 'style') {
+      if (d.n !== this.styles) return
+      this.showing.jobs = this.showing.jobs.filter(j => j.key !== d.key)
+      this.on.style(d)
+    } else if (d.n > this.shown) {
       this.shown = d.n
       this.on.picture(d)
       this.on.busy(this.shown < this.n)
+      this.settle()
       if (this.gpu) this.tryGpu(d.ms / (d.w * d.h))
     }
+  }
+
+  get settled () { return this.last !== null && this.shown === this.n } // is the picture of the scene as it is now there?
+
+  newest () { // a promise of that
+    return new Promise((resolve, reject) => { this.waiting.push({ resolve, reject }); this.settle() })
+  }
+
+  settle () {
+    if (!this.settled && !(this.broken?.n >= this.n)) return
+    for (const { resolve, reject } of this.waiting.splice(0)) if (this.settled) resolve(); else reject(new Error(`There is no picture of the scene as it is now (${this.broken.message}): reload the page.`))
   }
 
   draw (scene) {
@@ -63,9 +91,13 @@ export class Drawer {
   }
 
   showStyles (jobs) { // [{key, ids, w, h, styles}]: the styles of what is selected; earlier ones are forgotten
-    this.styles = (this.styles ?? 0) + 1
-    this.worker.postMessage({ kind: 'styles', jobs: jobs.map(j => ({ kind: 'style', n: this.styles, ...j })) })
+    this.styles++
+    this.showing = { kind: 'styles', jobs: jobs.map(j => ({ kind: 'style', n: this.styles, ...j })) }
+    this.worker.postMessage(this.showing)
   }
 
-  photo (rgba, scene) { this.worker.postMessage({ kind: 'photo', rgba, ids: scene.ids, w: scene.width, h: scene.height }) }
+  photo (rgba, scene) { // the answer comes with that scene; earlier photos are forgotten
+    this.taking = { scene, job: { kind: 'photo', n: ++this.photos, rgba, ids: scene.ids.slice(), w: scene.width, h: scene.height } }
+    this.worker.postMessage(this.taking.job)
+  }
 }

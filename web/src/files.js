@@ -8,17 +8,34 @@ export function labelsOf (png, classes) { // class ids from a decoded PNG: of id
   if (Math.min(width, height) < SMALLEST || Math.max(width, height) > LARGEST) throw new Error(`The label map is ${width}x${height}: each side has to be ${SMALLEST} to ${LARGEST} pixels.`)
   const grey = channels < 3 || isGrey(values, channels)
   const ids = grey ? Uint16Array.from({ length: n }, (_, p) => values[p * channels]) : null
-  if (ids && ids.every(v => v < classes.length)) return ids
-  const color = p => palette ? [...palette.subarray(3 * values[p], 3 * values[p] + 3)] : channels < 3 ? [0, 0, 0].fill(values[p * channels]) : [...values.subarray(p * channels, p * channels + 3)]
+  const color = p => palette ? paletteColor(palette, values[p]) : channels < 3 ? [0, 0, 0].fill(values[p * channels]) : [...values.subarray(p * channels, p * channels + 3)]
   const table = new Map(classes.map(c => [c.color.join(), c.id])), out = new Uint16Array(n), unknown = new Map()
+  if (ids && !(palette ? paletteHoldsColors(palette, new Set(ids), classes) : greysAreColors(ids, channels, classes))) {
+    const odd = ids.find(v => v >= classes.length)
+    if (odd === undefined) return ids
+    throw new Error(`The label map has id ${odd}, but this world has classes 0 to ${classes.length - 1}.`)
+  }
   for (let p = 0; p < n; p++) {
     const key = color(p).join(), id = table.get(key)
     if (id === undefined) unknown.set(key, (unknown.get(key) ?? 0) + 1); else out[p] = id
   }
   if (!unknown.size) return out
-  const [worst, count] = [...unknown].sort((a, b) => b[1] - a[1])[0], odd = ids?.find(v => v >= classes.length)
-  if (ids && !palette) throw new Error(`The label map has id ${odd}, but this world has classes 0 to ${classes.length - 1}.`)
+  const [worst, count] = [...unknown].sort((a, b) => b[1] - a[1])[0]
   throw new Error(`The label map has ${unknown.size} colours that are no class; the most frequent is (${worst.replaceAll(',', ', ')}) with ${count} pixels, nearest to ${nearest(worst.split(',').map(Number), classes).name}. Save it without smoothing, in the colours of the palette.`)
+}
+
+const paletteColor = (palette, i) => [0, 1, 2].map(k => palette[3 * i + k] ?? 0)
+
+function paletteHoldsColors (palette, used, classes) { // as the Python reader decides: all colours are classes', and not those of their own numbers; some are no answer
+  const rows = [...used].sort((a, b) => a - b).map(i => ({ i, color: paletteColor(palette, i).join() })), of = color => classes.find(c => c.color.join() === color)
+  const other = rows.find(({ i, color }) => of(color) && classes[i]?.color.join() !== color), unlisted = rows.find(({ color }) => !of(color)), say = color => `(${color.replaceAll(',', ', ')})`
+  if (other && unlisted) throw new Error(`The label map has a palette in which ${other.i} has the colour ${say(other.color)} of ${of(other.color).name}, and ${unlisted.i} the colour ${say(unlisted.color)}, which is no class's, so it is open whether its numbers or its colours are meant: paint those pixels in a class's colour; or, if the numbers are the ids, save it as a grey PNG.`)
+  return !!other && !unlisted
+}
+
+function greysAreColors (ids, channels, classes) { // are all greys classes' colours, and no ids?
+  const greys = new Set(classes.filter(c => c.color.every(v => v === c.color[0])).map(c => c.color[0]))
+  return ids.every(v => greys.has(v)) && (channels > 2 || ids.some(v => v >= classes.length))
 }
 
 const isGrey = (values, channels) => {

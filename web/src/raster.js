@@ -1,4 +1,5 @@
 // Pixels of strokes, regions and shapes. A mask is {x, y, w, h, on: Uint8Array of w * h}, a window of the picture.
+import { MOST } from './png.js'
 
 const clip = (x0, y0, x1, y1, width, height) => {
   const x = Math.max(0, x0), y = Math.max(0, y0)
@@ -104,10 +105,20 @@ export function runs (values, w, h) { // plain lists, as the Python editor write
   return { size: [h, w], ids, lengths }
 }
 
+export const isWhole = (v, low, high) => Number.isInteger(v) && v >= low && v <= high
+
+export function sizeOf (d) { // [h, w] that a map as runs claims, if its runs are as long
+  const { size, ids, lengths } = d
+  if (!Array.isArray(size) || size.length !== 2 || !size.every(s => isWhole(s, 1, MOST)) || size[0] * size[1] > MOST) throw new Error(`a map is of the size ${JSON.stringify(size)}`)
+  if (!Array.isArray(ids) || !Array.isArray(lengths) || ids.length !== lengths.length || !ids.every(i => isWhole(i, -(2 ** 31), 2 ** 31 - 1)) || !lengths.every(n => isWhole(n, 0, MOST))) throw new Error('the runs of a map are no ids and lengths')
+  const n = lengths.reduce((a, b) => a + b, 0)
+  if (n !== size[0] * size[1]) throw new Error(`a map of ${n} pixels is given for the size ${size[1]}x${size[0]}`)
+  return size
+}
+
 export function unruns (d) { // {w, h, values: Int32Array}
-  const [h, w] = d.size, values = new Int32Array(h * w)
+  const [h, w] = sizeOf(d), values = new Int32Array(h * w)
   let p = 0
-  d.ids.forEach((id, k) => { if (p + d.lengths[k] <= values.length) values.fill(id, p, p + d.lengths[k]); p += d.lengths[k] })
-  if (p !== values.length) throw new Error(`a map of ${p} pixels is given for the size ${w}x${h}`)
+  d.ids.forEach((id, k) => values.fill(id, p, p += d.lengths[k]))
   return { w, h, values }
 }

@@ -1,14 +1,15 @@
 // A scene under edit and its history: the same operations, numbers and JSON as SceneEditor of the Python package.
 import { random } from './random.js'
 import { blend, StyleBook } from './styles.js'
-import { boxMask, fillFromNearest, region, runs, scaled, strokeMask, unruns } from './raster.js'
+import { boxMask, fillFromNearest, isWhole, region, runs, scaled, sizeOf, strokeMask, unruns } from './raster.js'
 
 export const FORMAT = 'pix2pixhd_nb edit 1'
+const MOST_HISTORY = 2 ** 27 // pixels, in all steps of a scene that is opened
 export const classOf = id => id >= 1000 ? Math.floor(id / 1000) : id
 
 export class Scene {
   constructor (world, ids, width, height, styles = new Map()) { // ids: Int32Array of width * height
-    Object.assign(this, { world, ids, width, height, styles, done: [], undone: [], cache: null })
+    Object.assign(this, { world, ids, width, height, styles, done: [], undone: [], before: null, later: null, cache: null }) // before, later: the scene that this one took the place of, and one that was opened after it and taken back
     this.classes = world.label_space.classes
     const odd = ids.find(id => !this.classes[classOf(id)])
     if (odd !== undefined) throw new Error(`The scene has an object ${odd} of class ${classOf(odd)}, but this world has classes 0 to ${this.classes.length - 1}: choose the world that it was made in.`)
@@ -80,9 +81,11 @@ export class Scene {
 
   commit (step) { // enters a step into the history; false if it changed nothing
     for (const c of step.changes) for (const id of new Set(c.before)) if (!this.objects.has(id) && this.styles.has(id)) this.setStyle(step, id, null)
+    for (const [id, [before, after]] of step.styles) if (before?.join() === after?.join()) step.styles.delete(id)
     if (!step.changes.length && !step.styles.size) return false
     this.done.push(step)
     this.undone = []
+    this.later = null
     return true
   }
 
@@ -238,24 +241,70 @@ export class Scene {
     const change = c => ({ at: [c.y, c.x], before: runs(c.before, c.w, c.h), after: runs(c.after, c.w, c.h) })
     const step = s => ({ name: s.name, changes: s.changes.map(change), styles: Object.fromEntries(s.styles) })
     return {
-      format: FORMAT, label_space: this.world.label_space, instance_map: runs(this.ids, this.width, this.height), styles: Object.fromEntries(this.styles),
+      format: FORMAT, model: this.world.model, label_space: this.world.label_space, instance_map: runs(this.ids, this.width, this.height), styles: Object.fromEntries(this.styles),
       done: (steps === Infinity ? this.done : this.done.slice(-steps)).map(step), undone: (steps === Infinity ? this.undone : []).map(step)
     }
   }
 
   static fromJSON (world, d) {
     if (d?.format !== FORMAT) throw new Error(`The file is no scene of the studio: its format is ${JSON.stringify(d?.format)}, expected ${JSON.stringify(FORMAT)}.`)
-    const names = s => (s?.classes ?? []).map(c => c.name).join(', ')
+    const names = s => (Array.isArray(s?.classes) ? s.classes : []).map(c => c?.name).join(', '), ours = world.model ?? '', n = world.book.features
     if (names(d.label_space) !== names(world.label_space)) throw new Error(`The scene has other classes than this world (${names(d.label_space)}): choose the world that it was made in.`)
-    const change = c => { const b = unruns(c.before), a = unruns(c.after); return { y: c.at[0], x: c.at[1], w: b.w, h: b.h, before: b.values, after: a.values } }
-    const step = s => ({ name: s.name, changes: s.changes.map(change), styles: new Map(Object.entries(s.styles).map(([i, pair]) => [+i, pair])) })
+    let scene
     try {
-      const scene = Scene.fromRuns(world, d.instance_map, (d.styles ?? d.looks))
-      scene.done = d.done.map(step)
-      scene.undone = d.undone.map(step)
-      return scene
+      checkHistory(d, sizeOf(d.instance_map), world)
+      checkClasses(d.instance_map.ids, world)
+      const { w, h, values } = unruns(d.instance_map)
+      scene = new Scene(world, values, w, h)
+      scene.styles = new Map(stylesIn(d).map(([id, v]) => [id, styleOf(v)]).filter(([id, v]) => v && scene.objects.has(id)))
+      scene.done = d.done.map(stepOf)
+      scene.undone = d.undone.map(stepOf)
     } catch (e) { throw new Error(`The file is no whole scene (${e.message}): save it again.`) }
+    if (n && (d.model ?? ours) !== ours) throw new Error(`The scene has styles of encoder ${String(d.model || 'unknown').slice(0, 40)}, this world has encoder ${ours || 'unknown'}: open it in the world that it was made in.`)
+    const odd = [...scene.styles.values(), ...[...scene.done, ...scene.undone].flatMap(s => [...s.styles.values()].flat())].find(v => v && v.length !== n)
+    if (n && odd) throw new Error(`The scene has a style of ${odd.length} numbers, those of this world have ${n}: open it in the world that it was made in.`)
+    return scene
   }
+}
+
+// ---- what a file claims is checked before anything is made of it, as in Python
+
+const listed = (v, name) => { if (Array.isArray(v)) return v; throw new Error(`${name} is no list`) }
+
+function checkClasses (ids, world) {
+  const odd = ids.find(id => !world.label_space.classes[classOf(id)])
+  if (odd !== undefined) throw new Error(`an object has the id ${odd}`)
+}
+
+function checkHistory (d, [height, width], world) { // every step lies in the scene, and all of them together are no larger than any history
+  let total = 0
+  for (const k of ['done', 'undone']) {
+    for (const c of listed(d[k], k).flatMap(step => listed(step?.changes, 'changes'))) {
+      const [h, w] = sizeOf(c.before), [y, x] = listed(c.at, 'at'), after = sizeOf(c.after)
+      if (after[0] !== h || after[1] !== w || !isWhole(y, 0, height - h) || !isWhole(x, 0, width - w)) throw new Error('a change does not lie in the scene')
+      for (const part of [c.before, c.after]) checkClasses(part.ids, world)
+      total += 2 * h * w
+    }
+  }
+  if (total > MOST_HISTORY) throw new Error(`its changes cover ${total} pixels, expected at most ${MOST_HISTORY}`)
+}
+
+function stylesIn (d) { // [[id, what is given for it]...]
+  const styles = d.styles ?? d.looks // as the first release called them
+  if (typeof styles !== 'object' || !styles) throw new Error('the styles are absent')
+  return Object.entries(styles).map(([id, v]) => { if (/^\d{1,9}$/.test(id)) return [+id, v]; throw new Error(`a style is of the object ${id.slice(0, 40)}`) })
+}
+
+function styleOf (v) {
+  if (v === null || (Array.isArray(v) && v.length && v.every(x => Number.isFinite(x) && Math.abs(x) <= 1e30))) return v
+  throw new Error(`a style is ${String(JSON.stringify(v)).slice(0, 80)}`)
+}
+
+function stepOf (d) {
+  if (typeof d.name !== 'string' || !/^[\p{L}\p{N}_ -]{1,40}$/u.test(d.name)) throw new Error(`a step is called ${String(JSON.stringify(d.name)).slice(0, 80)}`)
+  const changes = d.changes.map(c => { const b = unruns(c.before), a = unruns(c.after); return { y: c.at[0], x: c.at[1], w: b.w, h: b.h, before: b.values, after: a.values } })
+  const styles = stylesIn(d).map(([id, pair]) => { if (Array.isArray(pair) && pair.length === 2) return [id, pair.map(styleOf)]; throw new Error(`the styles of a step are ${String(JSON.stringify(pair)).slice(0, 80)}`) })
+  return { name: d.name, changes, styles: new Map(styles) }
 }
 
 function openCheck (d) { // a small scene and its picture by PyTorch

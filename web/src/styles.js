@@ -4,6 +4,8 @@ import { random, weighted } from './random.js'
 export class StyleBook {
   constructor (styles) { this.styles = styles } // {class id: {centres: [[...]], counts: [...], together: [[...]]}}; how often each style was seen, in all and in each of some scenes, where that is known
 
+  get features () { return Object.values(this.styles)[0]?.centres[0].length ?? 0 } // how many numbers a style has
+
   of (cls) { return this.styles[cls]?.centres ?? [] }
 
   any (cls, next, counts = {}) { // a random style of a class; of any class if none of it was seen
@@ -31,4 +33,4 @@ export class StyleBook {
 
 const total = numbers => numbers.reduce((a, b) => a + b, 0)
 export const blend = (a, b, t) => t === 1 ? b : a.map((v, i) => v + t * (b[i] - v))
-export const same = (a, b) => !!a && !!b && a.every((v, i) => Math.abs(v - b[i]) < 1e-6)
+export const same = (a, b) => !!a && !!b && a.length === b.length && a.every((v, i) => Math.abs(v - b[i]) < 1e-6)

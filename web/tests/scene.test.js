@@ -1,5 +1,6 @@
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { Scene, openWorld } from '../src/scene.js'
 import { random, weighted } from '../src/random.js'
 import { fillFromNearest, numberObjects, region, runs, strokeMask, unruns } from '../src/raster.js'
@@ -89,6 +90,68 @@ test('a scene of other classes, or no scene, is refused in a sentence', () => {
   assert.throws(() => Scene.fromJSON(world, { ...d, instance_map: { size: [4, 4], ids: [0], lengths: [3] } }), /no whole scene/)
 })
 
+test('what a scene claims is checked: ids, windows and lengths of its history', () => {
+  const scene = street()
+  scene.paint([[30, 30]], 2, 6)
+  const refused = (change, why) => {
+    const d = JSON.parse(JSON.stringify(scene.toJSON())), [c] = d.done[0].changes
+    change(d, c)
+    assert.throws(() => Scene.fromJSON(world, d), why)
+  }
+  refused((d, c) => c.before.ids.fill(99), /no whole scene \(an object has the id 99\)/)
+  refused(d => { d.instance_map.ids[0] = 9000 }, /an object has the id 9000/)
+  refused((d, c) => { c.at = [39, 59] }, /a change does not lie in the scene/)
+  refused((d, c) => { c.at = [-1, 0] }, /a change does not lie in the scene/)
+  refused((d, c) => { c.after = { size: [1, 1], ids: [1], lengths: [1] } }, /a change does not lie in the scene/)
+  refused(d => { d.instance_map.lengths[0] += 0.5 }, /no ids and lengths/)
+  refused(d => { d.instance_map.size = [1e6, 1e6] }, /a map is of the size/)
+  refused(d => { delete d.undone }, /undone is no list/)
+  refused(d => { delete d.styles }, /the styles are absent/)
+  refused(d => { d.done[0].styles[2000] = [[1, 2]] }, /the styles of a step/)
+  refused(d => { d.done[0].styles[2000] = [null, ['x', 2]] }, /a style is/)
+  refused(d => { d.done[0].name = '<b>' }, /a step is called/)
+})
+
+test('styles of another encoder are refused', () => {
+  const ours = { ...world, model: 'aaaaaaaaaaaa' }, d = { ...street().toJSON(), model: 'aaaaaaaaaaaa' }, id = street().paint([[30, 30]], 2, 6)
+  assert.equal(new Scene(ours, new Int32Array(4), 2, 2).toJSON().model, 'aaaaaaaaaaaa')
+  assert.equal(Scene.fromJSON(ours, d).styles.size, 2)
+  assert.ok(Scene.fromJSON(ours, { ...d, model: undefined })) // as SceneEditor.to_json writes it
+  assert.throws(() => Scene.fromJSON(ours, { ...d, model: 'bbbbbbbbbbbb' }), /styles of encoder bbbbbbbbbbbb, this world has encoder aaaaaaaaaaaa/)
+  assert.throws(() => Scene.fromJSON(ours, { ...d, styles: { 0: [1, 2, 3, 4, 5] } }), /a style of 5 numbers, those of this world have 2/)
+  assert.throws(() => Scene.fromJSON(ours, { ...d, done: [{ name: 'restyle', changes: [], styles: { [id]: [null, [1, 2, 3]] } }] }), /a style of 3 numbers/)
+  assert.equal(Scene.fromJSON(ours, { ...d, styles: { ...d.styles, 2007: [1, 1] } }).styles.has(2007), false) // of no object there
+})
+
+test('a scene of version 0.0.1 opens, with its history', () => {
+  const d = JSON.parse(readFileSync(new URL('../../tests/first_release/edit.json', import.meta.url))), scene = Scene.fromJSON({ ...world, label_space: d.label_space }, d)
+  assert.ok(scene.done.length && scene.undone.length)
+  while (scene.redo());
+  const ids = scene.ids.slice()
+  while (scene.undo());
+  assert.notDeepEqual(scene.ids, ids)
+})
+
+test('what changes nothing is no step, and leaves what redo would do', () => {
+  const scene = street(), id = scene.paint([[10, 30]], 2, 5)
+  scene.paint([[40, 30]], 2, 5)
+  scene.undo()
+  assert.equal(scene.restyle(new Map([[id, [...scene.styles.get(id)]]])), false)
+  assert.equal(scene.restyle(new Map([[id, [9, 9]]]), 0), false)
+  assert.deepEqual([scene.done.length, scene.undone.length], [1, 1])
+  assert.ok(scene.restyle(new Map([[id, [9, 9]], [1, [1, 1]]])))
+  assert.deepEqual([...scene.done.at(-1).styles.keys()], [id]) // the road has it already
+})
+
+test('a change forgets the scene that was opened later', () => {
+  const scene = street()
+  scene.later = street()
+  scene.restyle(new Map([[1, [1, 1]]]))
+  assert.ok(scene.later)
+  scene.paint([[10, 30]], 2, 5)
+  assert.equal(scene.later, null)
+})
+
 test('a single point is a disc of its diameter', () => {
   const mask = strokeMask([[10, 10]], 7, 40, 40)
   assert.ok(Math.abs(mask.on.reduce((a, b) => a + b) - Math.PI * 3.5 ** 2) < 4)
@@ -132,6 +195,20 @@ test('label maps as ids and as colours; other colours are named', () => {
   colors.splice(0, 3, 71, 130, 180)
   assert.throws(() => labelsOf(at(3, colors), classes), /\(71, 130, 180\) with 1 pixels, nearest to sky/)
   assert.throws(() => labelsOf(at(1, ids.map(() => 200)), classes), /id 200/)
+})
+
+test('an indexed PNG is read by its colours where they are the classes\', as in Python', () => {
+  const n = 32 * 32, indexed = (values, colors) => ({ width: 32, height: 32, channels: 1, values: Uint16Array.from(values), palette: Uint8Array.from(colors.flat()) })
+  const half = (a, b) => Array.from({ length: n }, (_, p) => p < n / 2 ? a : b), [sky, road, car] = classes.map(c => c.color)
+  assert.deepEqual([...labelsOf(indexed(half(0, 1), [car, sky, road]), classes)], half(2, 0)) // other numbers than the classes'
+  assert.deepEqual([...labelsOf(indexed(half(7, 1), [sky, road, car, car, car, car, car, car]), classes)], half(2, 1))
+  assert.deepEqual([...labelsOf(indexed(half(0, 2), [sky, [1, 2, 3], car]), classes)], half(0, 2)) // the classes' own
+  assert.deepEqual([...labelsOf(indexed(half(0, 2), [[9, 9, 9], [8, 8, 8], [7, 7, 7]]), classes)], half(0, 2)) // colours of no class
+  assert.deepEqual([...labelsOf(indexed(half(0, 1), [sky, [9, 9, 9]]), classes)], half(0, 1))
+  assert.throws(() => labelsOf(indexed(half(0, 1), [car, [9, 9, 9]]), classes), /0 has the colour \(0, 0, 142\) of car, and 1 the colour \(9, 9, 9\), which is no class's.*grey PNG/)
+  assert.throws(() => labelsOf(indexed(half(0, 5), [[9, 9, 9]]), classes), /id 5/)
+  const grey = [...classes, { id: 3, name: 'wall', color: [0, 0, 0], thing: false }], black = new Array(3 * n).fill(0)
+  assert.deepEqual([...labelsOf({ width: 32, height: 32, channels: 3, values: Uint16Array.from(black) }, grey)], half(3, 3)) // RGB in greys that are classes'
 })
 
 test('network inputs repeat the edge; pooling is the mean of an object', () => {
