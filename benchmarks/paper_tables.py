@@ -40,7 +40,7 @@ from pix2pixhd_nb.evaluation.diversity import colour_faithfulness, diversity
 from pix2pixhd_nb.synthesis.styles import StyleBook, styles_of, measure_features
 from pix2pixhd_nb.training.learner import fastest_precision, pix2pixhd_learner
 from pix2pixhd_nb.training.coarse_to_fine import grow_learner
-from rows import RUNS, SCALES, TABLES, rows_at, run_of, tables_at
+from rows import RUNS, SCALES, TABLES, rows_at, run_of, stages_of, tables_at, training_of
 from tables_page import side_by_side
 
 DATA = Path(os.environ.get('PIX2PIXHD_DATA', ROOT/'../shared/data')) # of real scenes
@@ -175,15 +175,13 @@ def train_row(self:Bench, run, seed, until):
     "Train a run to its end, from its newest checkpoint if there is one; `Stopped` if the sitting ends first."
     s, folder = self.settings, self.place(run, seed)
     scenes, enhancers = self.small if RUNS[run].get('small') else self.train, RUNS[run].get('n_enhancers', 0)
-    flat, falling = (max(1, round(n / len(scenes))) for n in s['steps'])
     try: state = latest_checkpoint(folder)
     except FileNotFoundError: state = None
     torch.manual_seed(seed)
     h, w = s['size'] or scenes[0].size
     load = lambda k: scene_dataloaders(scenes, scenes[:2], size=(h >> k, w >> k), policy='resize', bs=RUNS[run].get('bs', 1), seed=seed)
     learn = self.learner(RUNS[run], load(enhancers))
-    stages = [(flat, 0, False)] + [(max(1, flat // 2), 0, True)] if enhancers else [] # the global generator, then the enhancer alone
-    for stage, (n_flat, n_falling, alone) in enumerate([*stages, (max(1, flat // 2) if enhancers else flat, falling, False)]):
+    for stage, (n_flat, n_falling, alone) in enumerate(stages_of(s, run, len(scenes))):
         if alone: learn = grow_learner(learn, load(0), 1, add_discriminator=False)
         elif enhancers and stage: learn.unfreeze_coarse()
         if state and state['stage'] > stage: continue
@@ -342,7 +340,9 @@ def measure(self:Bench, row, seed, minutes=10.):
     if pictures and seed == 0: self.strip(row, pictures[:4])
     about = described(None, self.test, self.segmenter)
     slices = self.perceptual.names if RUNS.get(row, {}).get('perceptual') else []
-    out = dict(config=self.config(row), seed=seed, scores=found, minutes=round(spent, 2), peak_gb=round(peak, 2) if peak else None, scoring_minutes=round((time.time() - start) / 60, 2) if spent else None,
+    scenes = self.small if RUNS.get(row, {}).get('small') else self.train
+    trained = dict(training=training_of(self.settings, row, len(scenes))) if spent else {}
+    out = dict(config=self.config(row), seed=seed, scores=found, **trained, minutes=round(spent, 2), peak_gb=round(peak, 2) if peak else None, scoring_minutes=round((time.time() - start) / 60, 2) if spent else None,
                perceptual_slices=slices, precision=self.precision, date=time.strftime('%Y-%m-%d'), setup=about | dict(machine=machine()))
     self.results.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix('.part')

@@ -127,6 +127,22 @@ def run_of(row):
     return row.rpartition(':')[2]
 
 
+def stages_of(settings, run, n_scenes):
+    "The stages of a run's training, in whole epochs of its scenes: at the full rate, falling to 0, and whether they are of the enhancer alone. With an enhancer the first is of the global generator, at half the size."
+    flat, falling = (max(1, round(n / n_scenes)) for n in settings['steps'])
+    if not RUNS[run].get('n_enhancers'): return [(flat, falling, False)]
+    half = max(1, flat // 2)
+    return [(flat, 0, False), (half, 0, True), (half, falling, False)]
+
+
+def training_of(settings, run, n_scenes):
+    "How long a run is trained, counted: scenes, scenes a step, steps at the full size, those of them at the full rate, and steps at half the size before."
+    stages, bs = stages_of(settings, run, n_scenes), RUNS[run].get('bs', 1)
+    full = stages[1:] or stages
+    steps = lambda epochs: epochs * (n_scenes // bs)
+    return dict(scenes=n_scenes, batch=bs, steps=steps(sum(a + b for a, b, _ in full)), flat=steps(sum(a for a, _, _ in full)), half_size=steps(sum(a + b for a, b, _ in stages[:-len(full)])))
+
+
 # What the paper says, or lets one expect, as pairs: the first row scores higher than the second.
 CLAIMS = [
     (1, 'ours', 'pix2pix', 'mean_iou', 'Table 1'), (1, 'ours', 'crn', 'mean_iou', 'Table 1'), (1, 'pix2pix', 'crn', 'mean_iou', 'Table 1'), (1, 'oracle', 'ours', 'mean_iou', 'Table 1'),

@@ -109,13 +109,29 @@ def about(results, scale, data):
     if not trained: return 'No row has been run.'
     s, machines = rows[0]['config']['settings'], sorted({r['setup']['machine'] for r in rows})
     slices = max((r['perceptual_slices'] for r in rows), key=len)
-    lines = [f"{len(rows)} rows; {rows[0]['setup']['n_scenes']} held-out scenes at {rows[0]['setup']['size'][1]}x{rows[0]['setup']['size'][0]}; {'' if data == 'synthetic' else 'about '}{sum(s['steps'])} steps of one scene each{'' if data == 'synthetic' else ', in whole epochs'}, the same for every row, "
-             f"the first {s['steps'][0]} at the full rate; median {statistics.median(r['minutes'] for r in trained):.1f} minutes of training a row ({min(r['minutes'] for r in trained):.1f} to {max(r['minutes'] for r in trained):.1f}) on {' and '.join(machines)}; "
+    lines = [f"{len(rows)} rows; {rows[0]['setup']['n_scenes']} held-out scenes at {rows[0]['setup']['size'][1]}x{rows[0]['setup']['size'][0]}; {lengths(trained)}; "
+             f"median {statistics.median(r['minutes'] for r in trained):.1f} minutes of training a row ({min(r['minutes'] for r in trained):.1f} to {max(r['minutes'] for r in trained):.1f}) on {' and '.join(machines)}; "
              f"{', '.join(sorted({r['precision'] for r in rows}))}; PyTorch {', '.join(sorted({r['setup']['versions']['torch'] for r in rows}))}."]
     if data != 'synthetic': lines.append(f"The segmenter has a backbone that had seen ImageNet, and {s['segmenter_steps']:,} batches of the training photos.")
     lines += [text for r in rows if r['config']['row'] == 'oracle' for text in about_segmenters(s, r['scores'])]
     if slices: lines.append(f"The perceptual loss has {len(slices)} of the 2018 code's five slices ({slices[0]} to {slices[-1]}): the weights at hand stop there.")
     return ' '.join(lines)
+
+
+def lengths(trained):
+    "How long rows were trained: what most have, then the others."
+    groups = {}
+    for r in trained: groups.setdefault(tuple(r['training'].items()), {})[name_of(r['config']['row'], {})] = True
+    most, *others = sorted(groups, key=lambda g: -len(groups[g]))
+    def said(group):
+        t = dict(group)
+        before = f", after {t['half_size']:,} at half the size" if t['half_size'] else ''
+        return f"{t['steps']:,} steps of {'one scene' if t['batch'] == 1 else 'two scenes'} each{before}, the first {t['flat']:,} at the full rate"
+    def of(group):
+        if dict(group)['scenes'] != dict(most)['scenes']: return f"the rows of {dict(group)['scenes']} scenes"
+        return ' and '.join(groups[group])
+    others = '; '.join(f"{of(g)}: {said(g)}" for g in others)
+    return said(most) + f' ({others})' * bool(others)
 
 
 def about_segmenters(settings, oracle):
@@ -129,21 +145,24 @@ def about_segmenters(settings, oracle):
 
 
 def every_row(results):
-    "The measured rows of all scales and data; the seeds of a row together."
+    "The measured rows of all scales and data, as pairs of a row and its seeds."
     found = {}
     for p in sorted(Path(results).glob('*-seed*.json')): found.setdefault(p.name.rpartition('-seed')[0], []).append(json.loads(p.read_text()))
-    return found.values()
+    return [(name.split('-', 2)[2], rows) for name, rows in found.items()]
 
 
 def spread(results, scale, data, row, column):
-    "How far a score moves with the seed: the row's own standard deviation; of a row of one seed the median of its neighbours', and where they have none that of all scales'; None where no row has two."
+    """How far a score moves with the seed: the row's own standard deviation. A row of one seed is lent the larger of two: the median of its neighbours' (where they have
+    none, that of all scales'), and what its run has at other scales; a row that is read by a segmenter what the run has whose images those are. None where no row has two.
+    A score that cannot move, as the distance between samples of a model without styles, says nothing of others."""
     if row in ('oracle', 'read:oracle'): return 0.
-    values = lambda rows: [r['scores'][column] for r in rows if r['scores'].get(column) is not None]
-    own = values(known(results, scale, data, row))
-    if len(own) > 1: return statistics.stdev(own)
-    several = [v for other in RUNS if len(v := values(known(results, scale, data, other))) > 1]
-    if not several: several = [v for rows in every_row(results) if len(v := values(rows)) > 1]
-    return statistics.median(map(statistics.stdev, several)) if several else None
+    deviation = lambda rows: statistics.stdev(v) if len(v := [r['scores'][column] for r in rows if r['scores'].get(column) is not None]) > 1 else None
+    if (own := deviation(known(results, scale, data, row))) is not None: return own
+    beside = [d for other in RUNS if (d := deviation(known(results, scale, data, other)))]
+    everywhere = [(name, d) for name, rows in every_row(results) if (d := deviation(rows))]
+    its_own = [d for d in [deviation(known(results, scale, data, run_of(row)))] if d] or [d for name, d in everywhere if name == run_of(row)]
+    neighbours = beside or [d for _, d in everywhere]
+    return max([*its_own, statistics.median(neighbours)]) if neighbours else None
 
 
 def order(results, scale, data, claim, other=''):
@@ -240,7 +259,7 @@ def page(results):
     note = Path(results)/'account.json' # what agreed and what did not, in words, by whoever looked at the figures
     account = json.loads(note.read_text()) if note.is_file() else {}
     lines = ['# The tables of the paper, made again', '', "`make tables` runs what is missing and writes this page. The paper's figures are of Cityscapes at 2048x1024, labelled by a segmenter trained on it; "
-             'ours are of other data, smaller and shorter, so compare orders and ratios, not levels. `± ` is the standard deviation over seeds of training; a row of one seed has none. An order is *undecided* where the mean difference is within twice the larger spread of the two rows (a row of one seed is lent the median spread of its neighbours at the scale or, where none has several, of the rows of all scales).', '']
+             'ours are of other data, smaller and shorter, so compare orders and ratios, not levels. `± ` is the standard deviation over seeds of training; a row of one seed has none. An order is *undecided* where the mean difference is within twice the larger spread of the two rows (a row of one seed is lent the median spread of its neighbours at the scale, where none has several that of the rows of all scales, or what the same run has at another scale, whichever is larger).', '']
     if account.get('summary'): lines += ['## What agreed, and what did not', '', *(x for text in account['summary'] for x in (filled(text, results, 'quick', 'synthetic'), ''))]
     for scale in ('quick', 'long'): lines += section(results, scale, 'synthetic', account.get(scale, {}))
     for scale in ('photos', 'streets_short', 'streets', 'fine_short', 'fine', 'full'):

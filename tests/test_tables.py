@@ -10,7 +10,8 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[1]/'benchmarks'))
 import paper_tables
 import tables_page
-from rows import CLAIMS, RUNS, SCALES, TABLES, rows_at, run_of, tables_at
+from fastai.learner import Learner
+from rows import CLAIMS, RUNS, SCALES, TABLES, rows_at, run_of, tables_at, training_of
 
 VGG = paper_tables.WEIGHTS/'vgg19_imagenet_to_relu3_4.pth'
 ROWS = list(dict.fromkeys(r for n in tables_at('toy') for r in rows_at('toy', n)))
@@ -186,9 +187,52 @@ def test_an_order_within_the_spread_is_undecided(tmp_path):
     assert said('oracle', 'ours')[0] == 'undecided'
     assert said('ours', 'styles') is None
     elsewhere = lambda *claim: tables_page.order(tmp_path, 'photos', 'facades_256', (1, *claim, 'mean_iou', ''))[0]
-    for row, value in (('crn', .5), ('ours', .6), ('pix2pix', .63)): (tmp_path/f'photos-facades_256-{row}-seed0.json').write_text(json.dumps(dict(seed=0, scores=dict(mean_iou=value))))
+    def beside(row, value, seed=0): (tmp_path/f"photos-facades_256-{row.replace(':', '_')}-seed{seed}.json").write_text(json.dumps(dict(seed=seed, scores=dict(mean_iou=value))))
+    for row, value in (('crn', .5), ('ours', .6), ('pix2pix', .63)): beside(row, value)
     assert elsewhere('ours', 'crn') == 'undecided', 'where no row has several seeds the spread is that of other scales'
     assert elsewhere('pix2pix', 'crn') == 'yes'
+    for seed, value in enumerate((.3, .31, .32)): beside('unet', value, seed)
+    assert elsewhere('ours', 'crn') == 'yes', 'its neighbours move by 0.01'
+    beside('pix2pix', .6)
+    assert elsewhere('pix2pix', 'crn') == 'undecided', 'it moves by 0.06 at another scale'
+    for row, value in (('read:ours', .4), ('read:unet', .3), ('read:pix2pix', .3)): beside(row, value)
+    assert elsewhere('read:ours', 'read:unet') == 'yes' and elsewhere('read:ours', 'read:pix2pix') == 'undecided', 'as the images move that are read'
+
+
+def test_a_score_that_cannot_move_lends_no_spread(tmp_path):
+    "Samples of a model without styles are one picture, whatever the seed."
+    def write(row, seed, value): (tmp_path/f'toy-synthetic-{row}-seed{seed}.json').write_text(json.dumps(dict(seed=seed, scores=dict(diversity=value))))
+    for seed in range(3): write('gan_fm', seed, 0.); write('crn', seed, 0.); write('styles_set', seed, .3 + seed / 10)
+    write('styles', 0, .11)
+    assert tables_page.order(tmp_path, 'toy', 'synthetic', (6, 'styles', 'gan_fm', 'diversity', ''))[0] == 'undecided'
+    write('styles', 0, .3)
+    assert tables_page.order(tmp_path, 'toy', 'synthetic', (6, 'styles', 'gan_fm', 'diversity', ''))[0] == 'yes'
+
+
+@pytest.mark.parametrize('run, n, stated', [
+    ('gan_fm', 4, dict(batch=1, steps=12, flat=4, half_size=0)), ('enhancer', 4, dict(batch=1, steps=16, flat=8, half_size=4)),
+    ('recipe_photos', 4, dict(batch=2, steps=6, flat=2, half_size=0)), ('gan_fm', 5, dict(batch=1, steps=15, flat=5, half_size=0))])
+def test_the_length_of_a_training_is_stated_as_it_was(run, n, stated, tmp_path, monkeypatch):
+    "In whole rounds through the scenes, so not the steps of the configuration."
+    monkeypatch.setitem(SCALES, 'toy', SCALES['toy'] | dict(n_train=n, steps=(5, 9), size=(32, 64)))
+    monkeypatch.setitem(paper_tables.RUNS, run, RUNS[run] | dict(perceptual=False) if run == 'recipe_photos' else RUNS[run])
+    seen, fit = [], Learner.fit
+    def counted(self, n_epoch, *args, **kwargs):
+        seen.append((n_epoch, len(self.dls.train), tuple(self.dls.train.one_batch()[2].shape[-2:])))
+        return fit(self, n_epoch, *args, **kwargs)
+    monkeypatch.setattr(Learner, 'fit', counted)
+    b = paper_tables.Bench('toy', 'synthetic', tmp_path/'results', tmp_path/'work')
+    b.train_row(run, 0, float('inf'))
+    steps = lambda size: sum(a * b for a, b, s in seen if s == size)
+    assert dict(scenes=n, **stated) == training_of(SCALES['toy'], run, n)
+    assert (steps((32, 64)), steps((16, 32))) == (stated['steps'], stated['half_size'])
+
+
+def test_the_page_states_each_length(tmp_path):
+    row = lambda run, **t: dict(config=dict(row=run), training=dict(scenes=4, batch=1, steps=12, flat=4, half_size=0) | t)
+    said = tables_page.lengths([row('gan'), row('gan_fm'), row('recipe_photos', batch=2, steps=6, flat=2), row('small', scenes=2, steps=1_000), row('enhancer', half_size=8)])
+    assert said.startswith('12 steps of one scene each, the first 4 at the full rate (the recipe photos: 6 steps of two scenes each, the first 2')
+    assert 'the rows of 2 scenes: 1,000 steps' in said and 'enhancer: 12 steps of one scene each, after 8 at half the size' in said
 
 
 def test_two_segmenters_are_compared(tmp_path):
@@ -196,7 +240,7 @@ def test_two_segmenters_are_compared(tmp_path):
     def write(row, mean, second, **more):
         scores = dict(mean_iou=mean, second_mean_iou=second, share=mean, second_share=second, accuracy=.9) | more
         (tmp_path/f'streets-cityscapes_256-{row}-seed0.json').write_text(json.dumps(dict(
-            config=dict(settings=settings, row=row), seed=0, scores=scores, minutes=1., perceptual_slices=[], precision='fp32', setup=dict(machine='m', n_scenes=2, size=[4, 8], versions=dict(torch='2')))))
+            config=dict(settings=settings, row=row), seed=0, scores=scores, training=dict(scenes=2, batch=1, steps=2, flat=1, half_size=0), minutes=1., perceptual_slices=[], precision='fp32', setup=dict(machine='m', n_scenes=2, size=[4, 8], versions=dict(torch='2')))))
     write('ours', .5, .3); write('pix2pix', .4, .35); write('crn', .3, .2)
     write('oracle', .7, .6, iou=dict(road=.9, train=.1), unread=['train'], second_iou=dict(road=.8, train=.3), second_unread=[])
     text = '\n'.join(tables_page.section(tmp_path, 'streets', 'cityscapes_256', {}))
