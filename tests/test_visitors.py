@@ -241,3 +241,25 @@ def test_there_is_a_most_of_kernels():
     m.most_kernels = 2
     with pytest.raises(HTTPError, match='Too many people'): loop.run_until_complete(m.start_kernel())
     loop.close()
+
+
+def test_kernels_that_still_start_are_counted(monkeypatch):
+    from tornado.web import HTTPError
+    m, loop = manager()
+    m.most_kernels = 2
+    async def start(self, *, kernel_id, **more):
+        await asyncio.sleep(0.01)
+        self._kernels[kernel_id] = None
+        await asyncio.sleep(0.01)
+        return kernel_id
+    monkeypatch.setattr(type(m).__mro__[1], 'start_kernel', start)
+    async def four(): return await asyncio.gather(*(m.start_kernel() for _ in range(4)), return_exceptions=True)
+    answers = loop.run_until_complete(four())
+    assert [type(a) for a in answers] == [str, str, HTTPError, HTTPError] and m.list_kernel_ids() == answers[:2]
+    m._kernels.popitem()
+    async def fails(self, **more): raise RuntimeError('no memory')
+    with monkeypatch.context() as now:
+        now.setattr(type(m).__mro__[1], 'start_kernel', fails)
+        with pytest.raises(RuntimeError): loop.run_until_complete(m.start_kernel())
+    assert loop.run_until_complete(m.start_kernel()) in m._kernels
+    loop.close()
