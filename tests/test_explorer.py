@@ -11,6 +11,7 @@ from pix2pixhd_nb.engine import memory as planning
 from pix2pixhd_nb.core import LabelSpace, Scene
 from pix2pixhd_nb.data.city import CITY_SPACE, synthetic_city
 from pix2pixhd_nb.data.toy import LABEL_SPACE, SyntheticScenes
+from pix2pixhd_nb.apps.canvas import LatestOnly
 from pix2pixhd_nb.apps.explorer import StyleExplorer
 from pix2pixhd_nb.apps.studio import SceneStudio
 from pix2pixhd_nb.editing.editor import class_of
@@ -400,3 +401,16 @@ def test_the_gallery_shows_scenes_without_objects_and_pictures():
     app = SceneStudio(MODELS['batch'], SCENES[0], scenes=lambda n: Scene(SCENES[0].label_map[:, :1]))
     app._receive(app, dict(do='gallery', n=1), [])
     assert not app.refused, app.message
+
+
+def test_who_hears_of_a_failure_may_fail_too(capsys):
+    served = []
+    def broken(state):
+        if state == 1: raise ValueError('no paint')
+        yield state
+    def deaf(error): raise KeyError('no screen')
+    worker = LatestOnly(broken, served.append, deaf)
+    worker.request(1)
+    assert worker.wait(5) and 'no screen' in capsys.readouterr().err
+    worker.request(2)
+    assert worker.wait(5) and served == [2]
