@@ -302,3 +302,25 @@ def test_a_phone_shows_all_of_the_picture_and_fingers_hit_the_buttons(studio):
 
 def test_nothing_is_asked_of_other_machines(explorer, studio):
     assert explorer.outside == [] and studio.outside == []
+
+
+def test_the_page_says_the_same_thing_twice_and_shows_the_steps_of_this_scene_only(studio):
+    status = studio.page.locator('.status p')
+    for _ in range(2):
+        studio.page.locator('input.file').set_input_files(dict(name='bad.png', mimeType='image/png', buffer=b'no picture'))
+        assert studio.until(lambda: 'cannot be decoded' in status.inner_text()), status.inner_text()
+        studio.page.locator('[data-tool=brush]').and_(studio.page.locator('button')).click() # the tool's tip takes the line
+        assert studio.until(lambda: 'cannot be decoded' not in status.inner_text())
+    seed = studio.page.locator('.seed')
+    for k in (1, 2):
+        now = seed.input_value()
+        studio.page.locator('[data-act=shuffle]').click()
+        assert studio.until(lambda: seed.input_value() == str(int(now) + 1))
+        settle(studio)
+        assert studio.until(lambda: studio.page.locator('.history button').count() == k + 1)
+    studio.page.locator('[data-act=gallery]').click()
+    other = studio.page.locator('.thumbnails button').filter(has_text='Scene 4')
+    other.click()
+    assert studio.until(lambda: studio.kernel('app.name') == 'scene_4')
+    settle(studio)
+    assert studio.until(lambda: studio.page.locator('.history button').count() == 1)

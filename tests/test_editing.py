@@ -304,3 +304,14 @@ def test_styles_of_objects_that_an_old_file_no_longer_has_are_left_out():
     d = json.loads(new_editor().to_json())
     d['styles']['9999'] = [1., 2.]
     assert 9999 not in SceneEditor.from_json(json.dumps(d)).styles
+
+
+def test_a_step_that_changes_nothing_is_none_and_redo_stays():
+    editor = new_editor()
+    editor.restyle(1, k=0)
+    editor.restyle(1, k=1)
+    editor.undo()
+    assert editor.restyle(1, k=0) is None and editor.restyle_all({i: v.clone() for i, v in editor.styles.items()}) is None
+    assert len(editor.done) == len(editor.undone) == 1
+    editor.restyle_all({1: editor.styles[1], 3: editor.styles[3] + 1})
+    assert list(editor.done[-1].styles) == [3] and not editor.undone

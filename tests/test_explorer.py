@@ -11,6 +11,7 @@ from pix2pixhd_nb.engine import memory as planning
 from pix2pixhd_nb.core import LabelSpace, Scene
 from pix2pixhd_nb.data.city import CITY_SPACE, synthetic_city
 from pix2pixhd_nb.data.toy import LABEL_SPACE, SyntheticScenes
+from pix2pixhd_nb.apps.canvas import LatestOnly
 from pix2pixhd_nb.apps.explorer import StyleExplorer
 from pix2pixhd_nb.apps.studio import SceneStudio
 from pix2pixhd_nb.editing.editor import class_of
@@ -75,7 +76,7 @@ def do(explorer, operation):
         elif name == 'apply': explorer.apply_to = arguments[0]
         else: getattr(explorer, name)(*arguments)
     except ValueError: assert explorer.recipe == before
-    assert len(explorer.editor.done) - steps in {'undo': (-1, 0), 'choose': (0, 1), 'shuffle': (0, 1), 'redo': (0, 1)}.get(name, (0,))
+    assert len(explorer.editor.done) - steps in {'undo': (-1, 0), 'choose': (0, 1), 'shuffle': (0, 1), 'redo': (0, 1), 'blend': (-1, 0, 1)}.get(name, (0,))
 
 
 @both_norms
@@ -168,7 +169,7 @@ def test_another_scene_can_be_taken_back():
     send(explorer, 'scene', number=2)
     assert explorer.recipe != before and explorer.state['undo']
     send(explorer, 'undo')
-    assert explorer.recipe == before
+    assert explorer.recipe == before and explorer.state['redo']
     send(explorer, 'scene', number=10_000)
     assert explorer.refused and explorer.recipe == before
 
@@ -319,8 +320,8 @@ def test_pixels_without_a_class_are_shown_and_selected(app, ignored):
         if what == 'colors': assert (back[:8] == 0).all() and (back[label == 1] == LabelSpace(**VOID).colors[1]).all()
         else:
             assert (class_of(back) == label).all()
-            shown._receive(shown, dict(do='open', name=name, n=1), [data])
-            assert not shown.refused and (shown.editor.label_map == label).all()
+        shown._receive(shown, dict(do='open', name=name, n=1), [data])
+        assert not shown.refused and (shown.editor.label_map == label).all(), (what, shown.message)
     again = app(model_that_ignores(ignored), Scene(torch.zeros(1, 32, 64, dtype=torch.long)))
     again.open_recipe(json.dumps(json.loads(shown.recipe) | dict(model=again._fingerprint())))
     assert (again.editor.instance_map == shown.editor.instance_map).all()
@@ -400,3 +401,103 @@ def test_the_gallery_shows_scenes_without_objects_and_pictures():
     app = SceneStudio(MODELS['batch'], SCENES[0], scenes=lambda n: Scene(SCENES[0].label_map[:, :1]))
     app._receive(app, dict(do='gallery', n=1), [])
     assert not app.refused, app.message
+
+
+def test_redo_opens_the_scene_again_that_undo_left():
+    app = SceneStudio(MODELS['batch'], SCENES[0], scenes=lambda n: SCENES[n])
+    app.shuffle(5); app.shuffle(6); app.undo()  # one step of the first scene is taken back, and stays so
+    recipes = [app.recipe]
+    for do in (lambda: send(app, 'scene', number=2), lambda: app.paint([(3, 3), (60, 40)], 'car', 9), lambda: send(app, 'scene', number=1), lambda: app.paint([(3, 3), (60, 40)], 'car', 9)):
+        do()
+        recipes.append(app.recipe)
+    maps = lambda recipe: [json.loads(recipe)[k] for k in ('instance_map', 'styles', 'name')]
+    for back in reversed(recipes[:-1]):
+        send(app, 'undo')
+        assert maps(app.recipe) == maps(back)
+    for forth in recipes[1:]:
+        assert app.state['redo']
+        send(app, 'redo')
+        assert maps(app.recipe) == maps(forth)
+    assert not app.state['redo'] and (array(app.picture) == generated(app)).all()
+    for _ in range(2): send(app, 'undo')
+    send(app, 'undo')  # the stroke of scene 2
+    app.paint([(3, 3), (60, 40)], 'car', 5)
+    assert not app.state['redo']
+
+
+def test_the_next_shuffle_is_another():
+    explorer = StyleExplorer(MODELS['batch'], SCENES[0])
+    send(explorer, 'shuffle', seed=explorer.state['seed'])
+    first = explorer.editor.styles.copy()
+    send(explorer, 'shuffle', seed=explorer.state['seed'])
+    assert any(not torch.equal(v, first[i]) for i, v in explorer.editor.styles.items()) and len(explorer.editor.done) == 2
+    explorer.undo()
+    explorer.shuffle(1)
+    assert 'already' in explorer.message and len(explorer.editor.done) == len(explorer.editor.undone) == 1 and explorer.state['seed'] == 2
+    send(explorer, 'shuffle', seed=2**31 - 1)
+    assert explorer.state['seed'] == 0
+    explorer.select(instance=explorer.editor.objects[0])
+    for seed in (-1, 2**31):
+        send(explorer, 'shuffle', seed=seed)
+        assert explorer.refused and explorer.message == f'The seed is {seed}, expected a whole number from 0 to 2147483647.'
+
+
+def test_a_blend_of_nothing_takes_the_choice_back_and_can_go_on():
+    explorer = StyleExplorer(MODELS['batch'], SCENES[0])
+    explorer.select(instance=explorer.editor.objects[-1])
+    before = explorer.editor.styles.copy()
+    explorer.choose((explorer._chosen() + 1) % 2)
+    explorer.blend(0)
+    assert not explorer.editor.done and all(torch.equal(v, before[i]) for i, v in explorer.editor.styles.items())
+    explorer.blend(0); explorer.blend(1)
+    assert len(explorer.editor.done) == 1 and not explorer.editor.undone and explorer._chosen() >= 0
+    explorer.blend(0); explorer.redo()
+    with pytest.raises(ValueError, match='nothing to blend'): explorer.blend(0.5)
+
+
+def with_odd_history(recipe, n=5):
+    d = json.loads(recipe)
+    d['done'][0]['styles'] = {i: [[0.] * n, pair[1]] for i, pair in d['done'][0]['styles'].items()}
+    return json.dumps(d)
+
+
+def test_a_history_with_styles_of_another_length_is_refused():
+    explorer = StyleExplorer(MODELS['batch'], SCENES[0])
+    explorer.shuffle(1)
+    before = explorer.recipe
+    with pytest.raises(ValueError, match='a style of length 5, where those of this model have 3'): explorer.open_recipe(with_odd_history(before))
+    assert explorer.recipe == before
+
+
+def test_what_torch_cannot_do_is_answered(monkeypatch):
+    explorer = StyleExplorer(MODELS['batch'], SCENES[0])
+    def fails(): raise RuntimeError('no\nmemory')
+    monkeypatch.setattr(explorer.editor, 'undo', fails, raising=False)
+    explorer.shuffle(1)
+    send(explorer, 'undo', n=7)
+    assert explorer.refused and explorer.message == 'That could not be done: no memory' and explorer.heard == 7
+
+
+def test_pictures_are_told_apart_by_their_scene():
+    explorer = StyleExplorer(MODELS['batch'], SCENES[0], scenes=lambda n: SCENES[n])
+    explorer.picture
+    assert explorer.state['scene'] == explorer.scene_number
+    first = explorer.scene_number
+    send(explorer, 'scene', number=2)
+    assert explorer.state['scene'] > first
+    explorer.picture
+    assert explorer.scene_number == explorer.state['scene'] and explorer.depth == 0
+    assert (explorer.name, explorer.message[:8]) == ('scene_2', 'Scene 2.')
+
+
+def test_who_hears_of_a_failure_may_fail_too(capsys):
+    served = []
+    def broken(state):
+        if state == 1: raise ValueError('no paint')
+        yield state
+    def deaf(error): raise KeyError('no screen')
+    worker = LatestOnly(broken, served.append, deaf)
+    worker.request(1)
+    assert worker.wait(5) and 'no screen' in capsys.readouterr().err
+    worker.request(2)
+    assert worker.wait(5) and served == [2]

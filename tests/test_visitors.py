@@ -15,8 +15,9 @@ from pix2pixhd_nb.apps.base import GESTURES, MOST_BYTES, MOST_PIXELS, maps_of
 from pix2pixhd_nb.apps.canvas import png
 from pix2pixhd_nb.apps.explorer import StyleExplorer
 from pix2pixhd_nb.apps.studio import SceneStudio
-from pix2pixhd_nb.core import to_pil
+from pix2pixhd_nb.core import LabelSpace, to_pil
 from pix2pixhd_nb.data.toy import LABEL_SPACE, SyntheticScenes
+from pix2pixhd_nb.editing.editor import SceneEditor
 from pix2pixhd_nb.editing.shapes import ShapeLibrary
 from test_explorer import SCENES, new_model
 
@@ -241,3 +242,108 @@ def test_there_is_a_most_of_kernels():
     m.most_kernels = 2
     with pytest.raises(HTTPError, match='Too many people'): loop.run_until_complete(m.start_kernel())
     loop.close()
+
+
+def test_kernels_that_still_start_are_counted(monkeypatch):
+    from tornado.web import HTTPError
+    m, loop = manager()
+    m.most_kernels = 2
+    async def start(self, *, kernel_id, **more):
+        await asyncio.sleep(0.01)
+        self._kernels[kernel_id] = None
+        await asyncio.sleep(0.01)
+        return kernel_id
+    monkeypatch.setattr(type(m).__mro__[1], 'start_kernel', start)
+    async def four(): return await asyncio.gather(*(m.start_kernel() for _ in range(4)), return_exceptions=True)
+    answers = loop.run_until_complete(four())
+    assert [type(a) for a in answers] == [str, str, HTTPError, HTTPError] and m.list_kernel_ids() == answers[:2]
+    m._kernels.popitem()
+    async def fails(self, **more): raise RuntimeError('no memory')
+    with monkeypatch.context() as now:
+        now.setattr(type(m).__mro__[1], 'start_kernel', fails)
+        with pytest.raises(RuntimeError): loop.run_until_complete(m.start_kernel())
+    assert loop.run_until_complete(m.start_kernel()) in m._kernels
+    loop.close()
+
+
+def long_history(n_strokes, size=(128, 256)):
+    "A scene with strokes from corner to corner."
+    editor = SceneEditor(np.ones((1, *size), int), None, LABEL_SPACE, {1: [0., 0., 0.]}, MODEL.style_book)
+    for k in range(n_strokes): editor.paint([(0, k), (size[1] - 1, size[0] - 1 - k)], ('road', 'sky')[k % 2], 9)
+    return editor
+
+
+@pytest.fixture
+def bounded(monkeypatch):
+    "Four strokes are the most, as they are in a scene of 2048x1024; and no pictures, which take their time."
+    monkeypatch.setattr(base, 'MOST_HISTORY', 4 * 2 * 128 * 256)
+    monkeypatch.setattr(SceneStudio, '_generate', lambda self, wanted: iter(()))
+
+
+def test_a_scene_is_opened_without_the_oldest_part_of_its_history(bounded, tmp_path):
+    editor, app = long_history(6), studio()
+    text = editor.to_json()
+    (tmp_path/'a.json').write_text(text)
+    for do in (lambda: send(app, 'open', [text.encode()], name='a.json'), lambda: app.open_recipe(tmp_path/'a.json'), lambda: send(fresh, 'restore', text=text)):
+        app = fresh = studio()
+        do()
+        assert not app.refused and '2 old steps left out' in app.message, app.message
+        assert (app.editor.instance_map == editor.instance_map).all() and len(app.editor.done) == 4
+    again = SceneEditor.from_json(text)
+    for _ in range(4): app.editor.undo(); again.undo()
+    assert (app.editor.instance_map == again.instance_map).all()
+    for _ in range(4): app.editor.redo()
+
+
+def test_what_an_app_writes_of_a_long_history_it_opens_again(bounded, tmp_path, monkeypatch):
+    app, again = studio(), studio()
+    editor = long_history(6)
+    app._start(editor, 'large')
+    messages = sent(app)
+    send(app, 'download', what='scene')
+    assert '2 old steps left out' in app.message
+    send(again, 'open', [messages[0][1][0]], name='large.json')
+    assert not again.refused and 'left out' not in again.message and len(again.editor.done) == 4
+    send(app, 'keep')
+    monkeypatch.setattr(again, '_touched', False)
+    send(again, 'restore', text=messages[1][0]['text'])
+    assert 'Your work of last time' in again.message and 'left out' not in again.message and len(again.editor.done) == 4
+    assert (again.editor.instance_map == editor.instance_map).all()
+
+
+def test_a_history_of_many_steps_is_written_as_far_as_it_is_opened(bounded):
+    app = studio()
+    for k in range(12): app.paint([(0, 5 * k), (127, 63 - 5 * k)], ('car', 'road')[k % 2], 9)
+    for _ in range(3): app.undo()
+    whole = len(app.recipe)
+    for most in (whole - 1, whole // 2, whole // 4):
+        text, left = app._short_recipe(most)
+        d = json.loads(text)
+        assert most * 0.6 < len(text) <= most and left == 12 - len(d['done']) - len(d['undone'])
+        short = SceneEditor.from_json(text)
+        assert (short.instance_map == app.editor.instance_map).all()
+        assert [s.name for s in short.done] == [s.name for s in app.editor.done][-len(short.done):] and len(short.undone) in (3, len(short.done), len(short.done) + 1)
+    assert app._short_recipe(10)[1] == 12  # the scene itself is whole all the same
+    assert app._short_recipe() == (app.recipe, 0)
+
+
+def test_downloads_into_a_folder_replace_nothing(tmp_path):
+    app = SceneStudio(MODEL, SCENES[0], SHAPES, folder=tmp_path)
+    sent(app)
+    for k in range(3):
+        send(app, 'download', what='ids')
+        app.fill(3 + k, 3, 'road')
+    assert sorted(p.name for p in tmp_path.iterdir()) == [f'{app._stem()}_labels{k}.png' for k in ('', '_2', '_3')]
+    assert len({p.read_bytes() for p in tmp_path.iterdir()}) > 1
+    send(app, 'download', what='ids')
+    assert str(tmp_path/f'{app._stem()}_labels_4.png') in app.message
+
+
+def test_black_is_what_has_no_class_only_where_no_class_is_black():
+    space = LabelSpace(['road', 'car'], [(9, 9, 9), (0, 0, 99)], [False, True], ignore_id=255)
+    picture = Image.fromarray(np.array([[[0, 0, 0], [9, 9, 9], [0, 0, 99]]], np.uint8))
+    assert base._read_map(base.uploaded_picture(png(picture), 'a.png'), space).tolist() == [[255, 0, 1]]
+    for odd in (Image.fromarray(np.array([[[0, 0, 0], [9, 9, 9], [0, 0, 98]]], np.uint8)), Image.fromarray(np.array([[[9, 9, 8]]], np.uint8))):
+        with pytest.raises(ValueError, match='does not list') as e: base._read_map(base.uploaded_picture(png(odd), 'a.png'), space)
+    black = LabelSpace(['road', 'car'], [(0, 0, 0), (0, 0, 99)], [False, True])
+    assert base._read_map(base.uploaded_picture(png(picture.crop((2, 0, 3, 1))), 'a.png'), black).tolist() == [[1]]

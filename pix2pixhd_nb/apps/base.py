@@ -12,6 +12,7 @@ import json
 import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from numbers import Integral
 from pathlib import Path
 from threading import Condition
@@ -25,11 +26,13 @@ from fastcore.basics import patch
 from .canvas import LatestOnly, png, script, static
 from .windows import PictureCache
 from ..core import colorize, to_pil
-from ..data.pictures import DatasetError, PictureFile, open_picture, read_ids
+from pix2pixhd_nb.data.pictures import (
+    color_numbers, DatasetError, ids_of_colors, open_picture, PictureFile, read_ids,
+)
 from ..editing.editor import SceneEditor, class_name, class_of
 from ..engine.files import write_whole
 from ..engine.memory import check_generation
-from ..engine.untrusted import brief, is_whole
+from ..engine.untrusted import brief, is_whole, one_line
 from ..models.boundaries import instance_boundaries
 from ..synthesis.styles import encoder_fingerprint
 
@@ -46,7 +49,7 @@ def picture_of_map(instance_map, # (H, W) int ids, class * 1000 + k for things
 MOST_BYTES = 8_000_000 # of an uploaded file
 MOST_PIXELS = 2 ** 22 # of an uploaded picture or scene: 2048x2048
 MOST_OBJECTS = 5_000 # of a scene
-MOST_HISTORY = 2 ** 24 # pixels, in all steps of an uploaded scene together
+MOST_HISTORY = 2 ** 24 # pixels, in all steps of a scene that is opened or written, together
 
 # %% ../../nbs/engine/26_app_page.ipynb #bd-2
 def _check_bytes(data, name):
@@ -87,34 +90,68 @@ def _run_pixels(d, most):
 # %% ../../nbs/engine/26_app_page.ipynb #bd2-2
 def uploaded_scene(data, # bytes or text of a scene that was saved as JSON
                    name, # to call it by
-                  ): # text
+                   most=MOST_BYTES, # None: as many as there are
+                  ): # text; how many steps were left out, because the history was too long
     "The text of a scene that a page sent, all its maps counted before one of them is built."
-    _check_bytes(data, name)
+    if most: _check_bytes(data, name)
     text = data.decode('utf-8', errors='replace') if isinstance(data, bytes) else data
     try:
         d = json.loads(text)
-        _run_pixels(d['instance_map'], MOST_PIXELS)
+        whole = _run_pixels(d['instance_map'], MOST_PIXELS)
         objects = len(set(d['instance_map']['ids']))
         if objects > MOST_OBJECTS: raise ValueError(f'it has more than {MOST_OBJECTS:,} objects')
-        changes = [c[k] for s in [*d['done'], *d['undone']] for c in s['changes'] for k in ('before', 'after')]
-        pixels = sum(_run_pixels(c, MOST_HISTORY) for c in changes)
-        if pixels > MOST_HISTORY: raise ValueError('its history is too long')
+        for c in (c[k] for s in [*d['done'], *d['undone']] for c in s['changes'] for k in ('before', 'after')):
+            _run_pixels(c, whole)
+        left = _leave_out(d)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as e:
         why = f' ({e})' if isinstance(e, ValueError) else ''
         raise ValueError(f'{name} is no whole edit of a scene{why}: '
                          'expected what the apps or SceneEditor.to_json wrote.') from None
-    return text
+    return json.dumps(d) if left else text, left
+
+# %% ../../nbs/engine/26_app_page.ipynb #bd2-3
+def _leave_out(d, # a whole scene as plain lists and dicts
+               most=None, # characters; None: as many as there are
+              ): # how many steps
+    "Leave out the steps that are farthest from now, until the rest of the history is short enough."
+    def cost(step):
+        pixels = sum(c[k]['size'][0] * c[k]['size'][1] for c in step['changes'] for k in ('before', 'after'))
+        return np.array([pixels, len(json.dumps(step)) + 2 if most else 0])
+    costs = {k: [cost(step) for step in d[k]] for k in ('done', 'undone')} # the first are the farthest, in both
+    room = [MOST_HISTORY, most - len(json.dumps(d | dict(done=[], undone=[]))) if most else 0]
+    over, first = sum((c for k in costs for c in costs[k]), np.zeros(2, int)) - room, dict(done=0, undone=0)
+    rest = lambda k: len(costs[k]) - first[k]
+    while (over > 0).any() and rest(k := max(first, key=rest)):
+        over = over - costs[k][first[k]]
+        first[k] += 1
+    for k in first: d[k] = d[k][first[k]:]
+    return sum(first.values())
+
+# %% ../../nbs/engine/26_app_page.ipynb #bd2-4
+def _left_out(n): # steps
+    "What is said of a history that was too long."
+    return f' Its history was too long: {n} old step{"s" * (n > 1)} left out.' if n else ''
 
 # %% ../../nbs/engine/26_app_page.ipynb #lm
 def maps_of(file, # path or `PictureFile`: class ids, object ids, or the colours of the classes
             model, # Pix2PixHD
            ): # label map and instance map, (1, 1, H, W) int each
     "The maps that an uploaded picture stands for."
-    ids, space = read_ids(file, model.label_space), model.label_space
+    ids, space = _read_map(file, model.label_space), model.label_space
     if ids.dtype == np.uint8 or ids[ids != space.ignore_id].max(initial=0) < space.n_classes: return model.prepare(ids)
     if len(np.unique(ids)) > MOST_OBJECTS: raise ValueError(f'The instance map has more than {MOST_OBJECTS:,} objects.')
     ids = ids.astype(np.int64)
     return model.prepare(class_of(ids), ids)
+
+# %% ../../nbs/engine/26_app_page.ipynb #lm-b
+def _read_map(file, space):
+    "The ids of a file; black stands for pixels without a class, where no class is black."
+    try: return read_ids(file, space)
+    except DatasetError as e:
+        if e.problem.kind != 'colors' or (0, 0, 0) in space.colors: raise
+    numbers = color_numbers(open_picture(file))
+    known = np.array(space.colors[0]) @ (65536, 256, 1)
+    return np.where(numbers == 0, space.ignore_id, ids_of_colors(np.where(numbers == 0, known, numbers), space, file))
 
 # %% ../../nbs/engine/26_app_page.ipynb #lm-2
 def map_files(instance_map, # (H, W) int
@@ -169,6 +206,7 @@ class SceneApp(anywidget.AnyWidget):
     styles = traitlets.List(traitlets.Bytes()).tag(sync=True) # PNGs of the selected object; empty: still to come
     version = traitlets.Int(0).tag(sync=True) # counts the pictures shown
     depth = traitlets.Int(0).tag(sync=True) # the step that the picture shows
+    scene_number = traitlets.Int(0).tag(sync=True) # of the scene that the picture shows, as `state` counts them
     message = traitlets.Unicode('').tag(sync=True) # the status line
     refused = traitlets.Bool(False).tag(sync=True) # does it say why something was not done?
     busy = traitlets.Bool(False).tag(sync=True) # is a picture being generated?
@@ -193,7 +231,8 @@ class SceneApp(anywidget.AnyWidget):
         self.model, self.scenes, self.folder = model, scenes, folder
         self._news, self._worker = Condition(), LatestOnly(self._generate, self._show, self._failed)
         self._wanted = self._shown = self._choice = self._compared = self.selected = self._trouble = None
-        self.apply_to, self.earlier, self._seed, self._split, self._thumbnails = 'instance', [], 1, 0, []
+        self.apply_to, self.earlier, self.later, self._seed = 'instance', [], [], 1
+        self._split, self._thumbnails, self._number = 0, [], 0
         self._touched, self.cache = False, None
         self.about = self._about(keep)
         self.on_msg(self._receive)
@@ -246,7 +285,7 @@ def load(self:SceneApp, scene, # Scene, or a label map as `Pix2PixHD.predict` ta
          instance_map=None, # object ids, beside a label map
         ):
     "Start anew with another scene; undo brings the present one back."
-    self._start(self._editor_of(scene, instance_map), getattr(scene, 'name', '') or 'street')
+    self._start(self._editor_of(scene, instance_map), getattr(scene, 'name', '') or 'scene')
 
 # %% ../../nbs/engine/26_app_page.ipynb #ld-3
 @patch
@@ -256,18 +295,26 @@ def _start(self:SceneApp, editor, name, said=None):
     if n > MOST_OBJECTS: raise ValueError(f'The scene has {n:,} objects, and at most {MOST_OBJECTS:,} are taken.')
     h, w = editor.size
     with self._whole():
-        if self.cache is not None: self.earlier = [*self.earlier[-7:], (self.editor, self.name)]
-        self._touched = self.cache is not None
+        if self.cache is not None: self._leave()
+        self._touched, self.later = self.cache is not None, []
         self._begin(editor, name)
         self._refresh(said or f'A scene of {w}x{h} with {n} objects. Click on one to see its styles.')
+
+# %% ../../nbs/engine/26_app_page.ipynb #ld-3b
+@patch
+def _leave(self:SceneApp):
+    "Remember the present scene, for undo."
+    self.earlier = [*self.earlier[-7:], (self.editor, self.name)]
 
 # %% ../../nbs/engine/26_app_page.ipynb #ld-4
 @patch
 def _begin(self:SceneApp, editor, name):
     self.editor, self.name, self.selected, self._choice, self._split, self._compared = editor, name, None, None, 0, None
+    self._number += 1
 
 # %% ../../nbs/engine/26_app_page.ipynb #ld-5
-_OPEN = 'editor', 'name', 'selected', '_choice', '_split', '_compared', 'cache', 'earlier', '_touched', '_wanted'
+_OPEN = ('editor', 'name', '_number', 'selected', '_choice', '_split', '_compared', 'cache', 'earlier',
+         'later', '_touched', '_wanted')
 
 @patch
 @contextmanager
@@ -292,8 +339,8 @@ def _refresh(self:SceneApp, message, select=False): # select: the id to select, 
         d, styles = self.cache, self.cache.complete(e.styles)
         self._trouble, previous = None, self._wanted
         self._wanted = SimpleNamespace(cache=d, key=d.key(styles), instance=self.selected, first=self._compared,
-                                       depth=len(e.done), styles=[d.key(styles | {self.selected: style})
-                                                                  for style in self._choices()])
+                                       scene=self._number, depth=len(e.done),
+                                       styles=[d.key(styles | {self.selected: style}) for style in self._choices()])
         if previous is None or (previous.cache, previous.instance) != (d, self.selected): self._empty_styles()
         if self._compared is None: self.first_png = b''
         self.busy = self._shown is None or self._shown[:2] != (d, self._wanted.key)
@@ -333,8 +380,8 @@ def _reflect(self:SceneApp):
         n_styles=len(counts), style_names=[f'Style {k}, of {n} objects' for k, n in enumerate(counts)],
         chosen=-1 if i is None else self._chosen(), share=choice.share if choice else 1.,
         blendable=choice is not None, depth=len(e.done), ahead=len(e.undone), seed=self._seed,
-        undo=bool(e.done or self.earlier), redo=bool(e.undone), split=self._split, fresh=not self._touched,
-        hint=self._hint(things))
+        undo=bool(e.done or self.earlier), redo=bool(e.undone or self.later), split=self._split,
+        fresh=not self._touched, scene=self._number, hint=self._hint(things))
 
 # %% ../../nbs/engine/26_app_page.ipynb #rf2-2
 @patch
@@ -376,9 +423,11 @@ def _show(self:SceneApp, result):
 # %% ../../nbs/engine/26_app_page.ipynb #dw-3
 @patch
 def _show_picture(self:SceneApp, wanted, picture):
+    place = wanted.scene, wanted.depth
     with self.hold_sync():
-        if self._shown is None or self._shown[2] is not picture or self.depth != wanted.depth:
-            self.picture_png, self.depth, self.version = png(picture), wanted.depth, self.version + 1
+        if self._shown is None or self._shown[2] is not picture or (self.scene_number, self.depth) != place:
+            self.scene_number, self.depth = place
+            self.picture_png, self.version = png(picture), self.version + 1
         self._shown = wanted.cache, wanted.key, picture
         if wanted is self._wanted: self.busy = False
 
@@ -494,13 +543,14 @@ def choose(self:SceneApp, k): # number of a style
 def blend(self:SceneApp, share): # 0 for the style before the choice, 1 for the style chosen
     "Go only part of the way to the style chosen last."
     choice, e = self._choice, self.editor
-    if choice is None or not e.done or e.done[-1] is not choice.step:
-        raise ValueError('There is nothing to blend: choose a style first.')
+    there = choice is not None and any(steps and steps[-1] is choice.step for steps in (e.done, e.undone))
+    if not there: raise ValueError('There is nothing to blend: choose a style first.')
     if not 0 <= share <= 1:
         raise ValueError(f'The blend is {share}, expected 0 (the style before) to 1 (the style chosen).')
-    e.undo()
-    e.restyle_all({i: torch.lerp(before, choice.after[i], float(share)) for i, before in choice.before.items()})
-    choice.step, choice.share = e.done[-1], share
+    if e.done and e.done[-1] is choice.step: e.undo() # a blend of 0 took it back already
+    blended = {i: torch.lerp(before, choice.after[i], float(share)) for i, before in choice.before.items()}
+    if e.restyle_all(blended) is not None: choice.step = e.done[-1]
+    choice.share = share
     self._did(f'{self._who()}: {share:.0%} of the way to style {choice.k}.')
 
 # %% ../../nbs/engine/26_app_page.ipynb #ch-3
@@ -513,9 +563,9 @@ def _who(self:SceneApp):
 
 # %% ../../nbs/engine/26_app_page.ipynb #ch-4
 @patch
-def _did(self:SceneApp, message, select=False):
+def _did(self:SceneApp, message, select=False, later=()): # later: scenes that redo opens again; none after a change
     "After a change: say so and show it."
-    self._touched = True
+    self._touched, self.later = True, list(later)
     self._refresh(message, select)
 
 # %% ../../nbs/engine/26_app_page.ipynb #ap
@@ -531,24 +581,34 @@ def apply_to(self:SceneApp, who):
     self._target = who
     if getattr(self, 'cache', None) is not None: self._reflect()
 
+# %% ../../nbs/engine/26_app_page.ipynb #ap-2b
+def _seed(seed):
+    "A seed as a page has room for it."
+    if isinstance(seed, Integral) and 0 <= seed < 2**31: return int(seed)
+    raise ValueError(f'The seed is {brief(seed)}, expected a whole number from 0 to {2**31 - 1}.')
+
+def _next_seed(seed): return (seed + 1) % 2**31 # what the next click on the page shuffles with
+
 # %% ../../nbs/engine/26_app_page.ipynb #ap-3
 @patch
 def shuffle(self:SceneApp, seed): # the same seed gives the same styles
     "Give every object a style of the style book, sampled at random, as one step."
-    if not 0 <= seed < 2**31: raise ValueError(f'The seed is {seed}, expected a number from 0 to {2**31 - 1}.')
+    seed = _seed(seed)
     if self.model.style_book is None: raise ValueError('This model has no style book to sample from.')
-    self.editor.restyle_all(self.model.style_book.sample(*self.cache.maps, seed))
-    self._choice, self._seed = None, seed
-    self._did(f'All {len(self.editor.objects)} objects have styles sampled at random, seed {seed}.')
+    self._seed, n = _next_seed(seed), len(self.editor.objects)
+    if self.editor.restyle_all(self.model.style_book.sample(*self.cache.maps, seed)) is None:
+        return self._refresh(f'All {n} objects have the styles of seed {seed} already.')
+    self._choice = None
+    self._did(f'All {n} objects have styles sampled at random, seed {seed}.')
 
 # %% ../../nbs/engine/26_app_page.ipynb #ap-4
 @patch
 def _shuffle_some(self:SceneApp, seed):
     "Shuffle what is selected, or everything."
     if self.selected is None: return self.shuffle(seed)
-    n = len(self._choices())
+    n, seed = len(self._choices()), _seed(seed)
     if not n: raise ValueError('The style book has no styles of this class.')
-    self._seed = seed
+    self._seed = _next_seed(seed)
     self.choose(int(np.random.default_rng(seed).integers(n)))
 
 # %% ../../nbs/engine/26_app_page.ipynb #un
@@ -558,20 +618,27 @@ def undo(self:SceneApp):
     e = self.editor
     if not e.done and not self.earlier: return self.say('There is nothing to take back.')
     if not e.done:
-        self._begin(*self.earlier.pop())
-        return self._did('The scene from before is back.')
+        left, (editor, name) = (e, self.name), self.earlier.pop()
+        self._begin(editor, name)
+        return self._did('The scene from before is back.', later=[*self.later, (*left, len(editor.undone))])
     name, self._choice = e.done[-1].name, None
     e.undo()
-    self._did(f'Took back: {_words(name)}.')
+    self._did(f'Took back: {_words(name)}.', later=self.later)
 
 # %% ../../nbs/engine/26_app_page.ipynb #un-2
 @patch
 def redo(self:SceneApp):
-    "Do the step that was taken back again."
-    if not self.editor.undone: return self.say('There is nothing to do again.')
-    name, self._choice = self.editor.undone[-1].name, None
-    self.editor.redo()
-    self._did(f'Done again: {_words(name)}.')
+    "Do the step that was taken back again; the scene after this one, if it was the last."
+    e = self.editor
+    if self.later and len(e.undone) <= self.later[-1][2]: # what it had taken back before the other was opened
+        *later, (editor, name, _) = self.later
+        self._leave()
+        self._begin(editor, name)
+        return self._did('The scene from after is back.', later=later)
+    if not e.undone: return self.say('There is nothing to do again.')
+    name, self._choice = e.undone[-1].name, None
+    e.redo()
+    self._did(f'Done again: {_words(name)}.', later=self.later)
 
 # %% ../../nbs/engine/26_app_page.ipynb #un-3
 @patch
@@ -583,7 +650,7 @@ def go(self:SceneApp, depth): # number of steps from the beginning
     while len(e.done) > depth: e.undo()
     while len(e.done) < depth: e.redo()
     self._choice = None
-    self._did(f'Step {depth}.' if depth else 'The beginning.')
+    self._did(f'Step {depth}.' if depth else 'The beginning.', later=self.later)
 
 # %% ../../nbs/engine/26_app_page.ipynb #un-4
 _STEPS = dict(restyle='change of style', set_class='change of class', paint='painting', fill='filling',
@@ -629,20 +696,37 @@ def comparison(self:SceneApp):
     return both
 
 # %% ../../nbs/engine/26_app_page.ipynb #sv
+@patch
+def _recipe(self:SceneApp):
+    "How the picture was made, as plain lists and dicts."
+    return json.loads(self.editor.to_json()) | dict(name=self.name, model=self._fingerprint())
+
+# %% ../../nbs/engine/26_app_page.ipynb #sv-b
 @patch(as_prop=True)
 def recipe(self:SceneApp):
     "How the picture was made, as text: what `SceneEditor.to_json` writes, and which encoder the styles belong to."
-    return json.dumps(json.loads(self.editor.to_json()) | dict(name=self.name, model=self._fingerprint()))
+    return json.dumps(self._recipe())
+
+# %% ../../nbs/engine/26_app_page.ipynb #sv-c
+@patch
+def _short_recipe(self:SceneApp, most=MOST_BYTES): # characters; gives the text, and how many steps were left out
+    "The recipe with as many of the latest steps as are opened again."
+    d = self._recipe()
+    left = _leave_out(d, most)
+    return json.dumps(d), left
 
 # %% ../../nbs/engine/26_app_page.ipynb #sv-2
 @patch
 def save(self:SceneApp, stem): # path of both files without their endings; a folder: they are named after the scene
-    "Write the picture, PNG, and the recipe, JSON; returns both paths."
+    "Write the picture, PNG, and the recipe, JSON, with as many steps as are opened again; returns both paths."
     stem = Path(stem)
     if stem.is_dir(): stem = stem / self._stem()
     if stem.suffix in ('.png', '.json'): stem = stem.with_suffix('')
-    contents = {'.png': png(self.picture), '.json': self.recipe.encode()}
-    return tuple(write_whole(stem.with_name(stem.name + ending), data) for ending, data in contents.items())
+    text, left = self._short_recipe()
+    contents = {'.png': png(self.picture), '.json': text.encode()}
+    paths = tuple(write_whole(stem.with_name(stem.name + ending), data) for ending, data in contents.items())
+    if left: self.say(f'Saved {paths[1].name}.{_left_out(left)}')
+    return paths
 
 # %% ../../nbs/engine/26_app_page.ipynb #sv-3
 @patch
@@ -656,7 +740,7 @@ def file(self:SceneApp, what): # 'picture', 'scene', 'ids', 'instances' or 'colo
     "A file to keep: its name, its type, its bytes."
     stem = self._stem()
     if what == 'picture': return f'{stem}.png', 'image/png', png(self.picture)
-    if what == 'scene': return f'{stem}.json', 'application/json', self.recipe.encode()
+    if what == 'scene': return f'{stem}.json', 'application/json', self._short_recipe()[0].encode()
     files = map_files(self.editor.instance_map, self.model.label_space)
     if what not in files: raise ValueError(f'There is no file {what!r}: ask for picture, scene, {", ".join(files)}.')
     ending, picture = files[what]
@@ -674,20 +758,22 @@ def _tiff(picture):
 @patch
 def open_recipe(self:SceneApp, recipe): # text of a recipe, or a Path of its file; a text is never taken for a path
     "Go on where a recipe stopped."
-    self._start(*self._read_recipe(recipe.read_bytes() if isinstance(recipe, Path) else recipe, 'The recipe'))
+    data = recipe.read_bytes() if isinstance(recipe, Path) else recipe
+    editor, name, left = self._read_recipe(data, 'The recipe', None)
+    self._start(editor, name, f'The recipe is open.{_left_out(left)}' if left else None)
 
 # %% ../../nbs/engine/26_app_page.ipynb #op-2
 @patch
-def _read_recipe(self:SceneApp, data, name):
-    "The editor and the name in a recipe that fits the model."
-    text = uploaded_scene(data, name)
+def _read_recipe(self:SceneApp, data, name, most=MOST_BYTES): # None: as many as there are
+    "The editor and the name in a recipe that fits the model, and how many of its steps were left out."
+    text, left = uploaded_scene(data, name, most)
     editor = SceneEditor.from_json(text, None, getattr(self, 'shapes', None))
     scene = self._check_recipe(json.loads(text), editor)
     editor.style_book = self.model.style_book
     check_generation(self.model.synthesizer, editor.size)
     if self.model.synthesizer.feature_channels and not editor.styles.keys() >= set(editor.objects):
         editor.styles = self.model.random_styles(editor.label_map, editor.instance_map, 0) | editor.styles
-    return editor, scene
+    return editor, scene, left
 
 # %% ../../nbs/engine/26_app_page.ipynb #op-3
 @patch
@@ -697,10 +783,15 @@ def _check_recipe(self:SceneApp, d, editor):
     if space != self.model.label_space:
         raise ValueError(f'The recipe belongs to another model: it has {space.n_classes} classes, '
                          f'{brief(space.names[0])} and so on, which are not those of this one.')
-    n = self.model.synthesizer.feature_channels
-    if (theirs not in (None, ours) and n) or any(len(v) != n for v in editor.styles.values()):
+    n, steps = self.model.synthesizer.feature_channels, [*editor.done, *editor.undone]
+    styles = [*editor.styles.values(), *(v for step in steps for pair in step.styles.values() for v in pair)]
+    odd = next((v for v in styles if v is not None and len(v) != n), None)
+    if n and theirs not in (None, ours) or odd is not None and theirs != ours:
         raise ValueError(f'The recipe has styles of encoder {str(theirs or "unknown")[:40]}, this model has encoder '
                          f'{ours}: open it with the model that it was made with.')
+    if odd is not None:
+        raise ValueError(f'The recipe has a style of length {len(odd)}, where those of this model have {n}: '
+                         'save it again with the model that it was made with.')
     return str(d.get('name', ''))[:100]
 
 # %% ../../nbs/engine/26_app_page.ipynb #up
@@ -709,7 +800,9 @@ def _open_upload(self:SceneApp, name, data, dropped=False):
     "Open an uploaded label map or a saved scene; a photo that was dropped gives its styles."
     name = str(name)[:100]
     opened = f'Opened {name}. Undo brings back what was there.'
-    if data.lstrip()[:1] == b'{': return self._start(*self._read_recipe(data, name), opened)
+    if data.lstrip()[:1] == b'{':
+        editor, scene, left = self._read_recipe(data, name)
+        return self._start(editor, scene, opened + _left_out(left))
     file = uploaded_picture(data, name)
     try: label, ids = maps_of(file, self.model)
     except ValueError as e:
@@ -737,7 +830,7 @@ def use_reference(self:SceneApp, photo, # PIL image or path: a real image of the
     if not isinstance(photo, (Image.Image, str, Path)):
         raise ValueError(f'The photo is {brief(photo)}, expected a PIL image or a path.')
     styles = self.model.styles_of(photo, self.editor.label_map, self.editor.instance_map)
-    self.editor.restyle_all(styles)
+    if self.editor.restyle_all(styles) is None: return self.say('Every object has the style of the photo already.')
     self._choice = None
     self._did(said)
 
@@ -823,6 +916,7 @@ def _receive(self:SceneApp, _, message, buffers):
     except (ValueError, OSError) as e: self.say(e, refused=True)
     except (KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError):
         self.say('The page sent what is no request of this app.', refused=True)
+    except RuntimeError as e: self.say(f'That could not be done: {one_line(e, 400)}', refused=True)
     finally:
         self._reflect()
         n = message.get('n', 0) if isinstance(message, dict) else 0
@@ -841,15 +935,22 @@ def _download(self:SceneApp, what):
     "Send a file to the page; write it too, if there is a folder for it."
     name, mime, data = self.file(what)
     self.send(dict(type='file', name=name, mime=mime), [data])
-    if self.folder is not None: write_whole(Path(self.folder) / name, data)
-    self.say(f'Downloaded {name}.' + ('' if self.folder is None else f' Written to {self.folder} too.'))
+    written = '' if self.folder is None else f' Written as {write_whole(_free(Path(self.folder) / name), data)} too.'
+    e, kept = self.editor, json.loads(data) if what == 'scene' else None
+    left = len(e.done) + len(e.undone) - len(kept['done']) - len(kept['undone']) if kept else 0
+    self.say(f'Downloaded {name}.{written}{_left_out(left)}')
+
+# %% ../../nbs/engine/26_app_page.ipynb #ms3-b
+def _free(path):
+    "The path itself, or with the first number that makes it another than all that are there."
+    paths = (path.with_stem(f'{path.stem}_{k}') if k > 1 else path for k in count(1))
+    return next(p for p in paths if not p.exists())
 
 # %% ../../nbs/engine/26_app_page.ipynb #ms3-2
 @patch
 def _keep(self:SceneApp, most=2_000_000): # characters
-    "Send the work to the page, which keeps it in the browser; a long history is left out."
-    text = self.recipe
-    if len(text) > most: text = json.dumps(json.loads(text) | dict(done=[], undone=[]))
+    "Send the work to the page, which keeps it in the browser; of a long history only the latest steps."
+    text, _ = self._short_recipe(most)
     if len(text) <= most: self.send(dict(type='kept', text=text))
 
 # %% ../../nbs/engine/26_app_page.ipynb #ms3-3
@@ -857,12 +958,12 @@ def _keep(self:SceneApp, most=2_000_000): # characters
 def _restore(self:SceneApp, text):
     "Go on with what a browser kept; what it kept of an older model is passed over."
     if self._touched or not isinstance(text, str): return
-    try: editor, name = self._read_recipe(text, 'The work of last time')
+    try: editor, name, left = self._read_recipe(text, 'The work of last time')
     except ValueError:
         return self.say('The work that this browser kept does not fit this app any more: a new scene begins.')
     with self._whole():
         self._begin(editor, name)
-        self._did('Your work of last time. Scenes begins something new.')
+        self._did(f'Your work of last time. Scenes begins something new.{_left_out(left)}')
 
 # %% ../../nbs/engine/26_app_page.ipynb #ga
 GALLERY = range(1, 12) # numbers of scenes
@@ -889,4 +990,4 @@ def _open_number(self:SceneApp, number):
     if self.scenes is None: raise ValueError('This app was given no other scenes.')
     if not 0 <= number < 10_000: raise ValueError(f'There is no scene {number}, only 0 to 9999.')
     editor = self._editor_of(self.scenes(number))
-    self._start(editor, f'street_{number}', f'Street {number}. Undo brings back what was there.')
+    self._start(editor, f'scene_{number}', f'Scene {number}. Undo brings back what was there.')

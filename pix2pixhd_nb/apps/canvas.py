@@ -8,6 +8,7 @@ __all__ = ['STATIC', 'png', 'static', 'script', 'LatestOnly']
 # %% ../../nbs/engine/20_canvas.ipynb #c003
 import io
 import re
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Condition
@@ -83,5 +84,12 @@ def _work(self:LatestOnly):
             for result in self.generate(state):
                 self.show(result)
                 if self.waiting is not None: break
-        except Exception as e:
-            if self.failed: self.failed(e)
+        except Exception as e: self._tell(e)
+
+# %% ../../nbs/engine/20_canvas.ipynb #c034-3
+@patch
+def _tell(self:LatestOnly, error):
+    "Hand a failure on; if that fails too, say so on the console and go on."
+    try:
+        if self.failed: self.failed(error)
+    except Exception: traceback.print_exc()

@@ -14,13 +14,20 @@ from traitlets import Int
 # %% ../../nbs/apps/06_strangers.ipynb #v4
 class VisitorKernels(AsyncMappingKernelManager):
     "Kernels for visitors: not too many, gone soon after their page, and those that wait for a visitor stay."
-    most_kernels = Int(12, config=True, help='Of all apps together, waiting ones included.')
+    most_kernels = Int(12, config=True, help='Of all apps together, those that wait or still start included.')
     left_timeout = Int(120, config=True, help='Seconds until a kernel is ended to which no page is connected.')
 
-    async def start_kernel(self, *args, **kwargs):
-        if len(self.list_kernel_ids()) >= self.most_kernels:
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._starting = set() # ids of kernels that are on their way
+
+    async def start_kernel(self, *, kernel_id=None, **kwargs):
+        kernel_id = kernel_id or self.new_kernel_id()
+        if len({*self.list_kernel_ids(), *self._starting, kernel_id}) > self.most_kernels:
             raise HTTPError(503, 'Too many people are here at the moment: please come back in a few minutes.')
-        return await super().start_kernel(*args, **kwargs)
+        self._starting.add(kernel_id)
+        try: return await super().start_kernel(kernel_id=kernel_id, **kwargs)
+        finally: self._starting.discard(kernel_id)
 
     def waits(self, kernel_id):
         "Is this kernel one that waits for a visitor?"

@@ -244,11 +244,14 @@ def _set_style(self:SceneEditor, step, instance, style):
     else: self.styles[instance] = style
 
 # %% ../../nbs/book/13_editing.ipynb #c016-3
+def _same_style(a, b): return a is b or (a is not None and b is not None and torch.equal(a, b))
+
 @patch
 def _commit(self:SceneEditor, step):
     "Enter a step into the history; returns the rows and columns that it touched, None if it changed nothing."
     gone = {i for c in step.changes for i in np.unique(c.before).tolist()} - self._areas.keys()
     for i in sorted(gone & self.styles.keys()): self._set_style(step, i, None)
+    step.styles = {i: pair for i, pair in step.styles.items() if not _same_style(*pair)}
     if not step.changes and not step.styles: return None
     self.done.append(step)
     self.undone.clear()

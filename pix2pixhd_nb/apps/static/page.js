@@ -70,7 +70,7 @@ const url = data => URL.createObjectURL(new Blob([data], { type: 'image/png' }))
 
 class Page {
   constructor (model, el) {
-    Object.assign(this, { model, el, view: null, press: null, ids: null, boxes: new Map(), thumbs: new Map(), space: false, sent: 0, listeners: [] })
+    Object.assign(this, { model, el, view: null, press: null, ids: null, boxes: new Map(), thumbs: new Map(), space: false, sent: 0, asked: Infinity, listeners: [] })
     this.root = make('div', { className: 'studio app', innerHTML: HTML })
     this.root.dataset.lmSuppressShortcuts = 'true'
     el.append(this.root)
@@ -94,12 +94,14 @@ class Page {
 
   send (what, args = {}, buffers = []) { // every message is answered; silence means that nobody works there any more
     this.model.send({ do: what, n: ++this.sent, ...args }, undefined, buffers)
+    if (!['alive', 'keep'].includes(what)) this.asked = this.sent // by the hand: what Python says to it is shown, even if it says the same again
     this.waiting ||= setTimeout(() => { this.silent = true; this.tell('No answer from Python for eight seconds: its session may have ended. ' + (this.about.keep ? 'Your work is kept in this browser: reload the page to go on.' : 'Run the cell again to go on.'), true) }, PATIENCE)
   }
 
   answered () {
     clearTimeout(this.waiting)
     this.waiting = null
+    if (this.get('heard') >= this.asked) { this.asked = Infinity; this.say() }
     if (this.silent) this.say()
   }
 
@@ -168,6 +170,7 @@ class Page {
     for (const b of root.querySelectorAll('[data-act]')) b.addEventListener('click', acts[b.dataset.act])
     this.acts = acts
     this.$('.seed').addEventListener('change', e => this.send('shuffle', { seed: Math.max(0, Math.round(+e.target.value) || 0) }))
+    this.$('.seed').addEventListener('blur', e => { if (!this.waiting) e.target.value = this.get('state').seed })
     this.$('.object').addEventListener('change', e => e.target.value ? this.send('select', { instance: +e.target.value }) : this.send('deselect'))
     this.$('.become select').addEventListener('change', e => this.send('set_class', { cls: +e.target.value }))
     this.$('.blend').addEventListener('input', e => { this.$('.blend + output').textContent = e.target.value + '%'; this.send('blend', { share: e.target.value / 100 }) })
@@ -195,7 +198,6 @@ class Page {
 
   opened () {
     const [h, w] = this.get('size')
-    this.thumbs.clear()
     this.first.width = w; this.first.height = h
     this.stage.open(w, h)
     this.arrange()
@@ -212,14 +214,14 @@ class Page {
   }
 
   async load (name) {
-    const data = this.get(name + '_png'), version = this.get('version'), depth = this.get('depth'), picture = name === 'picture'
+    const data = this.get(name + '_png'), version = this.get('version'), depth = this.get('depth'), scene = this.get('scene_number'), picture = name === 'picture'
     if (!data?.byteLength) { if (name === 'first') this.stage.over(); return }
     const bitmap = await createImageBitmap(new Blob([data]))
     if (data !== this.get(name + '_png')) return
     const c = this[name]
     if (c.width !== bitmap.width || c.height !== bitmap.height) { c.width = bitmap.width; c.height = bitmap.height }
     c.getContext('2d').drawImage(bitmap, 0, 0)
-    if (picture) { c.dataset.version = version; this.remember(depth) }
+    if (picture) { c.dataset.version = version; this.remember(depth, scene) }
     this.stage.over()
   }
 
@@ -240,6 +242,7 @@ class Page {
 
   refresh () {
     const s = this.get('state'), $ = this.$, here = s.selected !== null
+    if (s.scene !== this.scene) { this.scene = s.scene; this.thumbs.clear(); $('.history').replaceChildren() }
     $('[data-do=undo]').disabled = !s.undo; $('[data-do=redo]').disabled = !s.redo
     $('.what').textContent = here ? s.name : 'Whole scene'
     $('.selected').hidden = !here
@@ -462,11 +465,12 @@ class Page {
 
   gallery ({ numbers, blank }, buffers) {
     const choose = (content, title, what, args) => make('button', { onclick: () => { this.$('.gallery').close(); this.send(what, args) } }, content, make('span', { textContent: title }))
-    this.$('.thumbnails').replaceChildren(...numbers.map((n, k) => choose(make('img', { src: url(buffers[k]), alt: '' }), `Street ${n}`, 'scene', { number: n })),
+    this.$('.thumbnails').replaceChildren(...numbers.map((n, k) => choose(make('img', { src: url(buffers[k]), alt: '' }), `Scene ${n}`, 'scene', { number: n })),
       choose(make('span', { className: 'any' }, icon('dice')), 'Surprise me', 'scene', { number: Math.floor(10000 * Math.random()) }), ...(blank ? [choose(make('span', { className: 'blank' }), 'Blank', 'blank', {})] : []))
   }
 
-  remember (depth) { // a small picture of each step, to go back to
+  remember (depth, scene) { // a small picture of each step, to go back to
+    if (scene !== this.scene) return // a late picture of the scene before
     const c = make('canvas', { width: Math.round(76 * this.stage.w / this.stage.h), height: 76 })
     c.getContext('2d').drawImage(this.picture, 0, 0, c.width, c.height)
     for (const d of this.thumbs.keys()) if (d > this.get('state').depth + this.get('state').ahead) this.thumbs.delete(d)
