@@ -144,7 +144,7 @@ def generating_of(size, precision=None, compiled=False, graph=True, **shape):
     pipe = Pix2PixHD(pix2pixhd_networks(N, feature_channels=3, **shape)[0].to(DEVICE))
     if precision: pipe.fast(precision)
     if precision and not graph: pipe.generating = pipe.generate
-    if compiled: pipe.drawer.generator.compile(dynamic=False)
+    if compiled: pipe.eval_synthesizer.generator.compile(dynamic=False)
     label, inst, _ = scene(*size)
     features = torch.rand(1, 3, *size, device=DEVICE)
     @torch.inference_mode()

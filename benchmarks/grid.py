@@ -63,8 +63,8 @@ def main():
     maps = lambda s: [resize(x, size) if size else x for x in (s.label_map, s.instance_map)]
     targets = [resize(s.image, size) if size else s.image for s in scenes]
     network, found = squeezenet_features(args.weights) if args.weights else None, {}
-    for name in ('target', 'sampled'):
-        options = lambda i, t: dict(reference=to_pil(t)) if name == 'target' else dict(seed=i)
+    for name in ('target', 'sampled') if pipe.synthesizer.encoder else ('generated',):
+        options = lambda i, t: dict(reference=to_pil(t)) if name == 'target' else dict(seed=i) if name == 'sampled' else {}
         generated = [from_pil(pipe.predict(*maps(s), **options(i, t)), 'RGB') for i, (s, t) in enumerate(zip(scenes, targets))]
         worst, peaks = grid(generated, targets)
         found[name] = dict(grid=worst, peaks=peaks)

@@ -381,13 +381,17 @@ def main(argv=None):
     if a.scale == 'full' and not torch.cuda.is_available() and not a.anyway:
         print('The full scale needs a GPU and there is none: its rows stay "not run (no GPU)"; --anyway runs them on the processor, for days.')
         return 1
+    offered = list(dict.fromkeys(r for t in a.tables if t in tables_at(a.scale) for r in rows_at(a.scale, t)))
+    if unknown := [r for r in a.rows or () if r not in offered] or [f'of table {t}' for t in a.tables if not offered]:
+        print(f"The scale {a.scale} has no row {', '.join(unknown)}. Its tables are {', '.join(map(str, tables_at(a.scale)))}" + f"; the rows of those asked for: {', '.join(offered)}." * bool(offered), file=sys.stderr)
+        return 1
     data = SCALES[a.scale]['data']
     places = {'synthetic': None} if data == 'synthetic' else {Path(f).name: f for f in a.data or [DATA/d for d in data]}
     squeezenet = a.squeezenet if Path(a.squeezenet).is_file() else None
     for data, folder in places.items():
         bench = Bench(a.scale, data, a.results, a.work, a.vgg, squeezenet, folder)
         for seed in a.seeds:
-            for row in dict.fromkeys(r for t in a.tables if t in tables_at(a.scale) for r in rows_at(a.scale, t) if not a.rows or r in a.rows):
+            for row in (r for r in offered if not a.rows or r in a.rows):
                 if row in ('oracle', 'read:oracle') and seed != a.seeds[0]: continue
                 print(f'\r{data}, seed {seed}, {row}:', bench.measure(row, seed, a.minutes), flush=True)
     return 0

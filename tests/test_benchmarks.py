@@ -60,3 +60,14 @@ def test_the_page_is_that_of_the_results(tmp_path, monkeypatch):
 def test_without_a_gpu_nothing_is_measured():
     run = subprocess.run([sys.executable, ROOT/'benchmarks/gpu.py', '--results', '/nowhere'], capture_output=True, text=True, check=True)
     assert 'There is no GPU here' in run.stdout
+
+
+@pytest.mark.parametrize('precision', [None, 'bf16'])
+def test_the_compiled_rows_of_a_gpu_can_be_made(monkeypatch, precision):
+    import gpu
+    compiled = []
+    monkeypatch.setattr(torch.nn.Module, 'compile', lambda self, **how: compiled.append(self))
+    monkeypatch.setattr(gpu, 'DEVICE', 'cpu')
+    image = gpu.generating_of((32, 64), precision, compiled=True, graph=False, width=4, n_downsample=2, n_blocks=1, encoder_width=4, discriminator_width=4)()
+    assert image.shape[-2:] == (32, 64) and len(compiled) == 1
+    assert type(compiled[0]).__name__ == 'GlobalGenerator', 'the generator that makes the image'

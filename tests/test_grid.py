@@ -1,14 +1,18 @@
 "The measure of grids finds those that are put in, and none elsewhere."
+import json
 import sys
 from pathlib import Path
 
 import pytest
 import torch
 
-from pix2pixhd_nb.data.toy import SyntheticScenes
+from pix2pixhd_nb.data.layouts import save_scenes
+from pix2pixhd_nb.data.toy import LABEL_SPACE, SyntheticScenes
+from pix2pixhd_nb.synthesis.pipeline import Pix2PixHD
+from pix2pixhd_nb.training.learner import pix2pixhd_networks
 
 sys.path.insert(0, str(Path(__file__).parents[1] / 'benchmarks'))
-from grid import grid, peak, power
+from grid import grid, main, peak, power
 
 
 @pytest.fixture(scope='module')
@@ -43,3 +47,13 @@ def test_power_of_a_plain_wave_is_at_its_frequency():
     wave = torch.cos(2 * torch.pi * torch.arange(64) / 4).expand(3, 8, 64)
     assert power([wave], -1).argmax() == 16
     assert peak(power([wave], -1), 1/4) > 100
+
+
+def test_a_model_without_styles_is_measured(tmp_path, monkeypatch):
+    pipe = Pix2PixHD(pix2pixhd_networks(LABEL_SPACE.n_classes, width=4, n_downsample=2, n_blocks=1)[0], LABEL_SPACE)
+    pipe.save(tmp_path / 'model')
+    save_scenes(SyntheticScenes(2, size=(32, 64)), tmp_path / 'data', LABEL_SPACE, 'val')
+    monkeypatch.setattr(sys, 'argv', ['grid.py', str(tmp_path / 'model'), '--data', str(tmp_path / 'data'), '--out', str(tmp_path / 'found.json')])
+    main()
+    found = json.loads((tmp_path / 'found.json').read_text())
+    assert list(found) == ['generated'] and found['generated']['grid'] > 0

@@ -253,3 +253,11 @@ def test_bad_input_is_told(made, capsys):
         with pytest.raises(SystemExit): study.main([words[0], bad])
         assert re.search(r'is not NAME=FOLDER', capsys.readouterr().err)
     assert 'nothing' in study.main([str(folder/'nothing'), words[1], '--no-browser'])
+
+
+def test_kappa_of_chance_is_nought_however_many_raters_a_pair_has():
+    "Answers by lot, with two raters for one pair of methods and ten for another of other shares."
+    rng = np.random.default_rng(0)
+    rows = [dict(scene=f'{other}{i}', left='a', right=other, chosen='a' if rng.random() < share else other, time=None, check=False, passed=True, in_time=True, rater=f'r{k}', trial=i)
+            for other, share, raters in (('b', .5, 2), ('c', .95, 10)) for i in range(300) for k in range(raters)]
+    assert abs(agreement(pd.DataFrame(rows))['kappa']) < .05

@@ -265,6 +265,16 @@ def test_the_streets_with_two_segmenters(shared_data, tmp_path, monkeypatch):
     assert '| pix2pix | ' in '\n'.join(tables_page.section(tmp_path/'results', 'streets', 'cityscapes_256', {})), 'a page can be made of them'
 
 
+def test_rows_that_there_are_not_are_named(tmp_path, capsys):
+    command = ['--results', str(tmp_path/'results'), '--work', str(tmp_path/'work')]
+    assert paper_tables.main(['1', '--scale', 'quick', '--rows', 'pix2pix', 'pix3pix', *command]) == 1
+    said = capsys.readouterr().err
+    assert 'The scale quick has no row pix3pix.' in said and 'pix2pix, pix2pix_slow' in said
+    assert paper_tables.main(['9', '--scale', 'quick', *command]) == 1
+    assert 'The scale quick has no row of table 9. Its tables are 1, 2' in capsys.readouterr().err
+    assert not any(tmp_path.iterdir())
+
+
 def test_pooled_by_class_is_by_class():
     "The features that the generator of such a run gets are equal all over a class, whatever the objects."
     from pix2pixhd_nb.models.encoder import FeatureEncoder

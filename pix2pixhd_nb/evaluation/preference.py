@@ -171,9 +171,9 @@ def agreement(results, # DataFrame from `results()` or `read_results`
 # %% ../../nbs/evaluation/05_preference_tests.ipynb #c028-2
 def _chance(counts, n):
     "The chance of agreement of two answers to one question, if each method had its share of the answers whatever the question."
-    total, pairs = 0., counts.groupby(level=1)
-    for _, part in pairs: total += n[part.index].sum() * float(((part.sum() / part.to_numpy().sum()) ** 2).sum())
-    return float(total / n.sum())
+    weight, total, pairs = n * (n - 1), 0., counts.groupby(level=1) # as the agreement that was seen is weighted
+    for _, part in pairs: total += weight[part.index].sum() * float(((part.sum() / part.to_numpy().sum()) ** 2).sum())
+    return float(total / weight.sum())
 
 # %% ../../nbs/evaluation/05_preference_tests.ipynb #c034
 def power(n, # answers
