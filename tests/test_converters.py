@@ -151,6 +151,25 @@ def test_cvat(tmp_path):
     with pytest.raises(ValueError, match='declares entities'): convert_dataset('cvat', tmp_path/'bad.xml', tmp_path/'no')
 
 
+def spans(mask): return [(k.min().item(), k.max().item()) for k in np.nonzero(mask)[::-1]] # of x and of y
+
+
+def test_turned_boxes_and_ellipses():
+    from xml.etree import ElementTree
+    from pix2pixhd_nb.data.converters import _cvat_mask, _ls_mask
+    cvat = lambda text: spans(_cvat_mask(ElementTree.fromstring(text), (100, 100), 'a.xml'))
+    assert cvat('<box xtl="10" ytl="45" xbr="90" ybr="55" rotation="90.0"/>') == [(45, 54), (10, 89)]
+    assert cvat('<box xtl="10" ytl="45" xbr="90" ybr="55"/>') == [(10, 89), (45, 54)]
+    assert cvat('<ellipse cx="50" cy="60" rx="30" ry="5" rotation="90.0"/>') == [(45, 54), (30, 89)]
+    falling = _cvat_mask(ElementTree.fromstring('<ellipse cx="50" cy="50" rx="40" ry="3" rotation="45"/>'), (100, 100), 'a.xml')
+    assert falling[70, 70] and falling[30, 30] and not falling[30, 70] # clockwise: the right end is below
+    box = _cvat_mask(ElementTree.fromstring('<box xtl="10" ytl="47" xbr="90" ybr="53" rotation="45"/>'), (100, 100), 'a.xml')
+    assert box[70, 70] and box[30, 30] and not box[30, 70]
+    studio = lambda kind, **value: spans(_ls_mask(dict(type=kind, value=value), (100, 200), 'ls.json'))
+    assert studio('ellipselabels', x=50, y=50, radiusX=20, radiusY=5, rotation=90) == [(95, 104), (10, 89)] # in pixels: 40 and 5
+    assert studio('rectanglelabels', x=50, y=10, width=30, height=10, rotation=90) == [(90, 99), (10, 69)] # about its first corner
+
+
 def test_labelme(tmp_path):
     photo(tmp_path/'lm'/'a.png')
     m = io.BytesIO(); Image.fromarray(np.ones((3, 5), bool)).save(m, 'PNG')

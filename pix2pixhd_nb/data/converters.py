@@ -259,11 +259,19 @@ def _labelme_mask(shape, size, path):
     _fail('polygon', path, f'{path} has a shape of type {kind!r}, expected polygon, rectangle, circle or mask, which cover pixels: delete it or draw it so.')
 
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv023-3
-def _box_mask(x0, y0, x1, y1, size, path): return polygon_mask([x0, y0, x1, y0, x1, y1, x0, y1], size, path)
+def _box_mask(x0, y0, x1, y1, size, path, degrees=0): # turned clockwise about its centre
+    corners = np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], float)
+    return polygon_mask(_turned(corners, ((x0 + x1) / 2, (y0 + y1) / 2), degrees) if degrees else corners, size, path)
 
-def _ellipse_mask(x, y, a, b, size): # centre, half axes
+def _turned(points, about, degrees): # clockwise, as y points down
+    a = np.deg2rad(degrees)
+    return (points - np.array(about)) @ np.array([[np.cos(a), np.sin(a)], [-np.sin(a), np.cos(a)]]) + about
+
+def _ellipse_mask(x, y, a, b, size, degrees=0): # centre, half axes, turned clockwise about the centre
     rows, columns = np.ogrid[:size[0], :size[1]]
-    return ((columns + .5 - x) / max(a, 1e-6)) ** 2 + ((rows + .5 - y) / max(b, 1e-6)) ** 2 <= 1
+    right, down, turn = columns + .5 - x, rows + .5 - y, np.deg2rad(degrees)
+    along, across = right * np.cos(turn) + down * np.sin(turn), down * np.cos(turn) - right * np.sin(turn)
+    return (along / max(a, 1e-6)) ** 2 + (across / max(b, 1e-6)) ** 2 <= 1
 
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv023-4
 def _pasted(data, points, size, path):
@@ -314,9 +322,10 @@ def _cvat_mask(s, size, path):
     "The mask of an XML element."
     number = lambda *names: [float(s.get(n)) for n in names]
     try:
+        turn = float(s.get('rotation', 0))
         if s.tag == 'polygon': return polygon_mask([p.split(',') for p in s.get('points').split(';')], size, path)
-        if s.tag == 'box': return _box_mask(*number('xtl', 'ytl', 'xbr', 'ybr'), size, path)
-        if s.tag == 'ellipse': return _ellipse_mask(*number('cx', 'cy', 'rx', 'ry'), size)
+        if s.tag == 'box': return _box_mask(*number('xtl', 'ytl', 'xbr', 'ybr'), size, path, turn)
+        if s.tag == 'ellipse': return _ellipse_mask(*number('cx', 'cy', 'rx', 'ry'), size, turn)
         if s.tag == 'mask':
             x, y, w, h = map(int, number('left', 'top', 'width', 'height'))
             if x < 0 or y < 0 or w < 1 or h < 1 or x + w > size[1] or y + h > size[0]: raise ValueError
@@ -360,11 +369,11 @@ def _ls_mask(region, size, path):
     percent = np.array([w, h]) / 100
     if kind == 'polygonlabels':
         return polygon_mask(np.asarray(value['points'], float).reshape(-1, 2) * percent, size, path)
-    x, y = value['x'] * w / 100, value['y'] * h / 100
-    if kind == 'ellipselabels': return _ellipse_mask(x, y, value['radiusX'] * w / 100, value['radiusY'] * h / 100, size)
-    a, turn = np.deg2rad(value.get('rotation', 0)), np.array([value['width'] * w / 100, value['height'] * h / 100])
-    corners = np.array([(0, 0), (1, 0), (1, 1), (0, 1)]) * turn
-    return polygon_mask(corners @ np.array([[np.cos(a), np.sin(a)], [-np.sin(a), np.cos(a)]]) + (x, y), size, path)
+    x, y, turn = value['x'] * w / 100, value['y'] * h / 100, value.get('rotation') or 0
+    if kind == 'ellipselabels':
+        return _ellipse_mask(x, y, value['radiusX'] * w / 100, value['radiusY'] * h / 100, size, turn)
+    corners = (x, y) + np.array([(0, 0), (1, 0), (1, 1), (0, 1)]) * (value['width'], value['height']) * percent
+    return polygon_mask(_turned(corners, (x, y), turn), size, path) # about its first corner
 
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv027-4
 def _brush(packed, size, path):
