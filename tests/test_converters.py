@@ -170,6 +170,15 @@ def test_turned_boxes_and_ellipses():
     assert studio('rectanglelabels', x=50, y=10, width=30, height=10, rotation=90) == [(90, 99), (10, 69)] # about its first corner
 
 
+def test_a_skipped_annotation_of_label_studio_does_not_count(tmp_path):
+    photo(tmp_path/'a.png')
+    result = lambda name, width: dict(result=[dict(type='rectanglelabels', value=dict(x=0, y=0, width=width, height=50, rectanglelabels=[name]))])
+    skipped, real, later = result('dog', 100) | dict(was_cancelled=True), result('car', 50) | dict(was_cancelled=False), result('cat', 25)
+    (tmp_path/'ls.json').write_text(json.dumps([dict(data=dict(image='a.png'), annotations=[skipped, real, later])]))
+    scenes = open_dataset(convert_dataset('label-studio', tmp_path/'ls.json', tmp_path/'out'))
+    assert scenes.label_space.names == ('background', 'car') and (scenes[0].label_map == 1).sum() == H * W / 4
+
+
 def test_labelme(tmp_path):
     photo(tmp_path/'lm'/'a.png')
     m = io.BytesIO(); Image.fromarray(np.ones((3, 5), bool)).save(m, 'PNG')
@@ -383,6 +392,19 @@ def test_pixels_without_a_class_do_not_become_background(tmp_path):
     _, label = ignored(tmp_path/'in')
     there = convert_dataset('to-coco-panoptic', source, tmp_path/'panoptic')
     assert (open_dataset(convert_dataset('coco-panoptic', there/'panoptic.json', tmp_path/'back', there/'images'))[0].label_map == label).all()
+
+
+def test_pixels_of_a_negative_id_are_no_class_either(tmp_path):
+    source, _ = ignored(tmp_path/'in')
+    meta, label = json.loads((source/'meta.json').read_text()), np.ones((H, W), np.int32)
+    label[:, :5], label[:, 9:12] = 0, -1
+    (source/'meta.json').write_text(json.dumps(meta | dict(ignore_id=-1)))
+    (source/'train/label/a.png').unlink()
+    Image.fromarray(label).save(source/'train/label/a.tif')
+    there = convert_dataset('to-coco-panoptic', source, tmp_path/'panoptic')
+    assert [s['category_id'] for s in json.loads((there/'panoptic.json').read_text())['annotations'][0]['segments_info']] == [1, 2]
+    with pytest.warns(UserWarning, match='1 of 1 scenes have pixels without a class'): convert_dataset('to-labelme', source, tmp_path/'labelme')
+    assert [s['label'] for s in json.loads((tmp_path/'labelme/a.json').read_text())['shapes']] == ['sky', 'road']
 
 
 def test_classes_of_one_color_come_back(tmp_path):

@@ -341,8 +341,8 @@ def _cvat_mask(s, size, path):
 def label_studio(path, pictures, split): # the JSON export
     "Label Studio: the JSON export, and photos."
     tasks = _read_json(path, list)
-    regions = {n: [r for a in t.get('annotations', [])[:1] for r in a.get('result', []) if r.get('type') in _LS_KINDS]
-               for n, t in enumerate(tasks)}
+    done = [next((a for a in t.get('annotations', []) if not a.get('was_cancelled')), {}) for t in tasks] # not skipped
+    regions = {n: [r for r in a.get('result', []) if r.get('type') in _LS_KINDS] for n, a in enumerate(done)}
     names = [str(r['value'][r['type']][0]) for found in regions.values() for r in found if r['value'].get(r['type'])]
     if not names:
         _fail('empty', path, f'{path} has no polygons, rectangles, ellipses or brushes with labels, expected the JSON export of a segmentation project: choose JSON when exporting.')
@@ -673,7 +673,7 @@ def _regions(scene, space):
     "(class, mask) of every object, and of every class that has none."
     label, ids = scene.label_map[0].numpy(), scene.instance_map[0].numpy()
     pairs = np.unique(np.stack([label, ids], -1).reshape(-1, 2), axis=0).tolist()
-    return [(c, (label == c) & (ids == k)) for c, k in pairs if c < space.n_classes]
+    return [(c, (label == c) & (ids == k)) for c, k in pairs if 0 <= c < space.n_classes]
 
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv040
 def to_coco_panoptic(source, out, pictures=None, split='train'):
