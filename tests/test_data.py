@@ -11,13 +11,15 @@ import unicodedata
 import warnings
 import zlib
 from collections import Counter
+from pathlib import Path
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from pix2pixhd_nb.core import LabelSpace, Scene
+from pix2pixhd_nb.data.converters import two_folders
 from pix2pixhd_nb.data.layouts import (
-    CamVid, Cityscapes, NYUv2, Pix2PixHDFolder, PlainFolder, open_dataset, save_scenes, unpack_nyuv2,
+    ADE20K, CamVid, Cityscapes, NYUv2, Pix2PixHDFolder, PlainFolder, open_dataset, save_scenes, unpack_nyuv2,
 )
 from pix2pixhd_nb.data.pictures import DatasetError, connected_components, read_ids, read_image
 from pix2pixhd_nb.data.doctor import examine
@@ -398,3 +400,17 @@ def test_things_of_class_0_are_mentioned(tmp_path):
     assert report.verdict.startswith('Fit to train on') and sum('has things as class 0 (sky)' in n for n in report.notes) == 1
     save_scenes([scene(0)], tmp_path / 'e', SPACE)
     assert not any('class 0' in n for n in examine(tmp_path / 'e').notes)
+
+
+def test_a_stray_file_is_no_split(tmp_path, monkeypatch):
+    own = Path.glob
+    monkeypatch.setattr(Path, 'glob', lambda self, pattern: own(self, pattern.rstrip('/'))) # as Python 3.10 does
+    for parts in ('ade/annotations/training', 'segnet/trainannot', 'ab/A/train', 'ab/B/train', 'cycle/trainA', 'cycle/trainB'):
+        (tmp_path / parts).mkdir(parents=True)
+        Image.new('L', (4, 4)).save(tmp_path / parts / 'a.png')
+    for stray in ('ade/annotations/readme.txt', 'segnet/readmeannot', 'other/readmeannot', 'ab/A/readme.txt', 'cycle/readmeA'):
+        (tmp_path / stray).parent.mkdir(exist_ok=True)
+        (tmp_path / stray).write_text('')
+    assert ADE20K.splits(tmp_path / 'ade') == ['training'] and CamVid.splits(tmp_path / 'segnet') == ['train']
+    assert not CamVid.recognises(tmp_path / 'other')
+    for name in ('ab', 'cycle'): assert [s[:2] for s in two_folders(tmp_path / name, None, 'train')[1]] == [('train', 'a')]

@@ -21,7 +21,7 @@ from xml.etree import ElementTree
 import numpy as np
 from PIL import Image
 from ..core import LabelSpace
-from .layouts import _inside, open_dataset, read_meta
+from .layouts import _folders, _inside, check_label_maps, open_dataset, read_meta
 from pix2pixhd_nb.data.pictures import (
     _fail, _PICTURES, color_numbers, ids_of_colors, most_pixels, open_picture, pictures_in, read_ids, recognised,
     seen_size, size_problem, some, DatasetError,
@@ -524,8 +524,8 @@ def _halves(path):
 def two_folders(folder, pictures, split):
     "A/train and B/train, or trainA and trainB (CycleGAN's names), paired by stem."
     folder = Path(folder)
-    parts = ({p.name: (p, folder / 'B' / p.name) for p in sorted((folder / 'A').glob('*/'))}
-             or {p.name[:-1]: (p, folder / f'{p.name[:-1]}B') for p in sorted(folder.glob('*A/')) if len(p.name) > 1})
+    parts = ({p.name: (p, folder / 'B' / p.name) for p in _folders(folder / 'A', '*')}
+             or {p.name[:-1]: (p, folder / f'{p.name[:-1]}B') for p in _folders(folder, '?*A')})
     if not parts:
         _fail('layout', folder, f'{folder} has neither A/train and B/train nor trainA and trainB: check the path.')
     scenes = []
@@ -625,7 +625,7 @@ def _check_names(split, name, source): # of a scene
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv039
 def to_color_masks(source, out, pictures=None, split='train'):
     "Back: colour masks (masks, images, meta.json)."
-    scenes = open_dataset(source, split, need_images=False)
+    scenes = _labelled(source, split, 'to-colors', need_images=False)
     def write(folder):
         space = _colors_apart(scenes.label_space)
         (folder / 'masks').mkdir()
@@ -636,6 +636,13 @@ def to_color_masks(source, out, pictures=None, split='train'):
             _copy_photo(scenes, s.name, folder / 'images')
         (folder / 'meta.json').write_text(json.dumps(space.to_dict(), indent=1), encoding='utf-8')
     return _whole_folder(out, write)
+
+# %% ../../nbs/your_data/04_other_formats.ipynb #cv039-7
+def _labelled(source, split, form, **kwargs): # form: a name of `CONVERTERS`
+    "A dataset of label maps."
+    scenes = open_dataset(source, split, **kwargs)
+    check_label_maps(scenes.label_space, source, form)
+    return scenes
 
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv039-4
 def _colors_apart(space): # some of whose classes may share a colour, as black in Cityscapes
@@ -678,7 +685,7 @@ def _regions(scene, space):
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv040
 def to_coco_panoptic(source, out, pictures=None, split='train'):
     "Back: COCO panoptic (panoptic.json, panoptic/, images/)."
-    scenes = open_dataset(source, split, need_images=False)
+    scenes = _labelled(source, split, 'to-coco-panoptic', need_images=False)
     def write(folder):
         space = scenes.label_space
         d = dict(images=[], annotations=[],
@@ -706,7 +713,7 @@ def _save_segments(scene, space, path):
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv040-3
 def to_labelme(source, out, pictures=None, split='train'):
     "Back: labelme, a JSON beside each photo, objects as masks."
-    scenes, without_class = open_dataset(source, split), []
+    scenes, without_class = _labelled(source, split, 'to-labelme'), []
     def write(folder):
         for s in scenes:
             if _has_ignored(s, scenes): without_class.append(s.name)

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['LAYOUTS', 'needs_images', 'SceneFolder', 'thing_zero', 'instances_of', 'read_meta', 'PlainFolder', 'save_scenes',
            'check_names', 'Pix2PixHDFolder', 'Cityscapes', 'CamVid', 'shifted', 'ADE20K', 'NYUv2', 'unpack_nyuv2',
-           'HelenFaces', 'recognise', 'open_dataset']
+           'HelenFaces', 'recognise', 'open_dataset', 'check_label_maps']
 
 # %% ../../nbs/your_data/02_layouts.ipynb #c002x
 import copy
@@ -32,6 +32,11 @@ def _folder(folder):
     if not Path(folder).is_dir():
         raise FileNotFoundError(f'{folder} is not a folder: expected the folder of a dataset, check the path.')
     return Path(folder)
+
+# %% ../../nbs/your_data/02_layouts.ipynb #c070-4
+def _folders(folder, pattern): # '*annot'
+    "The folders in a folder whose names fit, sorted."
+    return sorted(p for p in Path(folder).glob(pattern) if p.is_dir())
 
 # %% ../../nbs/your_data/02_layouts.ipynb #c070-2
 def needs_images(split): # a split's name
@@ -303,7 +308,7 @@ class Cityscapes(SceneFolder):
     def find(folder, split):
         def cities(part, suffix):
             found = {}
-            for city in sorted((Path(folder) / part / split).glob('*/')):
+            for city in _folders(Path(folder) / part / split, '*'):
                 for s, p in pictures_in(city, suffix).items():
                     if s in found:
                         _fail('pairing', p, f'{found[s]} and {p} are both for scene {s}, expected one file: names begin with that of the city, so rename one, and its photo and instance map alike.')
@@ -333,11 +338,11 @@ class CamVid(SceneFolder):
     aliases = dict(valid='val')
 
     @staticmethod
-    def recognises(folder): return (Path(folder) / 'codes.txt').is_file() or bool(list(Path(folder).glob('*annot/')))
+    def recognises(folder): return (Path(folder) / 'codes.txt').is_file() or bool(_folders(folder, '*annot'))
 
     @staticmethod
     def splits(folder):
-        if not (Path(folder) / 'codes.txt').is_file(): return sorted(p.name[:-5] for p in Path(folder).glob('*annot/'))
+        if not (Path(folder) / 'codes.txt').is_file(): return [p.name[:-5] for p in _folders(folder, '*annot')]
         return ['train', 'val'] if (Path(folder) / 'valid.txt').is_file() else ['train']
 
     @staticmethod
@@ -381,7 +386,7 @@ class ADE20K(SceneFolder):
     def recognises(folder): return any((Path(folder) / 'annotations' / s).is_dir() for s in ('training', 'validation'))
 
     @staticmethod
-    def splits(folder): return sorted(p.name for p in (Path(folder) / 'annotations').glob('*/'))
+    def splits(folder): return [p.name for p in _folders(Path(folder) / 'annotations', '*')]
 
     @staticmethod
     def find(folder, split):
@@ -542,7 +547,7 @@ def _hint(folder):
                    and any(reader.recognises(p) for reader in LAYOUTS)), None)
     if inside: return f'{inside} has a known layout: give that folder'
     if (folder / 'A').is_dir() and (folder / 'B').is_dir() or any((folder / f'{p.name[:-1]}B').is_dir()
-            for p in folder.glob('?*A/')):
+            for p in _folders(folder, '?*A')):
         return f'it looks like two folders of pairs, which pix2pixhd convert two-folders {folder} OUT writes as train_A and train_B'
     pictures = [p for part in (folder, *sorted(p for p in folder.iterdir() if p.is_dir()))
                 for p in list(pictures_in(part).values())[:1]]
@@ -560,3 +565,12 @@ def open_dataset(folder, # a dataset in any layout of this chapter
                 ): # a sequence of `Scene`
     "The scenes of a folder, whichever layout it has."
     return recognise(folder)(folder, split, label_space, **kwargs)
+
+# %% ../../nbs/your_data/02_layouts.ipynb #c141-2
+def check_label_maps(label_space, # of a dataset: `LabelSpace`, or None
+                     folder, # of the dataset
+                     what, # needs label maps: 'to-labelme'
+                    ):
+    "Raise an error where a dataset is of pairs of pictures and label maps are needed."
+    if label_space is None:
+        _fail('layout', folder, f'{folder} is a dataset of pairs of pictures, which have no classes, and {what} needs label maps: give a dataset that has them.')
