@@ -62,7 +62,7 @@ class SceneFolder:
                  label_space=None, # its classes; by default what the dataset itself says
                  instances=None, # 'coded': class * 1000 + k; 'any': other object numbers; 'components': do without instance maps; by default what meta.json says, else 'coded'
                  need_images=None, # must every scene have a photo? By default all but those of a test split
-                 image_mode='auto', # bring photos to these channels: 'L', 'RGB', 'RGBA', a number; None keeps the files' own; 'auto': RGB, and for pairs of pictures what the files have
+                 image_mode='auto', # bring photos to these channels: 'L', 'RGB', 'RGBA', a number; None: what all files can be brought to; 'auto': RGB, and for pairs of pictures as None
                 ):
         instances = instances or instances_of(folder)
         if instances not in ('coded', 'any', 'components'):
@@ -91,6 +91,7 @@ class SceneFolder:
 
     def channels(self, image_mode): # as asked for
         "The channels that photos are brought to."
+        if image_mode is None: return common_channels({p: channels_in(p) for p in self.files['image'].values()})
         return 'RGB' if image_mode == 'auto' else image_mode[1] if isinstance(image_mode, (tuple, list)) else image_mode
 
     def __len__(self): return len(self.names)
@@ -472,9 +473,10 @@ def unpack_nyuv2(mat, # nyu_depth_v2_labeled.mat
     if not Path(mat).is_file():
         raise FileNotFoundError(f'{mat} is not there: expected nyu_depth_v2_labeled.mat, check the path.')
     with h5py.File(mat, 'r') as f:
-        space = LabelSpace([''.join(map(chr, f[r][:].ravel())) for r in f['names'][:].ravel()], ignore_id=65535)
+        names = ['unlabeled', *(''.join(map(chr, f[r][:].ravel())) for r in f['names'][:].ravel())]
+        space = LabelSpace(names, things=[n not in {'unlabeled', *_NYU_STUFF} for n in names], unscored=[0])
         test = _test_numbers(splits)
-        for i in range(len(f['images'])): _save_room(f, i, Path(folder) / ('test' if i + 1 in test else 'train'))
+        for i in range(len(f['images'])): _save_room(f, i, Path(folder) / ('test' if i + 1 in test else 'train'), space)
     (Path(folder) / 'meta.json').write_text(json.dumps(space.to_dict()), encoding='utf-8')
     return Path(folder)
 
@@ -486,13 +488,12 @@ def _test_numbers(splits):
     return set(loadmat(splits)['testNdxs'].ravel().tolist())
 
 # %% ../../nbs/your_data/02_layouts.ipynb #c131-2
-def _save_room(f, i, folder):
+def _save_room(f, i, folder, space):
     "Scene `i` of the HDF5 file, whose arrays lie transposed: (channel, width, height)."
     for kind in ('label', 'inst', 'image'): (folder / kind).mkdir(parents=True, exist_ok=True)
     label, number = f['labels'][i].T.astype(np.int64), f['instances'][i].T.astype(np.int64)
-    classes = np.where(label == 0, 65535, label - 1)
-    Image.fromarray(classes.astype(np.uint16)).save(folder / 'label' / f'{i + 1:04d}.png')
-    instances = np.where(label == 0, 0, label * 1000 + number)
+    Image.fromarray(label.astype(np.uint16)).save(folder / 'label' / f'{i + 1:04d}.png')
+    instances = np.where(np.array(space.things)[label], label * 1000 + number, label)
     Image.fromarray(instances.astype(np.int32)).save(folder / 'inst' / f'{i + 1:04d}.tif')
     Image.fromarray(f['images'][i].transpose(2, 1, 0)).save(folder / 'image' / f'{i + 1:04d}.png')
 
