@@ -304,10 +304,14 @@ def from_dict(cls:LabelSpace, d): # a dict with `classes`: a list of {id, name, 
     unknown = next((i for i in skipped + unscored if isinstance(i, str)), None)
     if unknown is not None:
         raise ValueError(f'No class has the name {unknown!r}, which is to be ignored or left out of scores: write it as in the classes.')
-    outside = [i for i in skipped if i not in by_id]
+    top = max(by_id)
+    outside = sorted((i for i in skipped if i not in by_id), key=lambda i: 0 <= i < top) # last those amid the classes
     if ignore is None and outside: ignore = outside[0]
     n = max((i for i in by_id if i != ignore), default=-1) + 1
     if not n: raise ValueError(f'All classes are ignored (id {ignore}): expected at least one that is not.')
+    more = next((i for i in outside if i != ignore and not 0 <= i < n), None)
+    if more is not None:
+        raise ValueError(f'ignore_ids and ignore_id leave out pixels of id {ignore} and of id {more}, which are no classes, expected one such id: write {ignore} for {more} in the label maps, and take {more} off the list.')
     if ignore is not None and 0 <= ignore < n: # amid the classes: it keeps a channel, and is left out of scores
         by_id.setdefault(ignore, dict(name=free('unlabeled', ignore)))
         skipped, ignore = [*skipped, ignore], None

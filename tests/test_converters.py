@@ -151,6 +151,34 @@ def test_cvat(tmp_path):
     with pytest.raises(ValueError, match='declares entities'): convert_dataset('cvat', tmp_path/'bad.xml', tmp_path/'no')
 
 
+def spans(mask): return [(k.min().item(), k.max().item()) for k in np.nonzero(mask)[::-1]] # of x and of y
+
+
+def test_turned_boxes_and_ellipses():
+    from xml.etree import ElementTree
+    from pix2pixhd_nb.data.converters import _cvat_mask, _ls_mask
+    cvat = lambda text: spans(_cvat_mask(ElementTree.fromstring(text), (100, 100), 'a.xml'))
+    assert cvat('<box xtl="10" ytl="45" xbr="90" ybr="55" rotation="90.0"/>') == [(45, 54), (10, 89)]
+    assert cvat('<box xtl="10" ytl="45" xbr="90" ybr="55"/>') == [(10, 89), (45, 54)]
+    assert cvat('<ellipse cx="50" cy="60" rx="30" ry="5" rotation="90.0"/>') == [(45, 54), (30, 89)]
+    falling = _cvat_mask(ElementTree.fromstring('<ellipse cx="50" cy="50" rx="40" ry="3" rotation="45"/>'), (100, 100), 'a.xml')
+    assert falling[70, 70] and falling[30, 30] and not falling[30, 70] # clockwise: the right end is below
+    box = _cvat_mask(ElementTree.fromstring('<box xtl="10" ytl="47" xbr="90" ybr="53" rotation="45"/>'), (100, 100), 'a.xml')
+    assert box[70, 70] and box[30, 30] and not box[30, 70]
+    studio = lambda kind, **value: spans(_ls_mask(dict(type=kind, value=value), (100, 200), 'ls.json'))
+    assert studio('ellipselabels', x=50, y=50, radiusX=20, radiusY=5, rotation=90) == [(95, 104), (10, 89)] # in pixels: 40 and 5
+    assert studio('rectanglelabels', x=50, y=10, width=30, height=10, rotation=90) == [(90, 99), (10, 69)] # about its first corner
+
+
+def test_a_skipped_annotation_of_label_studio_does_not_count(tmp_path):
+    photo(tmp_path/'a.png')
+    result = lambda name, width: dict(result=[dict(type='rectanglelabels', value=dict(x=0, y=0, width=width, height=50, rectanglelabels=[name]))])
+    skipped, real, later = result('dog', 100) | dict(was_cancelled=True), result('car', 50) | dict(was_cancelled=False), result('cat', 25)
+    (tmp_path/'ls.json').write_text(json.dumps([dict(data=dict(image='a.png'), annotations=[skipped, real, later])]))
+    scenes = open_dataset(convert_dataset('label-studio', tmp_path/'ls.json', tmp_path/'out'))
+    assert scenes.label_space.names == ('background', 'car') and (scenes[0].label_map == 1).sum() == H * W / 4
+
+
 def test_labelme(tmp_path):
     photo(tmp_path/'lm'/'a.png')
     m = io.BytesIO(); Image.fromarray(np.ones((3, 5), bool)).save(m, 'PNG')
@@ -364,6 +392,19 @@ def test_pixels_without_a_class_do_not_become_background(tmp_path):
     _, label = ignored(tmp_path/'in')
     there = convert_dataset('to-coco-panoptic', source, tmp_path/'panoptic')
     assert (open_dataset(convert_dataset('coco-panoptic', there/'panoptic.json', tmp_path/'back', there/'images'))[0].label_map == label).all()
+
+
+def test_pixels_of_a_negative_id_are_no_class_either(tmp_path):
+    source, _ = ignored(tmp_path/'in')
+    meta, label = json.loads((source/'meta.json').read_text()), np.ones((H, W), np.int32)
+    label[:, :5], label[:, 9:12] = 0, -1
+    (source/'meta.json').write_text(json.dumps(meta | dict(ignore_id=-1)))
+    (source/'train/label/a.png').unlink()
+    Image.fromarray(label).save(source/'train/label/a.tif')
+    there = convert_dataset('to-coco-panoptic', source, tmp_path/'panoptic')
+    assert [s['category_id'] for s in json.loads((there/'panoptic.json').read_text())['annotations'][0]['segments_info']] == [1, 2]
+    with pytest.warns(UserWarning, match='1 of 1 scenes have pixels without a class'): convert_dataset('to-labelme', source, tmp_path/'labelme')
+    assert [s['label'] for s in json.loads((tmp_path/'labelme/a.json').read_text())['shapes']] == ['sky', 'road']
 
 
 def test_classes_of_one_color_come_back(tmp_path):

@@ -11,17 +11,21 @@ import unicodedata
 import warnings
 import zlib
 from collections import Counter
+from pathlib import Path
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from pix2pixhd_nb.commands.training import scenes_of
 from pix2pixhd_nb.core import LabelSpace, Scene
+from pix2pixhd_nb.data.converters import two_folders
 from pix2pixhd_nb.data.layouts import (
-    CamVid, Cityscapes, NYUv2, Pix2PixHDFolder, PlainFolder, open_dataset, save_scenes, unpack_nyuv2,
+    ADE20K, CamVid, Cityscapes, NYUv2, Pix2PixHDFolder, PlainFolder, open_dataset, save_scenes, unpack_nyuv2,
 )
 from pix2pixhd_nb.data.pictures import DatasetError, connected_components, read_ids, read_image
 from pix2pixhd_nb.data.doctor import examine
 from pix2pixhd_nb.data.toy import SyntheticScenes
+from pix2pixhd_nb.editing.editor import SceneEditor
 
 SPACE = LabelSpace(['sky', 'road', 'car'], things=[False, False, True])
 REAL = ['camvid_256', 'facades_256', 'cityscapes_sample_512', 'cityscapes_sample_1024', 'cityscapes_sample_2048']
@@ -323,9 +327,12 @@ def test_nyu_v2_unpacks_from_hdf5(tmp_path):
         f['names'] = np.array([[f['n0'].ref, f['n1'].ref]], dtype=h5py.ref_dtype)
     with pytest.raises(DatasetError, match='unpack_nyuv2'): NYUv2(tmp_path)
     data = open_dataset(unpack_nyuv2(tmp_path / 'nyu_depth_v2_labeled.mat', tmp_path / 'rooms'))
-    assert data.label_space.names == ('wall', 'chair') and data[0].size == (2, 3)
-    assert data[0].label_map.tolist() == [[[65535, 1, 1], [0, 1, 1]]]
-    assert data[0].instance_map.tolist() == [[[0, 2001, 2002], [1001, 2001, 2002]]]
+    assert data.label_space.names == ('unlabeled', 'wall', 'chair') and data[0].size == (2, 3)
+    assert data.label_space.things == (False, False, True) and data.label_space.unscored == (0,)
+    assert data[0].label_map.tolist() == [[[0, 2, 2], [1, 2, 2]]]
+    assert data[0].instance_map.tolist() == [[[0, 2001, 2002], [1, 2001, 2002]]]
+    editor = SceneEditor(data[0].label_map, data[0].instance_map, data.label_space)
+    assert (editor.instance_map == data[0].instance_map).all()
 
 
 def test_nyu_v2_without_h5py_says_so(tmp_path, monkeypatch):
@@ -398,3 +405,44 @@ def test_things_of_class_0_are_mentioned(tmp_path):
     assert report.verdict.startswith('Fit to train on') and sum('has things as class 0 (sky)' in n for n in report.notes) == 1
     save_scenes([scene(0)], tmp_path / 'e', SPACE)
     assert not any('class 0' in n for n in examine(tmp_path / 'e').notes)
+
+
+def test_a_stray_file_is_no_split(tmp_path, monkeypatch):
+    own = Path.glob
+    monkeypatch.setattr(Path, 'glob', lambda self, pattern: own(self, pattern.rstrip('/'))) # as Python 3.10 does
+    for parts in ('ade/annotations/training', 'segnet/trainannot', 'ab/A/train', 'ab/B/train', 'cycle/trainA', 'cycle/trainB'):
+        (tmp_path / parts).mkdir(parents=True)
+        Image.new('L', (4, 4)).save(tmp_path / parts / 'a.png')
+    for stray in ('ade/annotations/readme.txt', 'segnet/readmeannot', 'other/readmeannot', 'ab/A/readme.txt', 'cycle/readmeA'):
+        (tmp_path / stray).parent.mkdir(exist_ok=True)
+        (tmp_path / stray).write_text('')
+    assert ADE20K.splits(tmp_path / 'ade') == ['training'] and CamVid.splits(tmp_path / 'segnet') == ['train']
+    assert not CamVid.recognises(tmp_path / 'other')
+    for name in ('ab', 'cycle'): assert [s[:2] for s in two_folders(tmp_path / name, None, 'train')[1]] == [('train', 'a')]
+
+
+def test_one_scene_trains_where_another_validates(tmp_path):
+    save_scenes([scene(0)], tmp_path, SPACE)
+    assert 'one scene' in examine(tmp_path).verdict
+    with pytest.raises(ValueError, match='none can be held out'): scenes_of(tmp_path, 'train')
+    save_scenes([scene(1)], tmp_path, SPACE, 'val')
+    for split in (None, 'train'): assert examine(tmp_path, split).verdict.startswith('Fit to train on')
+    assert [len(s) for s in scenes_of(tmp_path, 'train')[:2]] == [1, 1]
+
+
+@pytest.mark.parametrize('more', [dict(ignore_ids=[255, 254]), dict(ignore_id=255, ignore_ids=[254]), dict(ignore_ids=[-1, 1, 255])])
+def test_two_ids_of_no_class_are_refused(more):
+    classes = [dict(id=0, name='sky'), dict(id=2, name='car')]
+    with pytest.raises(ValueError, match='expected one such id: write (255|-1) for (254|255) in the label maps'): LabelSpace.from_dict(dict(classes=classes, **more))
+    space = LabelSpace.from_dict(dict(classes=classes, ignore_ids=[1, 255, 'sky', 255])) # 1 lies amid the classes
+    assert space.ignore_id == 255 and space.unscored == (0, 1)
+
+
+def test_photos_of_their_own_channels_are_brought_to_the_richest(plain):
+    photo = plain / 'train/image/scene_3.png'
+    Image.open(photo).convert('L').save(photo)
+    data = open_dataset(plain, image_mode=None)
+    assert data.image_mode == 'RGB' and {s.image.shape[0] for s in data} == {3}
+    assert examine(plain).verdict.startswith('Fit to train on')
+    for p in (plain / 'train/image').iterdir(): Image.open(p).convert('L').save(p)
+    assert {s.image.shape[0] for s in open_dataset(plain, image_mode=None)} == {1}

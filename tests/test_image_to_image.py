@@ -43,6 +43,18 @@ def test_graded_by_the_command(tmp_path, capsys):
     assert sorted(p.name for p in (tmp_path/'graded').iterdir()) == ['evaluation.json', 'grid.png', 'table.txt']
 
 
+def test_what_needs_label_maps_says_so_of_pairs(tmp_path, capsys):
+    from test_inputs import tiny_street
+    data, model = pairs(tmp_path/'data', ('L', 'RGB')), tiny_street(tmp_path/'model')
+    for who, line in (('to-colors', 'convert to-colors'), ('to-labelme', 'convert to-labelme'), ('to-coco-panoptic', 'convert to-coco-panoptic'),
+                      ('the model in', f'evaluate {model}'), ('the model in', f'synthesize {model}')):
+        more = [] if who != 'the model in' else ['--split', 'train']
+        assert main([*line.split(), str(data), str(tmp_path/'out'), *more]) == 2
+        said = capsys.readouterr().err
+        assert f'is a dataset of pairs of pictures, which have no classes, and {who}' in said and 'needs label maps' in said
+        assert said.count('\n') == 1 and not (tmp_path/'out').exists()
+
+
 # channels and depth: what a photo of 8 bits cannot hold
 
 def numbers(kind, rng, h=32, w=64):

@@ -9,7 +9,7 @@ __all__ = ['reader_for', 'evaluate', 'evaluated']
 import json
 from pathlib import Path
 from fastai.torch_core import default_device
-from ..data.layouts import open_dataset
+from ..data.layouts import check_label_maps, open_dataset
 from ..engine.files import check_folder, check_outputs
 from ..data.memory_scenes import ScenesInMemory
 from ..evaluation import report
@@ -75,6 +75,7 @@ def evaluate(model, # folder of a saved pipeline
     check_outputs(results, overwrite, [segmenter], own)
     pipe = Pix2PixHD.load(model, default_device())
     scenes = open_dataset(folder, split, need_images=True, image_mode=pictures_of(pipe))
+    if pipe.label_space is not None: check_label_maps(scenes.label_space, folder, f'the model in {model}')
     check_outputs(results, overwrite, inputs_of(scenes), own)
     scenes = scenes_at(scenes, size or pipe.size or scenes[0].size)
     network = squeezenet_features(weights).to(default_device()) if weights else None

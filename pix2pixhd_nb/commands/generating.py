@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 import torch
 from ..core import LabelSpace
-from ..data.layouts import open_dataset
+from ..data.layouts import check_label_maps, open_dataset
 from ..engine.files import check_folder, check_outputs, written_by
 from ..synthesis.pipeline import mark_of, Pix2PixHD
 from ..evaluation.report import SizedScenes
@@ -81,7 +81,8 @@ def check_dataset_classes(pipe, # Pix2PixHD
     "Raise an error where a dataset names other classes than the model's: ids would be generated as something else."
     try: named = type(scenes).default_space(folder := scenes.folder)
     except FileNotFoundError: return # names none
-    if named is None or pipe.label_space is None: return
+    if pipe.label_space is None: return
+    check_label_maps(named, folder, f'the model in {model}')
     if named.names == pipe.label_space.names: return named
     i = next((i for i, (a, b) in enumerate(zip(named.names, pipe.label_space.names)) if a != b),
              min(len(named.names), pipe.label_space.n_classes))

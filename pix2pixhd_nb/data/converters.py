@@ -21,7 +21,7 @@ from xml.etree import ElementTree
 import numpy as np
 from PIL import Image
 from ..core import LabelSpace
-from .layouts import _inside, open_dataset, read_meta
+from .layouts import _folders, _inside, check_label_maps, open_dataset, read_meta
 from pix2pixhd_nb.data.pictures import (
     _fail, _PICTURES, color_numbers, ids_of_colors, most_pixels, open_picture, pictures_in, read_ids, recognised,
     seen_size, size_problem, some, DatasetError,
@@ -259,11 +259,19 @@ def _labelme_mask(shape, size, path):
     _fail('polygon', path, f'{path} has a shape of type {kind!r}, expected polygon, rectangle, circle or mask, which cover pixels: delete it or draw it so.')
 
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv023-3
-def _box_mask(x0, y0, x1, y1, size, path): return polygon_mask([x0, y0, x1, y0, x1, y1, x0, y1], size, path)
+def _box_mask(x0, y0, x1, y1, size, path, degrees=0): # turned clockwise about its centre
+    corners = np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], float)
+    return polygon_mask(_turned(corners, ((x0 + x1) / 2, (y0 + y1) / 2), degrees) if degrees else corners, size, path)
 
-def _ellipse_mask(x, y, a, b, size): # centre, half axes
+def _turned(points, about, degrees): # clockwise, as y points down
+    a = np.deg2rad(degrees)
+    return (points - np.array(about)) @ np.array([[np.cos(a), np.sin(a)], [-np.sin(a), np.cos(a)]]) + about
+
+def _ellipse_mask(x, y, a, b, size, degrees=0): # centre, half axes, turned clockwise about the centre
     rows, columns = np.ogrid[:size[0], :size[1]]
-    return ((columns + .5 - x) / max(a, 1e-6)) ** 2 + ((rows + .5 - y) / max(b, 1e-6)) ** 2 <= 1
+    right, down, turn = columns + .5 - x, rows + .5 - y, np.deg2rad(degrees)
+    along, across = right * np.cos(turn) + down * np.sin(turn), down * np.cos(turn) - right * np.sin(turn)
+    return (along / max(a, 1e-6)) ** 2 + (across / max(b, 1e-6)) ** 2 <= 1
 
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv023-4
 def _pasted(data, points, size, path):
@@ -314,9 +322,10 @@ def _cvat_mask(s, size, path):
     "The mask of an XML element."
     number = lambda *names: [float(s.get(n)) for n in names]
     try:
+        turn = float(s.get('rotation', 0))
         if s.tag == 'polygon': return polygon_mask([p.split(',') for p in s.get('points').split(';')], size, path)
-        if s.tag == 'box': return _box_mask(*number('xtl', 'ytl', 'xbr', 'ybr'), size, path)
-        if s.tag == 'ellipse': return _ellipse_mask(*number('cx', 'cy', 'rx', 'ry'), size)
+        if s.tag == 'box': return _box_mask(*number('xtl', 'ytl', 'xbr', 'ybr'), size, path, turn)
+        if s.tag == 'ellipse': return _ellipse_mask(*number('cx', 'cy', 'rx', 'ry'), size, turn)
         if s.tag == 'mask':
             x, y, w, h = map(int, number('left', 'top', 'width', 'height'))
             if x < 0 or y < 0 or w < 1 or h < 1 or x + w > size[1] or y + h > size[0]: raise ValueError
@@ -332,8 +341,8 @@ def _cvat_mask(s, size, path):
 def label_studio(path, pictures, split): # the JSON export
     "Label Studio: the JSON export, and photos."
     tasks = _read_json(path, list)
-    regions = {n: [r for a in t.get('annotations', [])[:1] for r in a.get('result', []) if r.get('type') in _LS_KINDS]
-               for n, t in enumerate(tasks)}
+    done = [next((a for a in t.get('annotations', []) if not a.get('was_cancelled')), {}) for t in tasks] # not skipped
+    regions = {n: [r for r in a.get('result', []) if r.get('type') in _LS_KINDS] for n, a in enumerate(done)}
     names = [str(r['value'][r['type']][0]) for found in regions.values() for r in found if r['value'].get(r['type'])]
     if not names:
         _fail('empty', path, f'{path} has no polygons, rectangles, ellipses or brushes with labels, expected the JSON export of a segmentation project: choose JSON when exporting.')
@@ -360,11 +369,11 @@ def _ls_mask(region, size, path):
     percent = np.array([w, h]) / 100
     if kind == 'polygonlabels':
         return polygon_mask(np.asarray(value['points'], float).reshape(-1, 2) * percent, size, path)
-    x, y = value['x'] * w / 100, value['y'] * h / 100
-    if kind == 'ellipselabels': return _ellipse_mask(x, y, value['radiusX'] * w / 100, value['radiusY'] * h / 100, size)
-    a, turn = np.deg2rad(value.get('rotation', 0)), np.array([value['width'] * w / 100, value['height'] * h / 100])
-    corners = np.array([(0, 0), (1, 0), (1, 1), (0, 1)]) * turn
-    return polygon_mask(corners @ np.array([[np.cos(a), np.sin(a)], [-np.sin(a), np.cos(a)]]) + (x, y), size, path)
+    x, y, turn = value['x'] * w / 100, value['y'] * h / 100, value.get('rotation') or 0
+    if kind == 'ellipselabels':
+        return _ellipse_mask(x, y, value['radiusX'] * w / 100, value['radiusY'] * h / 100, size, turn)
+    corners = (x, y) + np.array([(0, 0), (1, 0), (1, 1), (0, 1)]) * (value['width'], value['height']) * percent
+    return polygon_mask(_turned(corners, (x, y), turn), size, path) # about its first corner
 
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv027-4
 def _brush(packed, size, path):
@@ -515,8 +524,8 @@ def _halves(path):
 def two_folders(folder, pictures, split):
     "A/train and B/train, or trainA and trainB (CycleGAN's names), paired by stem."
     folder = Path(folder)
-    parts = ({p.name: (p, folder / 'B' / p.name) for p in sorted((folder / 'A').glob('*/'))}
-             or {p.name[:-1]: (p, folder / f'{p.name[:-1]}B') for p in sorted(folder.glob('*A/')) if len(p.name) > 1})
+    parts = ({p.name: (p, folder / 'B' / p.name) for p in _folders(folder / 'A', '*')}
+             or {p.name[:-1]: (p, folder / f'{p.name[:-1]}B') for p in _folders(folder, '?*A')})
     if not parts:
         _fail('layout', folder, f'{folder} has neither A/train and B/train nor trainA and trainB: check the path.')
     scenes = []
@@ -616,7 +625,7 @@ def _check_names(split, name, source): # of a scene
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv039
 def to_color_masks(source, out, pictures=None, split='train'):
     "Back: colour masks (masks, images, meta.json)."
-    scenes = open_dataset(source, split, need_images=False)
+    scenes = _labelled(source, split, 'to-colors', need_images=False)
     def write(folder):
         space = _colors_apart(scenes.label_space)
         (folder / 'masks').mkdir()
@@ -627,6 +636,13 @@ def to_color_masks(source, out, pictures=None, split='train'):
             _copy_photo(scenes, s.name, folder / 'images')
         (folder / 'meta.json').write_text(json.dumps(space.to_dict(), indent=1), encoding='utf-8')
     return _whole_folder(out, write)
+
+# %% ../../nbs/your_data/04_other_formats.ipynb #cv039-7
+def _labelled(source, split, form, **kwargs): # form: a name of `CONVERTERS`
+    "A dataset of label maps."
+    scenes = open_dataset(source, split, **kwargs)
+    check_label_maps(scenes.label_space, source, form)
+    return scenes
 
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv039-4
 def _colors_apart(space): # some of whose classes may share a colour, as black in Cityscapes
@@ -664,12 +680,12 @@ def _regions(scene, space):
     "(class, mask) of every object, and of every class that has none."
     label, ids = scene.label_map[0].numpy(), scene.instance_map[0].numpy()
     pairs = np.unique(np.stack([label, ids], -1).reshape(-1, 2), axis=0).tolist()
-    return [(c, (label == c) & (ids == k)) for c, k in pairs if c < space.n_classes]
+    return [(c, (label == c) & (ids == k)) for c, k in pairs if 0 <= c < space.n_classes]
 
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv040
 def to_coco_panoptic(source, out, pictures=None, split='train'):
     "Back: COCO panoptic (panoptic.json, panoptic/, images/)."
-    scenes = open_dataset(source, split, need_images=False)
+    scenes = _labelled(source, split, 'to-coco-panoptic', need_images=False)
     def write(folder):
         space = scenes.label_space
         d = dict(images=[], annotations=[],
@@ -697,7 +713,7 @@ def _save_segments(scene, space, path):
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv040-3
 def to_labelme(source, out, pictures=None, split='train'):
     "Back: labelme, a JSON beside each photo, objects as masks."
-    scenes, without_class = open_dataset(source, split), []
+    scenes, without_class = _labelled(source, split, 'to-labelme'), []
     def write(folder):
         for s in scenes:
             if _has_ignored(s, scenes): without_class.append(s.name)

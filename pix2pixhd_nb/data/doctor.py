@@ -174,7 +174,7 @@ def _object_ids(findings): # list of `Problem`
 
 # %% ../../nbs/your_data/03_doctor.ipynb #c030
 def _not_trainable(folder, reader, files, space, split): # list of `Problem`
-    "What `train` would stop at though every file is sound: classes without a name, fewer than two scenes to train on."
+    "What `train` would stop at though every file is sound: classes without a name, one scene to train and to validate on."
     if not reader: return []
     problems = []
     if not space:
@@ -184,8 +184,8 @@ def _not_trainable(folder, reader, files, space, split): # list of `Problem`
     train = next((s for s in files if s == reader.aliases.get('train', 'train')), None)
     if split is None and files and not train:
         problems.append(Problem('split', str(folder), f'{folder} has no part to train on (there is {some(files) or "none"}): put the scenes to learn from into train.'))
-    if train and len(files[train]['label']) == 1:
-        problems.append(Problem('split', str(folder), f'{folder} ({train}) has one scene, expected two or more: one is held out to validate on.'))
+    if train and len(files[train]['label']) == 1 and reader.aliases.get('val', 'val') not in reader.splits(folder):
+        problems.append(Problem('split', str(folder), f'{folder} ({train}) has one scene, expected two or more, or a split val: one is held out to validate on.'))
     return problems
 
 # %% ../../nbs/your_data/03_doctor.ipynb #c030-2

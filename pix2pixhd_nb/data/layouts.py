@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['LAYOUTS', 'needs_images', 'SceneFolder', 'thing_zero', 'instances_of', 'read_meta', 'PlainFolder', 'save_scenes',
            'check_names', 'Pix2PixHDFolder', 'Cityscapes', 'CamVid', 'shifted', 'ADE20K', 'NYUv2', 'unpack_nyuv2',
-           'HelenFaces', 'recognise', 'open_dataset']
+           'HelenFaces', 'recognise', 'open_dataset', 'check_label_maps']
 
 # %% ../../nbs/your_data/02_layouts.ipynb #c002x
 import copy
@@ -33,6 +33,11 @@ def _folder(folder):
         raise FileNotFoundError(f'{folder} is not a folder: expected the folder of a dataset, check the path.')
     return Path(folder)
 
+# %% ../../nbs/your_data/02_layouts.ipynb #c070-4
+def _folders(folder, pattern): # '*annot'
+    "The folders in a folder whose names fit, sorted."
+    return sorted(p for p in Path(folder).glob(pattern) if p.is_dir())
+
 # %% ../../nbs/your_data/02_layouts.ipynb #c070-2
 def needs_images(split): # a split's name
     "Must every scene of this split have a photo? In a test split one wants to generate them."
@@ -57,7 +62,7 @@ class SceneFolder:
                  label_space=None, # its classes; by default what the dataset itself says
                  instances=None, # 'coded': class * 1000 + k; 'any': other object numbers; 'components': do without instance maps; by default what meta.json says, else 'coded'
                  need_images=None, # must every scene have a photo? By default all but those of a test split
-                 image_mode='auto', # bring photos to these channels: 'L', 'RGB', 'RGBA', a number; None keeps the files' own; 'auto': RGB, and for pairs of pictures what the files have
+                 image_mode='auto', # bring photos to these channels: 'L', 'RGB', 'RGBA', a number; None: what all files can be brought to; 'auto': RGB, and for pairs of pictures as None
                 ):
         instances = instances or instances_of(folder)
         if instances not in ('coded', 'any', 'components'):
@@ -86,6 +91,7 @@ class SceneFolder:
 
     def channels(self, image_mode): # as asked for
         "The channels that photos are brought to."
+        if image_mode is None: return common_channels({p: channels_in(p) for p in self.files['image'].values()})
         return 'RGB' if image_mode == 'auto' else image_mode[1] if isinstance(image_mode, (tuple, list)) else image_mode
 
     def __len__(self): return len(self.names)
@@ -303,7 +309,7 @@ class Cityscapes(SceneFolder):
     def find(folder, split):
         def cities(part, suffix):
             found = {}
-            for city in sorted((Path(folder) / part / split).glob('*/')):
+            for city in _folders(Path(folder) / part / split, '*'):
                 for s, p in pictures_in(city, suffix).items():
                     if s in found:
                         _fail('pairing', p, f'{found[s]} and {p} are both for scene {s}, expected one file: names begin with that of the city, so rename one, and its photo and instance map alike.')
@@ -333,11 +339,11 @@ class CamVid(SceneFolder):
     aliases = dict(valid='val')
 
     @staticmethod
-    def recognises(folder): return (Path(folder) / 'codes.txt').is_file() or bool(list(Path(folder).glob('*annot/')))
+    def recognises(folder): return (Path(folder) / 'codes.txt').is_file() or bool(_folders(folder, '*annot'))
 
     @staticmethod
     def splits(folder):
-        if not (Path(folder) / 'codes.txt').is_file(): return sorted(p.name[:-5] for p in Path(folder).glob('*annot/'))
+        if not (Path(folder) / 'codes.txt').is_file(): return [p.name[:-5] for p in _folders(folder, '*annot')]
         return ['train', 'val'] if (Path(folder) / 'valid.txt').is_file() else ['train']
 
     @staticmethod
@@ -381,7 +387,7 @@ class ADE20K(SceneFolder):
     def recognises(folder): return any((Path(folder) / 'annotations' / s).is_dir() for s in ('training', 'validation'))
 
     @staticmethod
-    def splits(folder): return sorted(p.name for p in (Path(folder) / 'annotations').glob('*/'))
+    def splits(folder): return [p.name for p in _folders(Path(folder) / 'annotations', '*')]
 
     @staticmethod
     def find(folder, split):
@@ -467,9 +473,10 @@ def unpack_nyuv2(mat, # nyu_depth_v2_labeled.mat
     if not Path(mat).is_file():
         raise FileNotFoundError(f'{mat} is not there: expected nyu_depth_v2_labeled.mat, check the path.')
     with h5py.File(mat, 'r') as f:
-        space = LabelSpace([''.join(map(chr, f[r][:].ravel())) for r in f['names'][:].ravel()], ignore_id=65535)
+        names = ['unlabeled', *(''.join(map(chr, f[r][:].ravel())) for r in f['names'][:].ravel())]
+        space = LabelSpace(names, things=[n not in {'unlabeled', *_NYU_STUFF} for n in names], unscored=[0])
         test = _test_numbers(splits)
-        for i in range(len(f['images'])): _save_room(f, i, Path(folder) / ('test' if i + 1 in test else 'train'))
+        for i in range(len(f['images'])): _save_room(f, i, Path(folder) / ('test' if i + 1 in test else 'train'), space)
     (Path(folder) / 'meta.json').write_text(json.dumps(space.to_dict()), encoding='utf-8')
     return Path(folder)
 
@@ -481,13 +488,12 @@ def _test_numbers(splits):
     return set(loadmat(splits)['testNdxs'].ravel().tolist())
 
 # %% ../../nbs/your_data/02_layouts.ipynb #c131-2
-def _save_room(f, i, folder):
+def _save_room(f, i, folder, space):
     "Scene `i` of the HDF5 file, whose arrays lie transposed: (channel, width, height)."
     for kind in ('label', 'inst', 'image'): (folder / kind).mkdir(parents=True, exist_ok=True)
     label, number = f['labels'][i].T.astype(np.int64), f['instances'][i].T.astype(np.int64)
-    classes = np.where(label == 0, 65535, label - 1)
-    Image.fromarray(classes.astype(np.uint16)).save(folder / 'label' / f'{i + 1:04d}.png')
-    instances = np.where(label == 0, 0, label * 1000 + number)
+    Image.fromarray(label.astype(np.uint16)).save(folder / 'label' / f'{i + 1:04d}.png')
+    instances = np.where(np.array(space.things)[label], label * 1000 + number, label)
     Image.fromarray(instances.astype(np.int32)).save(folder / 'inst' / f'{i + 1:04d}.tif')
     Image.fromarray(f['images'][i].transpose(2, 1, 0)).save(folder / 'image' / f'{i + 1:04d}.png')
 
@@ -542,7 +548,7 @@ def _hint(folder):
                    and any(reader.recognises(p) for reader in LAYOUTS)), None)
     if inside: return f'{inside} has a known layout: give that folder'
     if (folder / 'A').is_dir() and (folder / 'B').is_dir() or any((folder / f'{p.name[:-1]}B').is_dir()
-            for p in folder.glob('?*A/')):
+            for p in _folders(folder, '?*A')):
         return f'it looks like two folders of pairs, which pix2pixhd convert two-folders {folder} OUT writes as train_A and train_B'
     pictures = [p for part in (folder, *sorted(p for p in folder.iterdir() if p.is_dir()))
                 for p in list(pictures_in(part).values())[:1]]
@@ -560,3 +566,12 @@ def open_dataset(folder, # a dataset in any layout of this chapter
                 ): # a sequence of `Scene`
     "The scenes of a folder, whichever layout it has."
     return recognise(folder)(folder, split, label_space, **kwargs)
+
+# %% ../../nbs/your_data/02_layouts.ipynb #c141-2
+def check_label_maps(label_space, # of a dataset: `LabelSpace`, or None
+                     folder, # of the dataset
+                     what, # needs label maps: 'to-labelme'
+                    ):
+    "Raise an error where a dataset is of pairs of pictures and label maps are needed."
+    if label_space is None:
+        _fail('layout', folder, f'{folder} is a dataset of pairs of pictures, which have no classes, and {what} needs label maps: give a dataset that has them.')
