@@ -35,6 +35,7 @@ from ..training.cost import check_memory, propose, saved_bytes, training_options
 from ..training.distributed import distribute
 from ..training.learner import fastest_precision, pix2pixhd_learner, pix2pixhd_networks, started_options
 from ..training.monitor import GANMonitor
+from ..training.networks import styleless
 from functools import wraps
 from pix2pixhd_nb.engine.files import (
     bytes_in, check_folder, check_outputs, check_room, locked, write_png, write_whole, written_by,
@@ -404,7 +405,7 @@ def networks_for(scenes, # training scenes
     start, recipe, given = options.get('start'), options.get('recipe'), {k: v
                                                                          for k, v in options.items()
                                                                          if k not in ('start', 'recipe')}
-    if scenes.label_space is None and not start: given = dict(feature_channels=0) | given
+    if scenes.label_space is None: given = styleless(given, start)
     full = started_options(start, recipe, given) if start else recipe_options(recipe or 'paper', given)
     default = {k: p.default for k, p in options_of(objective, pix2pixhd_networks, GAN).items()}
     full = default | full
@@ -511,6 +512,7 @@ def train(folder, # the dataset, in any layout that `pix2pixhd doctor` knows
         reader = segmenter or Path(model) / 'segmenter.safetensors' # the kept one, of a run that is resumed
         if scenes.label_space is not None and (segmenter or resume and reader.is_file()):
             check_classes(load_segmenter(reader).names, scenes.label_space, 'segmenter')
+        if scenes.label_space is None: styleless(options, options.get('start'))
         if not anyway:
             check_resources(model, scenes, size, batch or SCENES_A_BATCH[recipe], enhancers, keep, with_discriminators,
                             options)
