@@ -1,5 +1,7 @@
 "Scores against answers known beforehand, and what a user hears when something is wrong."
 import json
+import shutil
+import warnings
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from types import SimpleNamespace
@@ -7,12 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, jaccard_score
 from torch import nn
 from torchvision.transforms.functional import gaussian_blur
 from pix2pixhd_nb.models.boundaries import instance_boundaries
+from pix2pixhd_nb.commands import evaluating
+from pix2pixhd_nb.commands.evaluating import reader_for, split_to_grade
 from pix2pixhd_nb.commands.main import main
+from pix2pixhd_nb.commands.training import names_of
 from pix2pixhd_nb.core import LabelSpace, Scene, colorize, to_pil
 from pix2pixhd_nb.data.layouts import open_dataset, save_scenes
 from pix2pixhd_nb.data.toy import LABEL_SPACE, SyntheticScenes
@@ -257,6 +263,7 @@ def folders(tmp_path_factory, streets, model):
     (['streets', '--weights', 'none.pth'], 'none.pth is not there'),
     (['streets', '--split', 'train'], "The split to grade is 'train'"),
     (['streets', '--split', 'test'], 'test'),
+    (['streets', '--steps', '1'], '--steps is 1, expected 2 or more'),
     (['streets', '--styles', 'own'], "styles is 'own'"),
 ])
 def test_the_command_answers_a_mistake_with_one_message(folders, monkeypatch, arguments, message):
@@ -273,6 +280,50 @@ def test_the_command_writes_what_it_takes_to_repeat_it(folders, monkeypatch):
     assert first['figures'] == second['figures']
     assert {'model', 'data', 'split', 'size', 'seed', 'styles', 'versions', 'machine', 'scenes_checksum', 'segmenter_checksum', 'model_checksum', 'network', 'network_checksum'} <= first['setup'].keys()
     assert first['setup']['size'] == [32, 64] and 'mean IoU' in said.getvalue()
+
+
+def test_the_command_grades_scenes_that_did_not_choose_the_epoch(folders, streets, tmp_path, monkeypatch):
+    monkeypatch.chdir(folders)
+    data, model = tmp_path / 'data', tmp_path / 'model'
+    shutil.copytree('streets', data)
+    shutil.copytree('model', model)
+    note = dict(data=dict(chose_epoch=names_of(open_dataset(data, 'val'))))
+    (model / 'train.json').write_text(json.dumps(note))
+    def graded(*more):
+        with redirect_stdout(StringIO()), warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter('always')
+            assert main(['evaluate', str(model), str(data), str(tmp_path / 'out'), '--overwrite', '--segmenter', 'right.safetensors', '--size', '64x32', *more]) == 0
+        return json.loads((tmp_path / 'out' / 'evaluation.json').read_text())['setup']['split'], any('chose the epoch' in str(w.message) for w in said)
+    assert graded() == ('val', True)
+    assert graded('--split', 'val') == ('val', False) # as asked for
+    bare = [Scene(s.label_map, s.instance_map, None, s.name) for s in streets[:2]]
+    save_scenes(bare, data, LABEL_SPACE, 'test')
+    assert graded() == ('val', True) # without photos
+    save_scenes([Scene(s.label_map * 0, s.instance_map, s.image, s.name) for s in streets[:2]], data, LABEL_SPACE, 'test')
+    assert split_to_grade(data) == 'val' # nothing to score
+    save_scenes(streets[:2], data, LABEL_SPACE, 'test')
+    assert graded() == ('test', False)
+
+
+@pytest.mark.parametrize('split', ['train', 'training'])
+def test_training_photos_are_known_by_either_name(streets, tmp_path, split):
+    for s in streets[:2]:
+        for part, picture in (('images', to_pil(s.image)), ('annotations', Image.fromarray(s.label_map[0].numpy().astype('uint8')))):
+            (tmp_path / part / 'training').mkdir(parents=True, exist_ok=True)
+            picture.save(tmp_path / part / 'training' / f'{s.name}.png')
+    with pytest.raises(ValueError, match=f"The split to grade is '{split}'"): reader_for(tmp_path, split, (32, 64), None, 2, 0)
+
+
+def test_lpips_of_tiny_pictures_is_refused_before_a_segmenter_learns(folders, monkeypatch):
+    monkeypatch.chdir(folders)
+    monkeypatch.setattr(evaluating, 'squeezenet_features', lambda path: nn.Identity())
+    class Fake(nn.Module):
+        least = LPIPS.least
+        def __init__(self, *files): super().__init__()
+    monkeypatch.setattr(evaluating, 'LPIPS', Fake)
+    line = ['evaluate', 'model', 'streets', 'out', '--weights', 'w.pth', '--lpips', 'l.pth', '--size', '32x16']
+    with redirect_stderr(StringIO()) as said, redirect_stdout(StringIO()): assert main(line) == 2
+    assert '17 pixels or more' in said.getvalue()
 
 
 def test_touching_facade_parts_have_edges_where_the_map_says(shared_data):

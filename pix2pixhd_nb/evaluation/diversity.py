@@ -37,6 +37,7 @@ _LPIPS_CHANNELS = (64, 128, 256, 384, 384, 512, 512)
 class LPIPS(nn.Module):
     "How different two pictures look: LPIPS 0.1 with SqueezeNet 1.1 (Zhang et al. 2018)."
     name = 'LPIPS 0.1, SqueezeNet 1.1'
+    least = 17 # pixels of a side: of fewer, the last stages see nothing
     def __init__(self, weights, # file of SqueezeNet 1.1 weights, with torchvision's names
                  linear, # file of the seven weight vectors that the authors publish
                 ):
