@@ -25,6 +25,7 @@ from pix2pixhd_nb.data.toy import LABEL_SPACE, SyntheticScenes
 from pix2pixhd_nb.evaluation.touching import compare_edges, edge_accuracy, edge_hits
 from pix2pixhd_nb.evaluation.scores import (
     Segmenter, compare_to_oracle, confusion_matrix, count_pictures, segmentation_scores, share_interval,
+    share_of_oracle,
 )
 from pix2pixhd_nb.synthesis.pipeline import Pix2PixHD
 from pix2pixhd_nb.synthesis.styles import StyleBook
@@ -37,7 +38,7 @@ from pix2pixhd_nb.evaluation.distances import (
 )
 from pix2pixhd_nb.evaluation.report import SizedScenes, evaluate, figures_text, grade, jsonable, notes_of
 from pix2pixhd_nb.evaluation.segmenters import load_segmenter, photo_segmenter, save_segmenter
-from pix2pixhd_nb.evaluation.diversity import LPIPS, colour_faithfulness, mean_lpips, styles_obeyed
+from pix2pixhd_nb.evaluation.diversity import LPIPS, colour_faithfulness, mean_lpips, object_colours, styles_obeyed
 from pix2pixhd_nb.models.saved import street_folder
 from pix2pixhd_nb.training.learner import pix2pixhd_networks
 
@@ -411,3 +412,32 @@ def test_scenes_without_a_scored_pixel_have_no_part_in_the_interval():
 
 def test_a_model_without_classes_is_sent_to_its_own_evaluation(streets):
     with pytest.raises(ValueError, match='grade it with evaluate_pairs'): evaluate(SimpleNamespace(label_space=None), streets, None)
+
+
+def test_samples_without_a_share_are_left_out_of_the_interval_and_one_scene_has_none():
+    space = LabelSpace(['a', 'b'])
+    real = torch.tensor([[[0, 4], [0, 0]], [[4, 0], [0, 4]]]) # of the first scene the segmenter reads nothing rightly
+    interval = share_interval(real, real, space)
+    assert interval == dict(accuracy=(1., 1.), mean_iou=(1., 1.))
+    assert share_interval(real[1:], real[1:], space) == dict(accuracy=None, mean_iou=None)
+    figures = dict(share_of_oracle(real[1], real[1], space), interval=dict(accuracy=None, mean_iou=None))
+    assert '95 % interval over scenes –' in figures_text(dict(n_scenes=1, segmentation=figures))
+
+
+def test_the_table_says_what_edges_chance_gives(streets):
+    found = compare_edges([s.image for s in streets], streets)
+    said = figures_text(dict(n_scenes=len(streets), edges=found))
+    assert f"by chance {found['chance']:.3f}, above chance 1.000" in said
+
+
+def test_an_object_is_of_the_class_of_most_of_its_pixels(model, monkeypatch):
+    label, ids = torch.ones(1, 32, 64, dtype=torch.long), torch.full((1, 32, 64), 7)
+    label[0, 0, 0], label[0, -1, -1] = 2, 3 # the first pixel, and the last
+    scenes = Scenes([Scene(label, ids, torch.zeros(3, 32, 64), 's')])
+    assert object_colours([scenes[0].image], scenes)[1].tolist() == [1]
+    asked, centres = {7: torch.zeros(3)}, {1: torch.stack([torch.zeros(3), torch.ones(3)])}
+    class Book:
+        def nearest(self, c, v): return int(c != 1)
+    Book.centres, Book.label_space = centres, LABEL_SPACE
+    fake = SimpleNamespace(style_book=Book(), styles_of=lambda *args: asked)
+    assert styles_obeyed(fake, [None], scenes, [asked])['objects'] == 1

@@ -1,6 +1,7 @@
 "A preference study of your own models: the pictures are prepared by one command, the app asks about them, and the statistics read the answers."
 import json
 import re
+import shutil
 import sys
 from pathlib import Path
 import numpy as np
@@ -86,3 +87,15 @@ def test_bad_input_is_told(made, capsys):
         with pytest.raises(SystemExit): study.main([words[0], bad])
         assert re.search(r'is not NAME=FOLDER', capsys.readouterr().err)
     assert 'nothing' in study.main([str(folder/'nothing'), words[1], '--no-browser'])
+
+
+def test_a_test_split_without_photos_is_passed_over(made, tmp_path):
+    folder, _ = made
+    data = tmp_path/'streets'
+    shutil.copytree(folder/'streets', data)
+    space, scenes = model_space(folder), [*SyntheticScenes(2, size=(32, 64), seed=2)]
+    for s in scenes: s.image = None
+    save_scenes(scenes, data, space, 'test')
+    assert study.held_out(data, None, space, True).split == 'val' and study.held_out(data, None, space, False).split == 'test'
+    assert study.main([str(data), f'ours={folder/"ours"}', '--scenes', '1', '--out', str(tmp_path/'study'), '--no-browser']) == 0
+    assert len([*(tmp_path/'study'/'pictures'/'photo').iterdir()]) == 1
