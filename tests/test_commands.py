@@ -298,3 +298,9 @@ def test_a_warning_of_another_library_is_shown_as_it_is():
     assert shape('so', UserWarning, '/env/torch/onnx.py', 3, None) == 'plain so'
     assert shape('so', FutureWarning, '/env/pix2pixhd_nb/core.py', 3, None) == 'plain so'
     assert shape('so', UserWarning, '/env/pix2pixhd_nb/core.py', 3, None) == 'pix2pixhd: note: so\n'
+
+
+def test_a_sequence_takes_no_styles_of_each_frame(pipe, tmp_path, capsys):
+    assert main(['synthesize', 'model', 'data', str(tmp_path / 'out'), '--sequence', '--styles', 'target']) == 2
+    assert 'leave one of the two out' in capsys.readouterr().err
+    with pytest.raises(ValueError, match='leave one of the two out'): pipe.synthesize([], tmp_path / 'out', 0, True, sequence=True)

@@ -1,5 +1,7 @@
 "Scores against answers known beforehand, and what a user hears when something is wrong."
 import json
+import shutil
+import warnings
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from types import SimpleNamespace
@@ -7,18 +9,23 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, jaccard_score
 from torch import nn
 from torchvision.transforms.functional import gaussian_blur
 from pix2pixhd_nb.models.boundaries import instance_boundaries
+from pix2pixhd_nb.commands import evaluating
+from pix2pixhd_nb.commands.evaluating import reader_for, split_to_grade
 from pix2pixhd_nb.commands.main import main
+from pix2pixhd_nb.commands.training import names_of
 from pix2pixhd_nb.core import LabelSpace, Scene, colorize, to_pil
 from pix2pixhd_nb.data.layouts import open_dataset, save_scenes
 from pix2pixhd_nb.data.toy import LABEL_SPACE, SyntheticScenes
 from pix2pixhd_nb.evaluation.touching import compare_edges, edge_accuracy, edge_hits
 from pix2pixhd_nb.evaluation.scores import (
     Segmenter, compare_to_oracle, confusion_matrix, count_pictures, segmentation_scores, share_interval,
+    share_of_oracle,
 )
 from pix2pixhd_nb.synthesis.pipeline import Pix2PixHD
 from pix2pixhd_nb.synthesis.styles import StyleBook
@@ -31,7 +38,7 @@ from pix2pixhd_nb.evaluation.distances import (
 )
 from pix2pixhd_nb.evaluation.report import SizedScenes, evaluate, figures_text, grade, jsonable, notes_of
 from pix2pixhd_nb.evaluation.segmenters import load_segmenter, photo_segmenter, save_segmenter
-from pix2pixhd_nb.evaluation.diversity import LPIPS, colour_faithfulness, mean_lpips, styles_obeyed
+from pix2pixhd_nb.evaluation.diversity import LPIPS, colour_faithfulness, mean_lpips, object_colours, styles_obeyed
 from pix2pixhd_nb.models.saved import street_folder
 from pix2pixhd_nb.training.learner import pix2pixhd_networks
 
@@ -257,6 +264,7 @@ def folders(tmp_path_factory, streets, model):
     (['streets', '--weights', 'none.pth'], 'none.pth is not there'),
     (['streets', '--split', 'train'], "The split to grade is 'train'"),
     (['streets', '--split', 'test'], 'test'),
+    (['streets', '--steps', '1'], '--steps is 1, expected 2 or more'),
     (['streets', '--styles', 'own'], "styles is 'own'"),
 ])
 def test_the_command_answers_a_mistake_with_one_message(folders, monkeypatch, arguments, message):
@@ -273,6 +281,50 @@ def test_the_command_writes_what_it_takes_to_repeat_it(folders, monkeypatch):
     assert first['figures'] == second['figures']
     assert {'model', 'data', 'split', 'size', 'seed', 'styles', 'versions', 'machine', 'scenes_checksum', 'segmenter_checksum', 'model_checksum', 'network', 'network_checksum'} <= first['setup'].keys()
     assert first['setup']['size'] == [32, 64] and 'mean IoU' in said.getvalue()
+
+
+def test_the_command_grades_scenes_that_did_not_choose_the_epoch(folders, streets, tmp_path, monkeypatch):
+    monkeypatch.chdir(folders)
+    data, model = tmp_path / 'data', tmp_path / 'model'
+    shutil.copytree('streets', data)
+    shutil.copytree('model', model)
+    note = dict(data=dict(chose_epoch=names_of(open_dataset(data, 'val'))))
+    (model / 'train.json').write_text(json.dumps(note))
+    def graded(*more):
+        with redirect_stdout(StringIO()), warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter('always')
+            assert main(['evaluate', str(model), str(data), str(tmp_path / 'out'), '--overwrite', '--segmenter', 'right.safetensors', '--size', '64x32', *more]) == 0
+        return json.loads((tmp_path / 'out' / 'evaluation.json').read_text())['setup']['split'], any('chose the epoch' in str(w.message) for w in said)
+    assert graded() == ('val', True)
+    assert graded('--split', 'val') == ('val', False) # as asked for
+    bare = [Scene(s.label_map, s.instance_map, None, s.name) for s in streets[:2]]
+    save_scenes(bare, data, LABEL_SPACE, 'test')
+    assert graded() == ('val', True) # without photos
+    save_scenes([Scene(s.label_map * 0, s.instance_map, s.image, s.name) for s in streets[:2]], data, LABEL_SPACE, 'test')
+    assert split_to_grade(data) == 'val' # nothing to score
+    save_scenes(streets[:2], data, LABEL_SPACE, 'test')
+    assert graded() == ('test', False)
+
+
+@pytest.mark.parametrize('split', ['train', 'training'])
+def test_training_photos_are_known_by_either_name(streets, tmp_path, split):
+    for s in streets[:2]:
+        for part, picture in (('images', to_pil(s.image)), ('annotations', Image.fromarray(s.label_map[0].numpy().astype('uint8')))):
+            (tmp_path / part / 'training').mkdir(parents=True, exist_ok=True)
+            picture.save(tmp_path / part / 'training' / f'{s.name}.png')
+    with pytest.raises(ValueError, match=f"The split to grade is '{split}'"): reader_for(tmp_path, split, (32, 64), None, 2, 0)
+
+
+def test_lpips_of_tiny_pictures_is_refused_before_a_segmenter_learns(folders, monkeypatch):
+    monkeypatch.chdir(folders)
+    monkeypatch.setattr(evaluating, 'squeezenet_features', lambda path: nn.Identity())
+    class Fake(nn.Module):
+        least = LPIPS.least
+        def __init__(self, *files): super().__init__()
+    monkeypatch.setattr(evaluating, 'LPIPS', Fake)
+    line = ['evaluate', 'model', 'streets', 'out', '--weights', 'w.pth', '--lpips', 'l.pth', '--size', '32x16']
+    with redirect_stderr(StringIO()) as said, redirect_stdout(StringIO()): assert main(line) == 2
+    assert '17 pixels or more' in said.getvalue()
 
 
 def test_touching_facade_parts_have_edges_where_the_map_says(shared_data):
@@ -360,3 +412,32 @@ def test_scenes_without_a_scored_pixel_have_no_part_in_the_interval():
 
 def test_a_model_without_classes_is_sent_to_its_own_evaluation(streets):
     with pytest.raises(ValueError, match='grade it with evaluate_pairs'): evaluate(SimpleNamespace(label_space=None), streets, None)
+
+
+def test_samples_without_a_share_are_left_out_of_the_interval_and_one_scene_has_none():
+    space = LabelSpace(['a', 'b'])
+    real = torch.tensor([[[0, 4], [0, 0]], [[4, 0], [0, 4]]]) # of the first scene the segmenter reads nothing rightly
+    interval = share_interval(real, real, space)
+    assert interval == dict(accuracy=(1., 1.), mean_iou=(1., 1.))
+    assert share_interval(real[1:], real[1:], space) == dict(accuracy=None, mean_iou=None)
+    figures = dict(share_of_oracle(real[1], real[1], space), interval=dict(accuracy=None, mean_iou=None))
+    assert '95 % interval over scenes –' in figures_text(dict(n_scenes=1, segmentation=figures))
+
+
+def test_the_table_says_what_edges_chance_gives(streets):
+    found = compare_edges([s.image for s in streets], streets)
+    said = figures_text(dict(n_scenes=len(streets), edges=found))
+    assert f"by chance {found['chance']:.3f}, above chance 1.000" in said
+
+
+def test_an_object_is_of_the_class_of_most_of_its_pixels(model, monkeypatch):
+    label, ids = torch.ones(1, 32, 64, dtype=torch.long), torch.full((1, 32, 64), 7)
+    label[0, 0, 0], label[0, -1, -1] = 2, 3 # the first pixel, and the last
+    scenes = Scenes([Scene(label, ids, torch.zeros(3, 32, 64), 's')])
+    assert object_colours([scenes[0].image], scenes)[1].tolist() == [1]
+    asked, centres = {7: torch.zeros(3)}, {1: torch.stack([torch.zeros(3), torch.ones(3)])}
+    class Book:
+        def nearest(self, c, v): return int(c != 1)
+    Book.centres, Book.label_space = centres, LABEL_SPACE
+    fake = SimpleNamespace(style_book=Book(), styles_of=lambda *args: asked)
+    assert styles_obeyed(fake, [None], scenes, [asked])['objects'] == 1

@@ -8,8 +8,11 @@ from PIL import Image
 from pix2pixhd_nb.commands.main import main
 from pix2pixhd_nb.data.arrays import array_header, channels_first, to_image, to_numbers, write_picture
 from pix2pixhd_nb.data.layouts import open_dataset
+from pix2pixhd_nb.data.loaders import scene_dataloaders
 from pix2pixhd_nb.data.pictures import read_image
+from pix2pixhd_nb.models.saved import street_folder
 from pix2pixhd_nb.synthesis.pipeline import Pix2PixHD
+from pix2pixhd_nb.training.learner import pix2pixhd_learner
 
 TINY = '--width 8 --n-downsample 2 --n-blocks 1 --discriminator-width 8 --n-scales 2 --epochs 1 --decay 1 --batch 1'.split()
 
@@ -53,6 +56,16 @@ def test_what_needs_label_maps_says_so_of_pairs(tmp_path, capsys):
         said = capsys.readouterr().err
         assert f'is a dataset of pairs of pictures, which have no classes, and {who}' in said and 'needs label maps' in said
         assert said.count('\n') == 1 and not (tmp_path/'out').exists()
+
+
+@pytest.mark.parametrize('more, said', [(['--start', str(street_folder())], 'start from a model without styles'), (['--feature-channels', '3'], 'leave feature_channels out')])
+def test_pairs_have_no_styles_to_go_on_with(more, said, tmp_path, capsys):
+    data = pairs(tmp_path/'data', ('RGB', 'RGB'))
+    assert main(['train', str(data), str(tmp_path/'model'), '--anyway', '--steps', '2', '--valid', '0', *more]) == 2
+    assert said in capsys.readouterr().err and not (tmp_path/'model'/'train.json').exists()
+    scenes = open_dataset(data, 'train')
+    options = dict(start=street_folder()) if 'start' in more[0] else dict(feature_channels=3)
+    with pytest.raises(ValueError, match=said): pix2pixhd_learner(scene_dataloaders(scenes, scenes, bs=1), **options)
 
 
 # channels and depth: what a photo of 8 bits cannot hold

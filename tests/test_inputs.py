@@ -323,7 +323,9 @@ def test_numbers_of_other_commands(line, capsys):
     assert main(line.split()) == 2 and 'expected' in capsys.readouterr().err
 
 def test_options_of_an_earlier_run_are_checked(tmp_path, capsys):
-    for text, said in ((dict(width='wide'), "has width: 'wide', expected a value like 64"), (dict(breadth=3), "no option 'breadth'")):
+    for text, said in ((dict(width='wide'), "has width: 'wide', expected a value like 64"), (dict(breadth=3), "no option 'breadth'"),
+                       (dict(recipe=[1]), 'has recipe: [1], expected a text'), (dict(segmenter=5), 'has segmenter: 5'), (dict(valid=[1, 2]), 'has valid: [1, 2]'),
+                       (dict(start=5), 'has start: 5'), (dict(seed=None), 'has seed: None, expected a value like 0'), (dict(keep=None), 'has keep: None'), (dict(lr='much'), "has lr: 'much', expected a number")):
         (tmp_path / 'train.json').write_text(json.dumps(text))
         assert main(['train', streets(tmp_path / 'd'), str(tmp_path / 'm'), '--config', str(tmp_path / 'train.json')]) == 2
         assert said in capsys.readouterr().err and not (tmp_path / 'm').exists()

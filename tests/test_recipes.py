@@ -158,6 +158,18 @@ def test_a_plan_counts_the_perceptual_loss(capsys, monkeypatch):
     assert flops[1] > flops[0]
 
 
+@pytest.mark.parametrize('enhancers', [0, 1])
+def test_a_plan_is_of_the_networks_that_are_trained(streets, capsys, monkeypatch, enhancers):
+    from pix2pixhd_nb.commands import training
+    from pix2pixhd_nb.data.layouts import open_dataset
+    planned = {}
+    def stop(*args, **networks): raise ValueError(planned.update(networks) or 'planned')
+    monkeypatch.setattr(training, 'training_options', stop)
+    assert main(['plan', '--size', '64x32', '--enhancers', str(enhancers)]) == 2 and 'planned' in capsys.readouterr().err
+    _, trained = training.networks_for(open_dataset(streets, 'train'), enhancers, {})
+    assert planned == {k: trained[k] for k in planned} and {'feature_channels', 'n_scales', 'n_enhancers'} <= planned.keys()
+
+
 def test_a_recipe_brings_its_learning_rate(tmp_path):
     tiny = dict(width=8, encoder_width=4, discriminator_width=8, n_blocks=1)
     learn = pix2pixhd_learner(loaders((32, 64)), recipe='photos', **tiny)

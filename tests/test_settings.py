@@ -1,6 +1,7 @@
 """A training's settings are checked as a whole before anything is made: paths, room, memory, classes, sizes, what --resume finds."""
 import json
 import os
+import shutil
 from collections import namedtuple
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 from pix2pixhd_nb.commands import training
 from pix2pixhd_nb.commands.main import main
+from pix2pixhd_nb.commands.training import check_same_scenes
 from pix2pixhd_nb.core import LabelSpace
 from pix2pixhd_nb.data.layouts import open_dataset, save_scenes
 from pix2pixhd_nb.data.memory_scenes import ScenesInMemory
@@ -218,6 +220,15 @@ def test_what_may_differ_goes_on(run, data, capsys):
     words = without(SAME, '--epochs')
     assert said(capsys, 'train', data, run, *words, '--epochs', '2', '--keep', '5', '--lr', '1e-4')[0] == 0
     assert said(capsys, 'train', data, run, '--config', run / 'train.json', '--resume')[0] == 0
+
+def test_other_scenes_are_named(run, data, capsys, tmp_path):
+    other = tmp_path / 'other'
+    shutil.copytree(data, other)
+    for path in [*other.glob('train/*/*')]: path.rename(path.with_stem('x' + path.stem))
+    message = refused(capsys, run, 'train', other, run, '--config', run / 'train.json', '--resume')
+    assert 'begun with other scenes' in message and '--anyway' in message
+    (tmp_path / 'train.json').write_text('{"width": 8}') # of an earlier release
+    check_same_scenes(tmp_path, open_dataset(other, 'train'))
 
 def test_going_on_anyway(run, data, capsys):
     assert said(capsys, 'train', data, run, *SAME, '--gan-weight', '2')[0] == 2

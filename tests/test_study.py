@@ -1,6 +1,7 @@
 "A preference study of your own models: the pictures are prepared by one command, the app asks about them, and the statistics read the answers."
 import json
 import re
+import shutil
 import sys
 from pathlib import Path
 from shutil import copytree
@@ -261,3 +262,15 @@ def test_kappa_of_chance_is_nought_however_many_raters_a_pair_has():
     rows = [dict(scene=f'{other}{i}', left='a', right=other, chosen='a' if rng.random() < share else other, time=None, check=False, passed=True, in_time=True, rater=f'r{k}', trial=i)
             for other, share, raters in (('b', .5, 2), ('c', .95, 10)) for i in range(300) for k in range(raters)]
     assert abs(agreement(pd.DataFrame(rows))['kappa']) < .05
+
+
+def test_a_test_split_without_photos_is_passed_over(made, tmp_path):
+    folder, _ = made
+    data = tmp_path/'streets'
+    shutil.copytree(folder/'streets', data)
+    space, scenes = model_space(folder), [*SyntheticScenes(2, size=(32, 64), seed=2)]
+    for s in scenes: s.image = None
+    save_scenes(scenes, data, space, 'test')
+    assert study.held_out(data, None, space, True).split == 'val' and study.held_out(data, None, space, False).split == 'test'
+    assert study.main([str(data), f'ours={folder/"ours"}', '--scenes', '1', '--out', str(tmp_path/'study'), '--no-browser']) == 0
+    assert len([*(tmp_path/'study'/'pictures'/'photo').iterdir()]) == 1

@@ -35,7 +35,7 @@ def parse(argv):
     parser.add_argument('data', help='a dataset, in any layout that `open_dataset` reads')
     parser.add_argument('models', nargs='+', type=named, metavar='NAME=FOLDER', help='saved models')
     parser.add_argument('--out', default='study', type=Path, help='folder of the study')
-    parser.add_argument('--split', help='which part of the dataset; test, or val where there is no test')
+    parser.add_argument('--split', help='which part of the dataset; test, or val where there is no test, or none with the photos that are asked about')
     parser.add_argument('--scenes', type=int, default=40, help='how many, chosen at random')
     parser.add_argument('--styles', choices=('random', 'target'), default='random', help="sampled styles, or those of each photo; models without styles have neither")
     parser.add_argument('--seed', type=int, default=0, help='of the choice of scenes, and of the styles')
@@ -44,11 +44,11 @@ def parse(argv):
     return parser.parse_args(argv)
 
 
-def held_out(folder, split, label_space):
+def held_out(folder, split, label_space, need_images):
     "The scenes to ask about."
-    if split: return open_dataset(folder, split, label_space)
-    try: return open_dataset(folder, 'test', label_space)
-    except (FileNotFoundError, ValueError): return open_dataset(folder, 'val', label_space)
+    if split: return open_dataset(folder, split, label_space, need_images=need_images)
+    try: return open_dataset(folder, 'test', label_space, need_images=need_images)
+    except (FileNotFoundError, ValueError): return open_dataset(folder, 'val', label_space, need_images=need_images)
 
 
 def begin(out, settings):
@@ -74,7 +74,7 @@ def prepare(data, models, out, split=None, n=40, styles='random', seed=0, photos
     first = next(iter(pipes.values()))
     other = next((name for name, p in pipes.items() if (p.label_space.names, p.size) != (first.label_space.names, first.size)), None)
     if other: raise ValueError(f'The models are of other classes or sizes: {next(iter(pipes))} was trained at {first.size}, {other} at {pipes[other].size} (height, width): compare models of one dataset and size.')
-    scenes, place = held_out(data, split, first.label_space), Path(out)/'pictures'
+    scenes, place = held_out(data, split, first.label_space, photos or styles == 'target'), Path(out)/'pictures'
     what = {name: hashlib.sha256((Path(folder)/'pipeline.json').read_bytes()).hexdigest()[:16] for name, folder in models} # it names the weights by theirs
     begin(out, dict(models=what, data=str(Path(data).resolve()), split=split, scenes=n, styles=styles, seed=seed, photos=photos))
     if first.size: say_shapes(scenes, first.size)

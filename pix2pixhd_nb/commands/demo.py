@@ -148,7 +148,7 @@ the target; the image generated with the style of each object measured on the ta
 <div class="grid"><b>label map</b><b>boundaries</b><b>target</b><b>generated, the target's styles</b><b>generated, sampled styles</b>
 {rows}</div>
 <h2>How good are they?</h2><p>A segmenter that was trained on the real images of the training streets labels the generated ones. Its score on the targets, the oracle,
-is the most that a generated image can hope for.</p><div class="wide">{figures}</div>
+is what images would get that cannot be told from real ones; one that shows its classes more plainly than a photo can pass it.</p><div class="wide">{figures}</div>
 <h2>The styles that were found</h2><p>The encoder gives every object three numbers, its style; clustering those of the training streets, class by class, leaves up to ten styles.
 Here one held-out object of each class is generated in all of them, while the rest of its street keeps the styles of the target.</p>
 <div class="styles">{styles}</div>

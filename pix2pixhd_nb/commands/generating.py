@@ -26,7 +26,7 @@ def synthesize(model, # folder of a saved pipeline
                size=None, # WIDTHxHEIGHT to generate at; the size that the model was trained at by default
                seed=0, # of the sampled styles
                overwrite=False, # may pictures replace files in OUT that this model did not write?
-              sequence=False, # the scenes are frames of a video: every object keeps its style, by its id and class in the instance maps
+              sequence=False, # the scenes are frames of a video: every object keeps its sampled style, by its id and class in the instance maps
                format=None, # png, tiff or npy; by default png, and npy where a PNG cannot hold the channels
                bits=0, # of a number: 8, 16, or 32 for floats from 0 to 1 (tiff, npy); 0: 8, in npy 32
               ):
@@ -38,6 +38,8 @@ def synthesize(model, # folder of a saved pipeline
       pix2pixhd synthesize my_depths rooms generated --bits 16
     Scenes of another shape are brought to the size of the training; it is said which."""
     if styles not in ('random', 'target'): raise ValueError(f"styles is {styles!r}, expected 'random' or 'target'.")
+    if sequence and styles == 'target':
+        raise ValueError('--sequence keeps a sampled style for every object, and --styles target measures it anew in each frame: leave one of the two out.')
     check_folder(out)
     pipe = Pix2PixHD.load(model, 'cuda' if torch.cuda.is_available() else 'cpu')
     format, bits = check_format(format, bits, pipe.synthesizer.generator.config['out_channels'])

@@ -6,11 +6,12 @@
 __all__ = ['WAITS', 'MAY_DIFFER', 'doctor', 'stages_of', 'scenes_of', 'has_val', 'validation_split', 'shapes_of', 'say_shapes',
            'say_channels', 'start_of', 'segmenter_of', 'take_best', 'adds_discriminators', 'epochs_of', 'counted',
            'repeated', 'refuse_others_files', 'forget_run', 'save_surely', 'on_first', 'repeats', 'checked_config',
-           'read_config', 'effective', 'check_as_before', 'networks_for', 'check_resources', 'check_sizes', 'train',
-           'plan']
+           'read_config', 'effective', 'check_as_before', 'names_of', 'data_of', 'check_same_scenes', 'grown',
+           'networks_for', 'check_resources', 'check_sizes', 'train', 'plan']
 
 # %% ../../nbs/reference/02_training.ipynb #c002x
 import signal
+import hashlib
 import json
 import inspect
 import random
@@ -35,12 +36,13 @@ from ..training.cost import check_memory, propose, saved_bytes, training_options
 from ..training.distributed import distribute
 from ..training.learner import fastest_precision, pix2pixhd_learner, pix2pixhd_networks, started_options
 from ..training.monitor import GANMonitor
+from ..training.networks import styleless
 from functools import wraps
 from pix2pixhd_nb.engine.files import (
     bytes_in, check_folder, check_outputs, check_room, locked, write_png, write_whole, written_by,
 )
 from pix2pixhd_nb.training.recipes import (
-    check_numbers, named_today, options_of, recipe_options, SCENES_A_BATCH, takes_options_of, unknown_option,
+    check_numbers, LIMITS, named_today, options_of, recipe_options, SCENES_A_BATCH, takes_options_of, unknown_option,
 )
 from collections import Counter
 from PIL import Image
@@ -302,9 +304,9 @@ def repeats(f): # a command with a folder `model` that takes options
                 held.enter_context(locked(model)) # first: what another training writes is not to be graded
                 refuse_others_files(model, given.get('resume'), given.get('overwrite'))
                 if given.get('resume') and not given.get('anyway'): check_as_before(model, given)
-            def begin(): # called by the command, once all is checked
+            def begin(data): # called by the command, once all is checked; of `data_of`
                 if not given.get('resume'): forget_run(model, given.get('segmenter'))
-                asked = {k: v for k, v in given.items() if k not in _OF_THE_CALL}
+                asked = {k: v for k, v in given.items() if k not in _OF_THE_CALL} | dict(data=data)
                 write_whole(Path(model) / 'train.json', json.dumps(asked, indent=1, default=str))
             run.begin = begin
             on_first(hold)
@@ -322,21 +324,24 @@ def repeats(f): # a command with a folder `model` that takes options
 # %% ../../nbs/reference/02_training.ipynb #train014-9
 def checked_config(path, known): # of an earlier run; the parameters that there are, by name
     "The options of an earlier run, if all are known and of the kind expected."
-    found = read_config(path)
+    found = {k: v for k, v in read_config(path).items() if k != 'data'} # of `data_of`: no option
     odd = next((k for k in found if k not in known), None)
     if odd is not None:
         raise ValueError(f'{path}: {unknown_option("train", odd if len(odd) < 100 else brief(odd), list(known))}')
-    odd = next((k for k, v in found.items() if k != 'size' and not _of_kind(v, known[k].default)), None)
+    odd = next((k for k, v in found.items() if k != 'size' and not _of_kind(v, known[k].default, k)), None)
     if odd is not None:
-        raise ValueError(f'{path} has {odd}: {brief(found[odd])}, expected a value like {known[odd].default!r}: mend it, or give --{odd.replace("_", "-")} instead.')
+        default = known[odd].default
+        like = f'a value like {default!r}' if default is not None else 'a number' if odd in LIMITS else 'a text'
+        raise ValueError(f'{path} has {odd}: {brief(found[odd])}, expected {like}: mend it, or give --{odd.replace("_", "-")} instead.')
     return found
 
 # %% ../../nbs/reference/02_training.ipynb #train014-10
-def _of_kind(value, default): # of a file; of the option
+def _of_kind(value, default, k): # of a file; of the option; its name
     "Is a value of the kind of an option's default?"
-    if value is None or default is None:
-        return (value is None or isinstance(value, (bool, str)) or is_number(value) or isinstance(value, list)
-                and len(value) < 10 and all(map(is_number, value)))
+    if default is None:
+        text = isinstance(value, str) and len(value) < 4096
+        pair = isinstance(value, list) and len(value) == 2 and all(map(is_number, value))
+        return value is None or (is_number(value) or pair if k in LIMITS else text or k == 'valid' and is_number(value))
     if isinstance(default, bool): return type(value) is bool
     if isinstance(default, (int, float)):
         return is_number(value) or isinstance(value, list) and len(value) == 2 and all(map(is_number, value))
@@ -395,6 +400,36 @@ def _value(v): # as it is typed
     if isinstance(v, (tuple, list)) and len(v) == 2: return f'{v[1]}x{v[0]}'
     return 'yes' if v is True else 'no' if v is False else 'not given' if v is None else str(v)
 
+# %% ../../nbs/reference/02_training.ipynb #res02-7
+def names_of(scenes): # from `open_dataset`
+    "Sixteen letters that change when any scene's name does."
+    return hashlib.sha256('\n'.join(scenes.names).encode()).hexdigest()[:16]
+
+# %% ../../nbs/reference/02_training.ipynb #res02-8
+def data_of(scenes, # training scenes
+            held_out, # validation scenes
+            chooses, # do the latter choose the epoch?
+           ): # dict for train.json
+    "By what the scenes of a run are known again."
+    return dict(n_scenes=len(scenes), names=names_of(scenes), chose_epoch=names_of(held_out) if chooses else None)
+
+# %% ../../nbs/reference/02_training.ipynb #res02-9
+def check_same_scenes(model, # folder of a run
+                      scenes, # training scenes, to go on with
+                     ):
+    "Raise an error where a run began with other scenes."
+    if not (path := Path(model) / 'train.json').is_file(): return # of the first release
+    then = read_config(path).get('data') # a run of an earlier release has none
+    if not isinstance(then, dict) or then.get('names') == names_of(scenes): return
+    raise ValueError(f"{model} was begun with other scenes, {brief(then.get('n_scenes'))} in number; here are {len(scenes)}, from {scenes[0].name} to {scenes[len(scenes) - 1].name}: give the dataset that it began with, or --anyway to go on with these.")
+
+# %% ../../nbs/reference/02_training.ipynb #res03-2
+def grown(networks, # options of the smallest networks
+          enhancers, # to be added
+         ): # those that change
+    "Each enhancer brings a discriminator along."
+    return {k: networks[k] + enhancers for k in ('n_enhancers', 'n_scales')}
+
 # %% ../../nbs/reference/02_training.ipynb #res04
 def networks_for(scenes, # training scenes
                  enhancers, # to be added
@@ -404,12 +439,11 @@ def networks_for(scenes, # training scenes
     start, recipe, given = options.get('start'), options.get('recipe'), {k: v
                                                                          for k, v in options.items()
                                                                          if k not in ('start', 'recipe')}
-    if scenes.label_space is None and not start: given = dict(feature_channels=0) | given
+    if scenes.label_space is None: given = styleless(given, start)
     full = started_options(start, recipe, given) if start else recipe_options(recipe or 'paper', given)
     default = {k: p.default for k, p in options_of(objective, pix2pixhd_networks, GAN).items()}
     full = default | full
-    full |= dict(n_enhancers=full['n_enhancers'] + enhancers, n_scales=full['n_scales'] + enhancers,
-                 image_channels=scenes[0].image.shape[0])
+    full |= grown(full, enhancers) | dict(image_channels=scenes[0].image.shape[0])
     return scenes[0].label_map.shape[0] if scenes.label_space is None else scenes.label_space.n_classes, full
 
 # %% ../../nbs/reference/02_training.ipynb #res04-2
@@ -460,7 +494,7 @@ def train(folder, # the dataset, in any layout that `pix2pixhd doctor` knows
           valid=None, # held-out scenes: the name of a split, or a share of the training scenes such as 0.1, or 0 for none; by default the split val where there is one, else a tenth
           image_mode='auto', # channels of the pictures: RGB, L (grey), RGBA, or own, as the files have them; auto: RGB, and for pairs of pictures (SPLIT_A, SPLIT_B) as own
           size=None, # WIDTHxHEIGHT to train at; the first scene's by default
-          policy='resize', # how scenes come to that size: resize, crop, scale_width, resize_and_crop, scale_width_and_crop
+          policy='resize', # how scenes come to that size: resize, crop, scale_width, resize_and_crop, scale_width_and_crop; none: each keeps its own
           flip=True, # flip half of the training scenes left to right
           epochs=100, # epochs at the full rate, for each size
           decay=100, # epochs in which the rate falls to zero, for each size
@@ -507,14 +541,16 @@ def train(folder, # the dataset, in any layout that `pix2pixhd doctor` knows
     if not rank(): say_shapes(scenes, None if policy == 'none' else size, policy)
     sizes = [tuple(s // 2 ** (enhancers - level) for s in size) for level in range(enhancers + 1)]
     def check():
+        if resume and not anyway: check_same_scenes(model, scenes)
         check_sizes(scenes, policy, [(small, multiple_of * 2**level) for level, small in enumerate(sizes)])
         reader = segmenter or Path(model) / 'segmenter.safetensors' # the kept one, of a run that is resumed
         if scenes.label_space is not None and (segmenter or resume and reader.is_file()):
             check_classes(load_segmenter(reader).names, scenes.label_space, 'segmenter')
+        if scenes.label_space is None: styleless(options, options.get('start'))
         if not anyway:
             check_resources(model, scenes, size, batch or SCENES_A_BATCH[recipe], enhancers, keep, with_discriminators,
                             options)
-        train.begin()
+        train.begin(data_of(scenes, held_out, keep_best and graded and scenes.label_space is not None))
     on_first(check)
     random.seed(seed) # the pool of older fakes
     torch.manual_seed(seed)
@@ -558,8 +594,8 @@ def plan(size=None, # WIDTHxHEIGHT to train at; 2048x1024 by default
          width=64, # channels of the global generator
          n_downsample=4, # halvings in the global generator
          n_blocks=9, # residual blocks in the global generator
-         feature_channels=3, # numbers per object for its style; 0 trains without an encoder
-         n_scales=3, # how many, one per scale
+         feature_channels=0, # numbers per object for its style, 3 in the paper's edits; 0 trains without an encoder
+         n_scales=3, # how many discriminators, one per scale, at the smallest size; each enhancer adds one
          discriminator_width=64, # channels of each discriminator
          precision='fp32', # fp32, bf16 or fp16; auto: the fastest on this machine
          perceptual=False, # with the perceptual loss
@@ -576,9 +612,9 @@ def plan(size=None, # WIDTHxHEIGHT to train at; 2048x1024 by default
     if precision == 'auto': precision = fastest_precision(device)
     free = memory * 1e9 or free_bytes(device)
     options = training_options(size, batch, classes, precision, activation_checkpointing, perceptual, free, device,
-                               n_enhancers=enhancers, width=width, n_downsample=n_downsample, n_blocks=n_blocks,
-                               feature_channels=feature_channels, n_scales=n_scales,
-                               discriminator_width=discriminator_width)
+                               width=width, n_downsample=n_downsample, n_blocks=n_blocks,
+                               feature_channels=feature_channels, discriminator_width=discriminator_width,
+                               **grown(dict(n_enhancers=0, n_scales=n_scales), enhancers))
     b = options[0].budget
     print(f'{size[1]}x{size[0]}, {batch} scene{"s" * (batch > 1)} a batch: {b.weights / 4e6:.3g} million weights, {b.operations / 1e12:.2f} TFLOP a step; times are for this {device.upper()}.')
     wide = max(len(o.name) for o in options) + 1

@@ -18,6 +18,7 @@ from ..engine.untrusted import misfit, read_torch
 from .scores import check_pictures, targets_of
 from .segmenters import IMAGENET, squeezenet_stages
 from ..models.pooling import instance_vectors
+from ..synthesis.styles import _class_of
 
 # %% ../../nbs/evaluation/03_diversity.ipynb #c009
 @torch.no_grad()
@@ -37,6 +38,7 @@ _LPIPS_CHANNELS = (64, 128, 256, 384, 384, 512, 512)
 class LPIPS(nn.Module):
     "How different two pictures look: LPIPS 0.1 with SqueezeNet 1.1 (Zhang et al. 2018)."
     name = 'LPIPS 0.1, SqueezeNet 1.1'
+    least = 17 # pixels of a side: of fewer, the last stages see nothing
     def __init__(self, weights, # file of SqueezeNet 1.1 weights, with torchvision's names
                  linear, # file of the seven weight vectors that the authors publish
                 ):
@@ -106,14 +108,14 @@ def explained(asked, # (K, F) a vector of each object, as wanted
 def object_colours(images, # list of (3, H, W) in [-1, 1]
                    scenes, # sequence of Scene, one per image
                    least=30, # pixels; smaller objects are left out
-                  ): # (K, 3) mean colours, (K,) class ids
+                  ): # (K, 3) mean colours, (K,) class ids: of each the most frequent; -1 without a class
     "The mean colour of every object."
-    rows = []
+    rows, space = [], getattr(scenes, 'label_space', None)
     for image, i in zip(images, range(len(scenes))):
         s = scenes[i]
         table = instance_vectors(image[None], (s.label_map if s.instance_map is None else s.instance_map)[None])
-        classes = torch.zeros(len(table['id']), dtype=torch.long).scatter_(0, table['index'],
-                                                                           s.label_map.flatten().long())
+        n = space.n_classes if space else int(s.label_map.max().clamp(min=0)) + 1
+        classes = _class_of(s.label_map.long(), table['index'], len(table['id']), n)
         keep = table['area'] >= least
         rows.append((table['vector'][keep], classes[keep]))
     return [torch.cat(x) for x in zip(*rows)]
@@ -155,8 +157,9 @@ def styles_obeyed(pipeline, # Pix2PixHD with an encoder and a style book
         s = scenes[i]
         ids = s.label_map if s.instance_map is None else s.instance_map
         found = pipeline.styles_of(picture, s.label_map, ids)
-        for o, area in zip(*(x.tolist() for x in ids.unique(return_counts=True))):
-            c = int(s.label_map[ids == o][0])
+        objects, index, areas = ids.unique(return_inverse=True, return_counts=True)
+        classes = _class_of(s.label_map.long(), index.flatten(), len(objects), book.label_space.n_classes)
+        for o, area, c in zip(objects.tolist(), areas.tolist(), classes.tolist()):
             if area < least or c not in book.centres or len(book.centres[c]) < 2: continue
             answers.append((c, book.nearest(c, asked[o]), book.nearest(c, found[o])))
     if not answers:

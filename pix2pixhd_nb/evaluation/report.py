@@ -85,6 +85,7 @@ def _segmentation_rows(s):
 
 # %% ../../nbs/evaluation/06_reports.ipynb #metricsg-3
 def _segmentation_lines(s):
+    if s['interval']['mean_iou'] is None: return ['share of the mean IoU, 95 % interval over scenes –']
     low, high = s['interval']['mean_iou']
     return [f'share of the mean IoU, 95 % interval over scenes {low:.3f} to {high:.3f}']
 
@@ -106,6 +107,12 @@ def _edges_rows(e):
     made, real = e['generated'], e['real']['classes']
     classes = [(f"  {c} ({made['crossings'][c]})", v, real[c], ratio(v, real[c])) for c, v in made['classes'].items()]
     return [('edges of touching (crossings)', made['accuracy'], e['real']['accuracy'], e['share']), *classes]
+
+# %% ../../nbs/evaluation/06_reports.ipynb #metriced-5
+def _edges_lines(e):
+    if e['chance'] != e['chance']: return [] # one scene, or scenes of several sizes
+    above = '–' if e['above_chance'] != e['above_chance'] else f"{e['above_chance']:.3f}"
+    return [f"edges of touching: by chance {e['chance']:.3f}, above chance {above} (of what the real images are above it)"]
 
 # %% ../../nbs/evaluation/06_reports.ipynb #metriced-3
 def _edges_notes(e):
@@ -150,7 +157,7 @@ def _diversity_lines(d):
 # %% ../../nbs/evaluation/06_reports.ipynb #metrictb
 METRICS = { # name among the figures: the metric
     'segmentation': Metric(_segmentation, _segmentation_rows, _segmentation_lines, _segmentation_notes),
-    'edges': Metric(_edges, _edges_rows, notes=_edges_notes),
+    'edges': Metric(_edges, _edges_rows, _edges_lines, _edges_notes),
     'realism': Metric(lambda g: realism(g.pictures, g.photos, g.features) if len(g.pictures) > 1 else None,
                       lines=_realism_lines, notes=lambda f: f['warnings']),
     'lpips': Metric(lambda g: g.lpips and dict(mean=mean_lpips(g.pictures, g.scenes, g.lpips), network=g.lpips.name),

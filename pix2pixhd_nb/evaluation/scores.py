@@ -228,7 +228,7 @@ def share_interval(generated, # (S, n_classes, n_classes) int from `count_pictur
                    label_space, # LabelSpace of both
                    n=200, # times that the scenes are sampled anew
                    seed=0, # of these samples
-                  ): # dict: accuracy and mean_iou, each (low, high)
+                  ): # dict: accuracy and mean_iou, each (low, high); None of one scene, or where no sample has a share
     "The 95 % bootstrap interval over scenes of the shares of the oracle."
     scored = real.flatten(1).sum(1) > 0 # a sample of scenes that are void all over would have no scores
     if not scored.any(): raise ValueError('No scene has a scored pixel: the label maps and the label space do not belong together.')
@@ -237,5 +237,8 @@ def share_interval(generated, # (S, n_classes, n_classes) int from `count_pictur
         chosen = torch.randint(len(generated), (len(generated),), generator=rng)
         d, r = (segmentation_scores(x[chosen].sum(0), label_space) for x in (generated, real))
         shares.append([ratio(d[k], r[k]) for k in ('accuracy', 'mean_iou')])
-    low, high = torch.tensor(shares).quantile(torch.tensor([0.025, 0.975]), 0).tolist()
-    return dict(accuracy=(low[0], high[0]), mean_iou=(low[1], high[1]))
+    def interval(values):
+        values = torch.tensor([v for v in values if v == v]) # a sample whose oracle is 0 has no share
+        if len(generated) < 2 or not len(values): return None
+        return tuple(values.quantile(torch.tensor([0.025, 0.975])).tolist())
+    return {k: interval(v) for k, v in zip(('accuracy', 'mean_iou'), zip(*shares))}

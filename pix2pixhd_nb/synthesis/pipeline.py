@@ -429,6 +429,8 @@ def synthesize(self:Pix2PixHD,
                bits=0, # of a number: 8, 16, or 32 for floats from 0 to 1; 0: 8, in npy 32
               ): # list of the files written
     "Generate an image of every scene, into a folder; scenes that carry styles keep them."
+    if sequence and use_reference:
+        raise ValueError('sequence keeps a sampled style for every object, and use_reference measures it anew in each frame: leave one of the two out.')
     format, bits = check_format(format, bits, self.synthesizer.generator.config['out_channels'])
     folder, written, names = Path(folder), [], set()
     clean_parts(folder)

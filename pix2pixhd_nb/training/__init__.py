@@ -6,7 +6,7 @@ __all__, __getattr__, __dir__ = lazy(__name__, {
     'losses': ['VGG_SLICES', 'AFTER_POOLING', 'SLICE_WEIGHTS', 'PICTURE_MEAN', 'GANLoss', 'FeatureMatchingLoss', 'load_vgg_weights', 'published_vgg19', 'vgg_slice', 'vgg_slices', 'scale_picture', 'check_scale', 'PerceptualLoss', 'generator_losses', 'discriminator_losses', 'loss_functions'],
     'augmentation': ['Change', 'recolour', 'translate', 'cut_out', 'DifferentiableAugmentation'],
     'step': ['training_step', 'GANOptimizer', 'GAN', 'LossPair', 'ImagePool', 'GANTraining', 'objective', 'GANLearner', 'TrainingLoss'],
-    'networks': ['pix2pixhd_networks', 'started_options'],
+    'networks': ['pix2pixhd_networks', 'styleless', 'started_options'],
     'cuda_graphs': ['WITHIN', 'GraphedTraining'],
     'learner': ['CUDA_GRAPH', 'INSTEAD', 'pix2pixhd_learner', 'FirstBeta', 'fastest_precision'],
     'coarse_to_fine': ['grow_learner', 'fit_coarse_to_fine'],

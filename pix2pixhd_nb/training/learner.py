@@ -19,7 +19,7 @@ from torch import nn
 from ..engine.precision import gpu_precision
 from ..models.activation_checkpointing import checkpoint_activations
 from .cuda_graphs import GraphedTraining
-from .networks import _networks_for, _recipe_for, _those_of, pix2pixhd_networks, started_options
+from .networks import _networks_for, _recipe_for, _those_of, pix2pixhd_networks, started_options, styleless
 from .recipes import takes_options_of
 from .step import GAN, GANLearner, GANOptimizer, objective, TrainingLoss
 
@@ -36,7 +36,7 @@ def pix2pixhd_learner(dls, # DataLoaders of scenes, from `scene_dataloaders`
                       **options, # of the losses, the networks and the model
                      ): # Learner
     "A fastai Learner that trains pix2pixHD on scenes (Sec. 3 and 4)."
-    if getattr(dls, 'label_space', None) is None and not start: options = dict(feature_channels=0) | options # image to image has no objects whose styles to choose
+    if getattr(dls, 'label_space', None) is None: options = styleless(options, start)
     if start: options = started_options(start, recipe, options)
     else: options = _recipe_for(recipe or 'paper', options) | dict(recipe=recipe or 'paper')
     rate = options.pop('lr', 2e-4)
