@@ -29,10 +29,10 @@ def read(segmenter, scenes, pictures):
     small = [resize(from_pil(p, 'RGB'), s.size) for p, s in zip(pictures, scenes)]
     counts = [count_pictures(segmenter, scenes, x) for x in (small, targets_of(scenes))]
     found = share_of_oracle(*(c.sum(0) for c in counts), scenes.label_space)
-    low, high = share_interval(*counts, scenes.label_space)['mean_iou']
+    interval = share_interval(*counts, scenes.label_space)['mean_iou'] # None of one scene
     worst, iou = found['worst_class'], found['share']['iou']
     return dict(mean_iou=round(found['generated']['mean_iou'], 3), oracle=round(found['real']['mean_iou'], 3), share=round(found['share']['mean_iou'], 3),
-                interval=[round(low, 3), round(high, 3)], worst={worst: round(iou[worst], 3)}, iou={k: round(v, 3) for k, v in found['generated']['iou'].items()},
+                interval=interval and [round(x, 3) for x in interval], worst={worst: round(iou[worst], 3)}, iou={k: round(v, 3) for k, v in found['generated']['iou'].items()},
                 oracle_iou={k: round(v, 3) for k, v in found['real']['iou'].items()})
 
 
