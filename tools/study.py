@@ -44,7 +44,7 @@ def parse(argv):
     return parser.parse_args(argv)
 
 
-def held_out(folder, split, label_space, need_images):
+def held_out(folder, split, label_space, need_images=True):
     "The scenes to ask about."
     if split: return open_dataset(folder, split, label_space, need_images=need_images)
     try: return open_dataset(folder, 'test', label_space, need_images=need_images)
