@@ -9,7 +9,9 @@ import torch
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT/'benchmarks'))
+import gpu
 import page
+import speed
 
 MACHINE = dict(processor='a processor', cores=16, threads=16, gpu='A GPU', python='3.12', torch='2')
 
@@ -64,10 +66,9 @@ def test_without_a_gpu_nothing_is_measured():
 
 @pytest.mark.parametrize('precision', [None, 'bf16'])
 def test_the_compiled_rows_of_a_gpu_can_be_made(monkeypatch, precision):
-    import gpu
     compiled = []
     monkeypatch.setattr(torch.nn.Module, 'compile', lambda self, **how: compiled.append(self))
-    monkeypatch.setattr(gpu, 'DEVICE', 'cpu')
+    for module in (gpu, speed): monkeypatch.setattr(module, 'DEVICE', 'cpu')
     image = gpu.generating_of((32, 64), precision, compiled=True, graph=False, width=4, n_downsample=2, n_blocks=1, encoder_width=4, discriminator_width=4)()
     assert image.shape[-2:] == (32, 64) and len(compiled) == 1
     assert type(compiled[0]).__name__ == 'GlobalGenerator', 'the generator that makes the image'

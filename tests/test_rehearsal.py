@@ -1,8 +1,8 @@
 """A rehearsal for a GPU, on a processor alone: training, generating and the commands on a pretend device (pretend.py)."""
 import gc
-import importlib
 import inspect
 import random
+import sys
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -34,6 +34,9 @@ from pix2pixhd_nb.training import step as step_module
 from pix2pixhd_nb.training.losses import discriminator_losses
 from pix2pixhd_nb.training.monitor import GANMonitor
 from pretend import Card, State, pretend_gpu
+
+sys.path.insert(0, str(Path(__file__).parents[1] / 'benchmarks'))
+import gpu as benchmark # before there is a pretend GPU: what it asks of the machine, it asks once
 
 if torch.cuda.is_available(): pytest.skip('a real GPU is here: `pix2pixhd selftest --device cuda` asks it itself', allow_module_level=True)
 
@@ -343,10 +346,8 @@ def test_dropout_with_checkpointing_is_not_captured():
 
 def test_the_benchmark_of_copies_downloads_nothing(gpu, monkeypatch):
     "What is timed is the way to the GPU: `one_hot` would look for odd ids there, by a download, if it were told to."
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / 'benchmarks'))
-    module = importlib.import_module('gpu')
-    monkeypatch.setattr(module, 'DEVICE', 'cuda')
-    monkeypatch.setattr(module, 'LARGE', (32, 64))
+    monkeypatch.setattr(benchmark, 'DEVICE', 'cuda')
+    monkeypatch.setattr(benchmark, 'LARGE', (32, 64))
     waits = {}
     def several(rounds, variants):
         for name, make in variants.items():
@@ -354,8 +355,8 @@ def test_the_benchmark_of_copies_downloads_nothing(gpu, monkeypatch):
             gpu.waits.clear()
             run()
             waits[name] = {kind for kind, _ in gpu.waits}
-    monkeypatch.setattr(module, 'several', several)
-    module.copies(1)
+    monkeypatch.setattr(benchmark, 'several', several)
+    benchmark.copies(1)
     assert len(waits) == 4 and set().union(*waits.values()) == {'upload'}
     assert not any(kinds for name, kinds in waits.items() if 'pinned' in name), waits
 
