@@ -78,6 +78,22 @@ def test_one_stage_from_a_model_that_is_there(tool, tmp_path):
     assert all(torch.allclose(a[k].float(), b[k].float(), atol=1e-2) for k in a if k.startswith('encoder'))
 
 
+def test_the_rate_falls_at_the_end(tool, monkeypatch, tmp_path):
+    "Over the last steps of a stage, to zero; how many steps there are, and how many fall, can be said of one stage."
+    rates = []
+    class Watched(photo_models.Record):
+        def after_batch(self):
+            if self.training: rates.append(float(self.opt.hypers[0]['lr']))
+            super().after_batch()
+    monkeypatch.setattr(photo_models, 'Record', Watched)
+    start = tool(folder=tmp_path/'whole')/'stage_2/model'
+    rates.clear()
+    tool('--start', start, '--stage', 3, '--steps', 16, '--falling', 8, folder=tmp_path/'one')
+    flat, falling = rates[:8], rates[8:]
+    assert len(rates) == 16 and flat == pytest.approx([photo_models.LR] * 8)
+    assert all(a > b for a, b in zip(falling, falling[1:])) and 0 < falling[-1] < photo_models.LR / 7
+
+
 @pytest.mark.parametrize('method', ['pix2pix', 'crn'])
 def test_the_others_end_after_their_minutes(tool, method, tmp_path):
     out = tool('--method', method, '--minutes', 0)

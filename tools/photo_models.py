@@ -34,18 +34,18 @@ NETWORKS = dict(width=24, n_downsample=3, n_blocks=6, feature_channels=3, encode
 # Coarse to fine in time: most steps are taken where they are cheap; what comes next starts from what was learned so far. Instance norm takes one scene
 # a step and learns shapes soonest, batch norm takes two and keeps the colours that the styles ask for; at the full size its statistics stand still.
 # A filter takes out the weave of facades at 256x256; streets have none, and an enhancer brings lines of its own.
-# Before `styles_after` steps the generator learns what the classes look like, without the encoder. An enhancer learns alone first (Sec. 3.2).
+# The rate falls to zero over the last `falling` steps, as in the paper's second half. Before `styles_after` steps the generator learns what the classes look like, without the encoder. An enhancer learns alone first (Sec. 3.2).
 WORLDS = dict(
     facades=dict(folders=('facades_256', 'facades_ext_256'), stages=(
         dict(size=(128, 128), norm='instance', batch=1, steps=2658, styles_after=1000, perceptual_weight=30.),
         dict(size=(128, 128), norm='batch', batch=2, steps=1800, perceptual_weight=20.),
-        dict(size=(256, 256), norm='batch', batch=1, steps=30000, perceptual_weight=15., notch=True),
+        dict(size=(256, 256), norm='batch', batch=1, steps=30000, falling=6000, perceptual_weight=15., notch=True),
         dict(size=(512, 512), norm='batch', batch=2, steps=243, perceptual_weight=15., folders=('facades_512',), enhancer='alone'),
         dict(size=(512, 512), norm='batch', batch=1, steps=9720, perceptual_weight=15., folders=('facades_512',), enhancer='with the rest'))),
     streets=dict(folders=('cityscapes_256',), stages=(
         dict(size=(64, 128), norm='instance', batch=1, steps=2208, styles_after=1000, perceptual_weight=30.),
         dict(size=(64, 128), norm='batch', batch=2, steps=1104, perceptual_weight=20.),
-        dict(size=(128, 256), norm='batch', batch=1, steps=50000, perceptual_weight=15.))))
+        dict(size=(128, 256), norm='batch', batch=1, steps=50000, falling=10000, perceptual_weight=15.))))
 LR = 2e-4
 # As published, but for the CRN's widths, which are a quarter: it must fit the hours, too.
 OTHERS = dict(pix2pix=dict(width=64, n_downsample=7, discriminator_width=64), crn=dict(widths=(256, 256, 128, 128, 64, 64, 32)))
@@ -165,8 +165,9 @@ def train_stage(stage, train, held_out, folder, start, weights, every, method='o
     resume = latest_checkpoint(folder) if checkpoints_in(folder) else None
     record = Record(folder, held_out, size, every, seconds, networks, minutes)
     epochs = max(1, round(stage['steps'] / len(dls.train)))
+    falling = min(epochs, round(stage.get('falling', 0) / len(dls.train)))
     extra = [FixedNorm(alone)] * (method == 'ours' and (alone or stage['norm'] == 'batch' and stage['batch'] == 1))
-    with learn.no_bar(): learn.fit(epochs, LR, cbs=[Checkpoint(folder, every=100, keep=2, resume=resume), record, *extra])
+    with learn.no_bar(): learn.fit_flat_linear(epochs - falling, falling, LR, cbs=[Checkpoint(folder, every=100, keep=2, resume=resume), record, *extra])
     Pix2PixHD.from_learner(learn, with_discriminators=method == 'ours').save(folder / 'model', half=True)
 
 
@@ -180,6 +181,8 @@ def main():
     parser.add_argument('--stage', type=int, default=3, help='which one, with --start; 3, the longest, by default')
     parser.add_argument('--method', choices=['ours', *OTHERS], default='ours')
     parser.add_argument('--minutes', type=float, help='end a stage of --start, or of another method, after so many')
+    parser.add_argument('--steps', type=int, help='of the one stage, instead of its own')
+    parser.add_argument('--falling', type=int, help='of these steps, the last so many with a learning rate that falls to zero')
     parser.add_argument('--every', type=int, default=500, help='steps between sheets')
     args = parser.parse_args()
     world = WORLDS[args.world]
@@ -187,6 +190,7 @@ def main():
     start, one = args.start, args.stage if args.start else 3 if args.method != 'ours' else None
     for k, stage in enumerate(world['stages'], 1):
         if one not in (None, k): continue
+        if one: stage = stage | {name: value for name, value in dict(steps=args.steps, falling=args.falling).items() if value is not None}
         folder, names = args.folder / f'stage_{k}', stage.get('folders', world['folders'])
         train = Scenes([open_dataset(args.data / name, 'train', need_images=True) for name in names])
         held_out = open_dataset(args.data / names[0], 'val', need_images=True)
