@@ -34,18 +34,18 @@ NETWORKS = dict(width=24, n_downsample=3, n_blocks=6, feature_channels=3, encode
 # Coarse to fine in time: most steps are taken where they are cheap; what comes next starts from what was learned so far. Instance norm takes one scene
 # a step and learns shapes soonest, batch norm takes two and keeps the colours that the styles ask for; at the full size its statistics stand still.
 # A filter takes out the weave of facades at 256x256; streets have none, and an enhancer brings lines of its own.
-# The rate falls to zero over the last `falling` steps, as in the paper's second half. Before `styles_after` steps the generator learns what the classes look like, without the encoder. An enhancer learns alone first (Sec. 3.2).
+# Before `styles_after` steps the generator learns what the classes look like, without the encoder. An enhancer learns alone first (Sec. 3.2).
 WORLDS = dict(
     facades=dict(folders=('facades_256', 'facades_ext_256'), stages=(
         dict(size=(128, 128), norm='instance', batch=1, steps=2658, styles_after=1000, perceptual_weight=30.),
         dict(size=(128, 128), norm='batch', batch=2, steps=1800, perceptual_weight=20.),
-        dict(size=(256, 256), norm='batch', batch=1, steps=30000, falling=6000, perceptual_weight=15., notch=True),
+        dict(size=(256, 256), norm='batch', batch=1, steps=30000, perceptual_weight=15., notch=True),
         dict(size=(512, 512), norm='batch', batch=2, steps=243, perceptual_weight=15., folders=('facades_512',), enhancer='alone'),
         dict(size=(512, 512), norm='batch', batch=1, steps=9720, perceptual_weight=15., folders=('facades_512',), enhancer='with the rest'))),
     streets=dict(folders=('cityscapes_256',), stages=(
         dict(size=(64, 128), norm='instance', batch=1, steps=2208, styles_after=1000, perceptual_weight=30.),
         dict(size=(64, 128), norm='batch', batch=2, steps=1104, perceptual_weight=20.),
-        dict(size=(128, 256), norm='batch', batch=1, steps=50000, falling=10000, perceptual_weight=15.))))
+        dict(size=(128, 256), norm='batch', batch=1, steps=50000, perceptual_weight=15.))))
 LR = 2e-4
 # As published, but for the CRN's widths, which are a quarter: it must fit the hours, too.
 OTHERS = dict(pix2pix=dict(width=64, n_downsample=7, discriminator_width=64), crn=dict(widths=(256, 256, 128, 128, 64, 64, 32)))
