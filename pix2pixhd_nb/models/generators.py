@@ -24,7 +24,7 @@ def global_trunk(in_channels, # channels of the condition
                  norm='instance', # or 'batch'
                  upsampling='transposed', # or 'resize' or 'bilinear', against checkerboards
                 ): # nn.Sequential, (N, in_channels, H, W) -> (N, width, H, W)
-    "The global generator up to its last feature map: front end, residual blocks, back end (Sec. 3.2, Fig. 2)."
+    "The global generator up to its last feature map: front end, residual blocks, back end (Sec. 3.2, Fig. 3)."
     widths = [width * 2**i for i in range(n_downsample)]
     bottleneck = width * 2**n_downsample
     return nn.Sequential(OrderedDict(
