@@ -315,3 +315,23 @@ def test_a_step_that_changes_nothing_is_none_and_redo_stays():
     assert len(editor.done) == len(editor.undone) == 1
     editor.restyle_all({1: editor.styles[1], 3: editor.styles[3] + 1})
     assert list(editor.done[-1].styles) == [3] and not editor.undone
+
+
+@pytest.mark.parametrize('shapes', [None, SHAPES])
+def test_an_object_moved_nowhere_keeps_every_pixel(shapes):
+    "What fills an object's place, such as a larger car in front of it, does not hide it then."
+    for scene in SCENES:
+        editor = SceneEditor(scene.label_map, scene.instance_map, LABEL_SPACE, shapes=shapes)
+        before = editor.instance_map.copy()
+        for i in [i for i in editor.objects if i >= 1000]:
+            editor.move(i, 0, 0)
+            assert (editor.instance_map == before).all(), i
+
+
+def test_an_object_moved_up_does_not_hide_itself():
+    space = LabelSpace(['road', 'person'], things=[False, True])
+    ids = np.zeros((40, 40), int)
+    ids[10:30, 10:20] = 1000
+    editor = SceneEditor(class_of(ids), ids, space)
+    editor.move(1000, 0, -5)
+    assert (editor.instance_map == np.roll(ids, -5, 0)).all()

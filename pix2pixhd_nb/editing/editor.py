@@ -449,11 +449,11 @@ def remove(self:SceneEditor, instance): # id of the object
 
 # %% ../../nbs/book/13_editing.ipynb #c035
 @patch
-def _nearer(self:SceneEditor, rows, cols, foot):
-    "Which pixels of a window belong to things that reach below row `foot` in their column."
+def _nearer(self:SceneEditor, rows, cols, foot, but=None):
+    "Which pixels of a window belong to things that reach below row `foot` in their column; one may be left out."
     ids = self.instance_map[rows, cols]
     hidden = np.zeros(ids.shape, bool)
-    for i in (i for i in np.unique(ids).tolist() if i >= 1000):
+    for i in (i for i in np.unique(ids).tolist() if i >= 1000 and i != but):
         y0, y1, _, _ = self._boxes[i]
         if y1 - 1 <= foot: continue
         below = (self.instance_map[max(y0, foot + 1):y1, cols] == i).any(0)
@@ -479,8 +479,8 @@ def _is_whole(self:SceneEditor, instance):
 
 # %% ../../nbs/book/13_editing.ipynb #c044
 @patch
-def _stamp(self:SceneEditor, step, instance, shape, x, y):
-    "Stand a shape with the middle of its foot at a point, behind what is nearer."
+def _place(self:SceneEditor, shape, x, y, instance=None):
+    "Where a shape is seen that stands with the middle of its foot at a point, behind what is nearer but its own object."
     h, w = self.size
     if not shape.mask.any(): raise ValueError('The shape has no pixels.')
     tall = self.shapes.height(shape, (y + 1) / h) * h if self.shapes else len(shape.mask) * h / shape.picture_height
@@ -492,11 +492,11 @@ def _stamp(self:SceneEditor, step, instance, shape, x, y):
     if rows.start >= rows.stop or cols.start >= cols.stop:
         raise ValueError(f'The object would be outside the picture at ({x}, {y}): the picture is {w} wide and {h} high.')
     mask = mask[rows.start - top : rows.stop - top, cols.start - left : cols.stop - left] & ~self._nearer(
-        rows, cols, int(y)
+        rows, cols, int(y), instance
     )
     if not mask.any():
         raise ValueError(f'The object would be hidden at ({x}, {y}) by what stands in front: choose a place nearer to the viewer.')
-    self._write(step, rows, cols, mask, instance)
+    return rows, cols, mask
 
 # %% ../../nbs/book/13_editing.ipynb #c045
 @patch
@@ -514,7 +514,7 @@ def add(self:SceneEditor,
         shape = self.shapes.pick(self._class_id(shape), seed)
     new, step = self._new_id(self._class_id(shape.label)), Step('add')
     if style is not None: style = _vector(style, new, self._n_features())
-    self._stamp(step, new, shape, x, y)
+    self._write(step, *self._place(shape, x, y), new)
     self._new_style(step, new, style)
     self._commit(step)
     return new
@@ -552,12 +552,9 @@ def move(self:SceneEditor,
     shape, (x, y) = self.shape_of(instance)
     x, y = self._point(x + _number(dx, 'dx'), y + _number(dy, 'dy'))
     instance, step = self._object(instance), Step('move')
-    rows, cols, mask, content = self._behind(instance)
-    self._write(step, rows, cols, mask, content)
-    try: self._stamp(step, instance, shape, x, y)
-    except ValueError:
-        for c in reversed(step.changes): self._put(c.rows, c.cols, c.before)
-        raise
+    place = self._place(shape, x, y, instance) # before its pixels are filled, since what fills them stands behind it
+    self._write(step, *self._behind(instance))
+    self._write(step, *place, instance)
     return self._commit(step)
 
 # %% ../../nbs/book/13_editing.ipynb #c050
