@@ -23,7 +23,7 @@ from pix2pixhd_nb.data.layouts import (
     ADE20K, CamVid, Cityscapes, NYUv2, Pix2PixHDFolder, PlainFolder, open_dataset, save_scenes, unpack_nyuv2,
 )
 from pix2pixhd_nb.data.pictures import DatasetError, connected_components, read_ids, read_image
-from pix2pixhd_nb.data.doctor import examine
+from pix2pixhd_nb.data.doctor import examine, write_meta
 from pix2pixhd_nb.data.toy import SyntheticScenes
 from pix2pixhd_nb.editing.editor import SceneEditor
 
@@ -446,3 +446,24 @@ def test_photos_of_their_own_channels_are_brought_to_the_richest(plain):
     assert examine(plain).verdict.startswith('Fit to train on')
     for p in (plain / 'train/image').iterdir(): Image.open(p).convert('L').save(p)
     assert {s.image.shape[0] for s in open_dataset(plain, image_mode=None)} == {1}
+
+
+def test_doctor_proposes_classes_beyond_255(tmp_path):
+    "A label map of more than 256 classes: 255 is one of them, and no mark of pixels without a class."
+    for kind in ('label', 'image'): (tmp_path / 'train' / kind).mkdir(parents=True)
+    for i in range(2):
+        Image.fromarray((np.arange(64 * 64).reshape(64, 64) % 301).astype(np.uint16)).save(tmp_path / f'train/label/{i}.png')
+        Image.new('RGB', (64, 64)).save(tmp_path / f'train/image/{i}.png')
+    space = examine(tmp_path).label_space
+    assert (space.n_classes, space.ignore_id) == (301, None)
+    write_meta(examine(tmp_path))
+    assert examine(tmp_path).verdict.startswith('Fit to train on')
+
+
+def test_the_contact_sheet_shows_a_file_that_is_gone(plain):
+    "A link to nowhere is one of the problems, and a dark tile."
+    first = next((plain / 'train' / 'label').iterdir())
+    first.unlink()
+    first.symlink_to(plain / 'nowhere.png')
+    report = examine(plain)
+    assert 'missing' in [p.kind for p in report.problems] and report.contact_sheet().width > 0
