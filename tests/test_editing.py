@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings, strategies as st
 from pix2pixhd_nb.core import LabelSpace
+from pix2pixhd_nb.data import pictures
 from pix2pixhd_nb.data.toy import LABEL_SPACE, SyntheticScenes
 from pix2pixhd_nb.editing.editor import SceneEditor, class_of, stroke_mask
 from pix2pixhd_nb.editing.shapes import ShapeLibrary
@@ -335,3 +336,17 @@ def test_an_object_moved_up_does_not_hide_itself():
     editor = SceneEditor(class_of(ids), ids, space)
     editor.move(1000, 0, -5)
     assert (editor.instance_map == np.roll(ids, -5, 0)).all()
+
+
+def test_a_history_of_any_length_is_read_back(monkeypatch):
+    "Of a history that covers more pixels than are read, the steps farthest from now are left out."
+    monkeypatch.setattr(pictures, 'MAX_PIXELS', 6 * 48 * 96)
+    editor = new_editor()
+    for k in range(30): editor.paint([(0, 0), (95, 47)], ('sky', 'road')[k % 2], 5)
+    for _ in range(10): editor.undo()
+    again = SceneEditor.from_json(editor.to_json(), BOOK, SHAPES)
+    assert same(state(again), state(editor)) and 0 < len(again.done) < 20 and 0 < len(again.undone) <= 10
+    for e in (editor, again): e.undo()
+    assert same(state(again), state(editor))
+    for e in (editor, again): [e.redo() for _ in range(2)]
+    assert same(state(again), state(editor))

@@ -622,6 +622,16 @@ def _runs(ids): # (H, W) int -> plain lists
 def _plain(style): return None if style is None else [float(v) for v in style]
 def _styles_in(d): return d['styles'] if 'styles' in d else d['looks'] # as the first release called them
 
+# %% ../../nbs/book/13_editing.ipynb #c058-3
+@patch
+def _readable(self:SceneEditor):
+    "What is done and undone, without the steps farthest from now that `from_json` would find too many."
+    pixels = lambda step: sum(2 * c.before.size for c in step.changes)
+    done, undone = list(self.done), list(self.undone)
+    over = sum(map(pixels, done + undone)) - 2 * most_pixels()
+    while over > 0: over -= pixels((done if len(done) >= len(undone) else undone).pop(0))
+    return done, undone
+
 # %% ../../nbs/book/13_editing.ipynb #nunruns1
 def _size_of(d): # a map as runs: size, ids, lengths
     "The height and width that a map claims, if its runs are as long."
@@ -660,9 +670,10 @@ def to_json(self:SceneEditor):
     change = lambda c: dict(at=[c.rows.start, c.cols.start], before=_runs(c.before), after=_runs(c.after))
     step = lambda s: dict(name=s.name, changes=[change(c) for c in s.changes],
                           styles={i: [_plain(v) for v in pair] for i, pair in s.styles.items()})
+    done, undone = self._readable()
     return json.dumps(dict(format='pix2pixhd_nb edit 1', label_space=self.label_space.to_dict(),
                            instance_map=_runs(self.instance_map), styles={i: _plain(v) for i, v in self.styles.items()},
-                           done=[step(s) for s in self.done], undone=[step(s) for s in self.undone]))
+                           done=[step(s) for s in done], undone=[step(s) for s in undone]))
 
 # %% ../../nbs/book/13_editing.ipynb #nfromjsn-0
 def _check_classes(ids, space): # of a map as runs; LabelSpace
