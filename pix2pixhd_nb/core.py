@@ -28,6 +28,21 @@ def _check_names(names): # of classes
     twice = next((n for n in names if n in seen or seen.add(n)), None)
     if twice is not None: raise ValueError(f'Two classes have the name {twice!r}: give each its own.')
 
+# %% ../nbs/book/02_scenes.ipynb #c018-2
+def _checked_class(c): # {id, name, color, thing}
+    "The id of a class whose description can be used."
+    i, name, color, thing = c['id'], c.get('name'), c.get('color'), c.get('thing')
+    if not is_whole(i, -2**31, 2**16 - 1):
+        raise ValueError(f'A class has the id {brief(i)}: expected a whole number below 65536.')
+    if name is not None and not is_name(name):
+        raise ValueError(f'Class {i} has the name {brief(name)}: expected a text of one line and at most 200 letters.')
+    if thing is not None and type(thing) is not bool:
+        raise ValueError(f'Class {i} has thing={brief(thing)}: expected true or false.')
+    rgb = isinstance(color, (list, tuple)) and len(color) == 3 and all(is_whole(v, 0, 255) for v in color)
+    if color is not None and not rgb:
+        raise ValueError(f'Class {i} has the color {brief(color)}: expected three whole numbers from 0 to 255.')
+    return i
+
 # %% ../nbs/book/02_scenes.ipynb #c006
 @dataclass(frozen=True)
 class LabelSpace:
@@ -42,13 +57,18 @@ class LabelSpace:
         n, put = len(self.names), lambda k, v: object.__setattr__(self, k, v)
         put('names', tuple(map(str, self.names)))
         _check_names(self.names)
-        put('colors', tuple(tuple(map(int, c)) for c in (self.colors or _default_colors(n))))
-        put('things', tuple(map(bool, self.things or [False] * n)))
+        listed = lambda x: x if x is None else list(x)
+        put('colors', tuple(tuple(map(int, c)) for c in listed(self.colors) or _default_colors(n)))
+        put('things', tuple(map(bool, listed(self.things) or [False] * n)))
+        if getattr(self.ignore_id, 'ndim', None) == 0: put('ignore_id', self.ignore_id.item()) # of an array or a tensor
         put('unscored', tuple(sorted(map(self.id, self.unscored))))
         if not n: raise ValueError('LabelSpace got no names: it needs at least one class.')
         for k in ('colors', 'things'):
             if len(getattr(self, k)) != n:
                 raise ValueError(f'LabelSpace got {len(getattr(self, k))} {k} for {n} names: give one for each class.')
+        for i in range(n): _checked_class(dict(id=i, name=self.names[i], color=self.colors[i])) # it can be saved and loaded
+        if self.ignore_id is not None and not is_whole(self.ignore_id, -2**31, 2**31 - 1):
+            raise ValueError(f'ignore_id is {brief(self.ignore_id)}: expected a whole number.')
         if self.ignore_id is not None and 0 <= self.ignore_id < n:
             raise ValueError(f'ignore_id={self.ignore_id} is the id of class {self.names[self.ignore_id]!r}: an ignore id lies outside 0 to {n - 1}; to keep its channel but not score it, list it in unscored.')
 
@@ -264,21 +284,6 @@ def _classes_by_id(classes): # {id: its description}
     _check_names([c['name'] for c in by_id.values() if 'name' in c])
     if not by_id: raise ValueError('No class has an id of 0 or more: expected at least one.')
     return by_id
-
-# %% ../nbs/book/02_scenes.ipynb #c018-2
-def _checked_class(c): # {id, name, color, thing}
-    "The id of a class whose description can be used."
-    i, name, color, thing = c['id'], c.get('name'), c.get('color'), c.get('thing')
-    if not is_whole(i, -2**31, 2**16 - 1):
-        raise ValueError(f'A class has the id {brief(i)}: expected a whole number below 65536.')
-    if name is not None and not is_name(name):
-        raise ValueError(f'Class {i} has the name {brief(name)}: expected a text of one line and at most 200 letters.')
-    if thing is not None and type(thing) is not bool:
-        raise ValueError(f'Class {i} has thing={brief(thing)}: expected true or false.')
-    rgb = isinstance(color, (list, tuple)) and len(color) == 3 and all(is_whole(v, 0, 255) for v in color)
-    if color is not None and not rgb:
-        raise ValueError(f'Class {i} has the color {brief(color)}: expected three whole numbers from 0 to 255.')
-    return i
 
 # %% ../nbs/book/02_scenes.ipynb #nchkids1
 def _checked_ids(d, key): # a description, its 'ignore_ids' or 'unscored'

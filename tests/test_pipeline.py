@@ -293,3 +293,18 @@ def test_what_cannot_be_used_is_refused_before_generating():
         with pytest.raises(ValueError, match="Style .* of class 'car' was asked for"): pipe.style_book.style('car', k)
     assert pipe.style_book.nearest('car', pipe.style_book.style('car', np.int64(1)).tolist()) == 1
     with pytest.raises(ValueError, match='expected 3 numbers'): pipe.style_book.nearest('car', torch.zeros(4))
+
+@pytest.mark.parametrize('parts', [dict(ignore_id=np.int64(255)), dict(ignore_id=torch.tensor(255)), dict(things=np.array([True, False])),
+                                   dict(colors=np.full((2, 3), 7, np.uint8)), dict(unscored=np.array([1])), dict(colors=map(tuple, np.eye(2, 3, dtype=int)))])
+def test_a_label_space_of_arrays_is_saved(parts, tmp_path):
+    space = LabelSpace(['road', 'car'], **parts)
+    torch.manual_seed(0)
+    net = Synthesizer(GlobalGenerator(3, width=4, n_downsample=1, n_blocks=1), 2, ignore_id=space.ignore_id)
+    assert Pix2PixHD.load(Pix2PixHD(net, space).save(tmp_path)).label_space == space
+
+@pytest.mark.parametrize('parts, message', [
+    (dict(colors=[(300, 0, 0), (0, 0, 0)]), 'Class 0 has the color'), (dict(colors=[(0, 0, 0), (0, 0)]), 'Class 1 has the color'),
+    (dict(ignore_id=255.), 'ignore_id is 255.0: expected a whole number'), (dict(names=['road', 'a\ncar']), 'Class 1 has the name')])
+def test_a_label_space_that_could_not_be_loaded_is_not_made(parts, message):
+    "Else a model that is saved with it could not be opened again."
+    with pytest.raises(ValueError, match=message): LabelSpace(**dict(names=['road', 'car']) | parts)
