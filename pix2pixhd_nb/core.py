@@ -6,7 +6,9 @@
 __all__ = ['LabelSpace', 'from_pil', 'to_pil', 'three_bands', 'shown', 'colorize', 'show_images', 'Scene', 'one_hot']
 
 # %% ../nbs/book/02_scenes.ipynb #c002
+import re
 from dataclasses import dataclass
+from functools import lru_cache
 import numpy as np
 import torch
 from fastcore.basics import patch
@@ -66,7 +68,7 @@ class LabelSpace:
         for k in ('colors', 'things'):
             if len(getattr(self, k)) != n:
                 raise ValueError(f'LabelSpace got {len(getattr(self, k))} {k} for {n} names: give one for each class.')
-        for i in range(n): _checked_class(dict(id=i, name=self.names[i], color=self.colors[i])) # it can be saved and loaded
+        for i, (name, color) in enumerate(zip(self.names, self.colors)): _checked_class(dict(id=i, name=name, color=color))
         if self.ignore_id is not None and not is_whole(self.ignore_id, -2**31, 2**31 - 1):
             raise ValueError(f'ignore_id is {brief(self.ignore_id)}: expected a whole number.')
         if self.ignore_id is not None and 0 <= self.ignore_id < n:
@@ -325,3 +327,21 @@ def from_dict(cls:LabelSpace, d): # a dict with `classes`: a list of {id, name, 
     get = lambda k, other: [by_id.get(i, {}).get(k, other(i)) for i in range(n)]
     return cls(get('name', lambda i: free(f'unused {i}', i)), get('color', lambda i: default[i]), get('thing', lambda i: False),
                ignore, [i for i in {*unscored, *skipped} if 0 <= i < n])
+
+# %% ../nbs/book/02_scenes.ipynb #mirror02-2
+@lru_cache
+def _sides(names): # of classes; {id: the id in a mirror}
+    "Classes that come in pairs, as 'left eye' and 'right eye', or 'l_brow' and 'r_brow'."
+    other, names = dict(left='right', right='left', l='r', r='l'), [n.lower() for n in names]
+    swapped = [re.sub(r'(?<![^\W_])(left|right|l|r)(?![^\W_])', lambda m: other[m[0]], n) for n in names]
+    return {i: names.index(s) for i, (n, s) in enumerate(zip(names, swapped)) if s != n and s in names and len(n) > 1}
+
+# %% ../nbs/book/02_scenes.ipynb #mirror02-3
+@patch
+def mirror(self:LabelSpace,
+           label_map, # integer tensor of any shape, flipped left to right already
+          ): # the same, left and right exchanged in its classes
+    "A flipped label map with the ids that its classes have there."
+    found = label_map.clone()
+    for i, other in _sides(self.names).items(): found[label_map == i] = other
+    return found

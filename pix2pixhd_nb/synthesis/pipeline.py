@@ -47,7 +47,8 @@ def read_map(source, # PIL image, path, array or tensor of ids: (H, W), (1, H, W
         raise ValueError(f'{what} is a picture of mode {source.mode}, expected one channel of ids (mode L, P or I;16): a coloured rendering of a map cannot be read back, pass the map of ids itself.')
     ids = source.cpu() if torch.is_tensor(source) else np.array(source)
     if not torch.is_tensor(ids): # of any byte order
-        if ids.dtype.kind not in 'biuf': raise ValueError(f'{what} is of type {type(source).__name__} ({ids.dtype}), expected an array, a tensor or a picture of ids.')
+        if ids.dtype.kind not in 'biuf':
+            raise ValueError(f'{what} is of type {type(source).__name__} ({ids.dtype}), expected an array, a tensor or a picture of ids.')
         ids = torch.from_numpy(ids.astype(np.int64 if ids.dtype.kind in 'iu' else ids.dtype.newbyteorder('=')))
     ids = ids.reshape(ids.shape[-2:]) if ids.ndim > 2 and ids.shape[:-2].numel() == 1 else ids
     if ids.ndim != 2 or ids.is_floating_point() or ids.is_complex():

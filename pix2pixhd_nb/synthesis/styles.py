@@ -241,9 +241,10 @@ def nearest(self:StyleBook, class_id, vector): # class name or id; (F,) float
     "The number of the style that is nearest to `vector`."
     class_id = self.label_space.id(class_id)
     self.style(class_id, 0) # are there any?
-    if tuple(torch.as_tensor(vector).shape) != (self.n_features,):
-        raise ValueError(f'vector has the shape {tuple(torch.as_tensor(vector).shape)}, expected {self.n_features} numbers, as the styles of this book have.')
-    return int(torch.cdist(torch.as_tensor(vector).view(1, -1).to(self.centres[class_id]), self.centres[class_id]).argmin())
+    vector, centres = torch.as_tensor(vector), self.centres[class_id]
+    if tuple(vector.shape) != (self.n_features,):
+        raise ValueError(f'vector has the shape {tuple(vector.shape)}, expected {self.n_features} numbers, as the styles of this book have.')
+    return int(torch.cdist(vector.view(1, -1).to(centres), centres).argmin())
 
 # %% ../../nbs/book/12_styles.ipynb #c043
 def interpolate(a, # (F,) a style
