@@ -308,3 +308,12 @@ def test_a_label_space_of_arrays_is_saved(parts, tmp_path):
 def test_a_label_space_that_could_not_be_loaded_is_not_made(parts, message):
     "Else a model that is saved with it could not be opened again."
     with pytest.raises(ValueError, match=message): LabelSpace(**dict(names=['road', 'car']) | parts)
+
+@pytest.mark.parametrize('training', [dict(size=np.array([32, 64])), dict(loss=np.float32(1)), dict(size=[32.5, 64]), dict(options=[1])])
+def test_a_description_that_could_not_be_read_is_not_written(training, tmp_path):
+    "And the model that lies in the folder stays as it is."
+    pipe, before = small_pipeline(), sorted(small_pipeline(1).save(tmp_path).iterdir())
+    pipe.training = training
+    with pytest.raises(ValueError, match='was not written: the description of the model cannot be saved'): pipe.save(tmp_path)
+    assert sorted(tmp_path.iterdir()) == before
+    Pix2PixHD.load(tmp_path)

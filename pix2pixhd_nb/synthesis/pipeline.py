@@ -29,7 +29,7 @@ from ..models.pooling import paint_features
 from ..models.synthesizer import keep_in_16_bits, pad_to_multiple
 from .styles import StyleBook, styles_of, measure_features
 from pix2pixhd_nb.models.saved import (
-    build_synthesizer, check_weights, FORMAT, read_description, read_weights, street_folder,
+    build_synthesizer, check_description, check_weights, FORMAT, read_description, read_weights, street_folder,
 )
 from ..engine.untrusted import brief, reading
 from ..data.arrays import channels_first, check_format, picture_of, to_image, write_picture
@@ -373,6 +373,7 @@ def save(self:Pix2PixHD,
         ): # the folder
     "Write the pipeline: `pipeline.json` and the weights as safetensors."
     folder, before = Path(folder), _own_files(folder)
+    self._check_saved(folder)
     clean_parts(folder)
     tensors = {k: v.contiguous().cpu() for k, v in self.synthesizer.state_dict().items()}
     if self.style_book: tensors |= self.style_book.to_parts()[1]
@@ -390,6 +391,13 @@ def save(self:Pix2PixHD,
     for old in before - {described[k]['file'] for k in ('weights', 'discriminator') if k in described}:
         (folder / old).unlink(missing_ok=True)
     return folder
+
+# %% ../../nbs/your_data/10_saved_models.ipynb #c033-3
+@patch
+def _check_saved(self:Pix2PixHD, folder):
+    "Raise an error, before anything is written, if the description could not be read back."
+    with reading(f'{folder} was not written: the description of the model cannot be saved', 'expected plain numbers, texts, lists and dicts in its training'):
+        check_description(json.loads(json.dumps(self.description() | dict(weights=dict(file='', sha256='')))))
 
 # %% ../../nbs/your_data/10_saved_models.ipynb #halves1
 def _kept(tensors, half): # {name: tensor}
