@@ -134,7 +134,7 @@ def from_pil(picture, # a PIL image of any mode
              mode=None, # convert to this mode first, e.g. 'RGB' or 'L'; palettes always become RGB
             ): # (C, H, W) float in [-1, 1]
     "A picture as the float tensor that the networks work on."
-    mode = mode or ('RGB' if picture.mode in ('P', 'CMYK', 'YCbCr', 'HSV', '1') else None)
+    mode = mode or ('RGB' if picture.mode in ('P', 'CMYK', 'YCbCr', 'HSV', 'LAB', '1') else None)
     deep = picture.mode[0] in 'IF' # converting these would cut them at 255
     array = np.asarray(picture.convert(mode) if mode and not deep else picture)
     array = np.array(array, dtype=np.float32) / _top(array, picture) * 2 - 1

@@ -12,7 +12,7 @@ from PIL import Image
 from safetensors import SafetensorError
 from pix2pixhd_nb.commands import training
 from pix2pixhd_nb.commands.main import main
-from pix2pixhd_nb.core import LabelSpace
+from pix2pixhd_nb.core import LabelSpace, from_pil
 from pix2pixhd_nb.data.arrays import png_bytes
 from pix2pixhd_nb.data.doctor import examine
 from pix2pixhd_nb.data.layouts import open_dataset, save_scenes
@@ -401,3 +401,9 @@ def test_orientation_of_16_bits_in_several_channels(tmp_path, tag, end):
     image = read_image(path)
     assert torch.equal(image, read_image(shallow))
     assert header_of(path).size == tuple(image.shape[1:])
+
+
+def test_a_picture_of_another_colour_space_is_read_as_colours(tmp_path):
+    photo = Image.fromarray(np.kron(COLOURS[IDS[::8, ::8]], np.ones((8, 8, 1), np.uint8)))
+    for mode in ('CMYK', 'YCbCr', 'HSV', 'LAB'):
+        assert (from_pil(photo.convert(mode)) - from_pil(photo)).abs().max() < 0.1, mode
