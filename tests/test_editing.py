@@ -7,7 +7,7 @@ from hypothesis import given, settings, strategies as st
 from pix2pixhd_nb.core import LabelSpace
 from pix2pixhd_nb.data import pictures
 from pix2pixhd_nb.data.toy import LABEL_SPACE, SyntheticScenes
-from pix2pixhd_nb.editing.editor import SceneEditor, class_of, stroke_mask
+from pix2pixhd_nb.editing.editor import ObjectShape, SceneEditor, class_of, stroke_mask
 from pix2pixhd_nb.editing.shapes import ShapeLibrary
 from pix2pixhd_nb.synthesis.styles import StyleBook
 
@@ -350,3 +350,16 @@ def test_a_history_of_any_length_is_read_back(monkeypatch):
     assert same(state(again), state(editor))
     for e in (editor, again): [e.redo() for _ in range(2)]
     assert same(state(again), state(editor))
+
+
+@pytest.mark.parametrize('parts, message', [
+    (dict(mask=np.zeros((3, 4), bool)), 'mask has the shape'), (dict(mask=np.ones(3, bool)), 'mask has the shape'), (dict(mask=[[0.5]]), 'type float64'),
+    (dict(picture_height=0), 'picture_height is 0, expected pixels'), (dict(picture_height=1e-6), 'picture_height is 1e-06'), (dict(foot='low'), "foot is 'low'")])
+def test_a_shape_that_cannot_stand_is_refused(parts, message):
+    with pytest.raises(ValueError, match=message): ObjectShape(**dict(label=6, mask=np.ones((3, 4), bool), foot=0.5, picture_height=48) | parts)
+
+
+def test_a_shape_of_numbers_in_lists_is_added():
+    editor = new_editor()
+    i = editor.add(ObjectShape(6, np.ones((3, 4), int).tolist(), 1., 48), 40, 46)
+    assert editor.mask_of(i)[2].any()

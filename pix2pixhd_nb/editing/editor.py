@@ -469,6 +469,14 @@ class ObjectShape:
     foot: float # row of its lowest pixel's lower edge, as a share of the picture's height
     picture_height: int # pixels, of the picture it was cut from
 
+    def __post_init__(self):
+        self.mask = np.asarray(self.mask)
+        if self.mask.ndim != 2 or self.mask.dtype.kind not in 'biu' or not self.mask.any():
+            raise ValueError(f'mask has the shape {self.mask.shape} and type {self.mask.dtype}, expected (height, width) of bool, of which a pixel or more is true.')
+        self.mask = self.mask.astype(bool)
+        self.foot = _number(self.foot, 'foot', "a share of the picture's height")
+        self.picture_height = _number(self.picture_height, 'picture_height', 'pixels, and no fewer than the mask has rows', len(self.mask))
+
 # %% ../../nbs/book/13_editing.ipynb #c040
 @patch
 def _is_whole(self:SceneEditor, instance):
@@ -482,7 +490,6 @@ def _is_whole(self:SceneEditor, instance):
 def _place(self:SceneEditor, shape, x, y, instance=None):
     "Where a shape is seen that stands with the middle of its foot at a point, behind what is nearer but its own object."
     h, w = self.size
-    if not shape.mask.any(): raise ValueError('The shape has no pixels.')
     tall = self.shapes.height(shape, (y + 1) / h) * h if self.shapes else len(shape.mask) * h / shape.picture_height
     factor = tall / len(shape.mask)
     size = max(1, round(shape.mask.shape[1] * factor)), max(1, round(tall))
