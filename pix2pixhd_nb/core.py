@@ -6,7 +6,9 @@
 __all__ = ['LabelSpace', 'from_pil', 'to_pil', 'three_bands', 'shown', 'colorize', 'show_images', 'Scene', 'one_hot']
 
 # %% ../nbs/book/02_scenes.ipynb #c002
+import re
 from dataclasses import dataclass
+from functools import lru_cache
 import numpy as np
 import torch
 from fastcore.basics import patch
@@ -28,6 +30,21 @@ def _check_names(names): # of classes
     twice = next((n for n in names if n in seen or seen.add(n)), None)
     if twice is not None: raise ValueError(f'Two classes have the name {twice!r}: give each its own.')
 
+# %% ../nbs/book/02_scenes.ipynb #c018-2
+def _checked_class(c): # {id, name, color, thing}
+    "The id of a class whose description can be used."
+    i, name, color, thing = c['id'], c.get('name'), c.get('color'), c.get('thing')
+    if not is_whole(i, -2**31, 2**16 - 1):
+        raise ValueError(f'A class has the id {brief(i)}: expected a whole number below 65536.')
+    if name is not None and not is_name(name):
+        raise ValueError(f'Class {i} has the name {brief(name)}: expected a text of one line and at most 200 letters.')
+    if thing is not None and type(thing) is not bool:
+        raise ValueError(f'Class {i} has thing={brief(thing)}: expected true or false.')
+    rgb = isinstance(color, (list, tuple)) and len(color) == 3 and all(is_whole(v, 0, 255) for v in color)
+    if color is not None and not rgb:
+        raise ValueError(f'Class {i} has the color {brief(color)}: expected three whole numbers from 0 to 255.')
+    return i
+
 # %% ../nbs/book/02_scenes.ipynb #c006
 @dataclass(frozen=True)
 class LabelSpace:
@@ -42,13 +59,18 @@ class LabelSpace:
         n, put = len(self.names), lambda k, v: object.__setattr__(self, k, v)
         put('names', tuple(map(str, self.names)))
         _check_names(self.names)
-        put('colors', tuple(tuple(map(int, c)) for c in (self.colors or _default_colors(n))))
-        put('things', tuple(map(bool, self.things or [False] * n)))
+        listed = lambda x: x if x is None else list(x)
+        put('colors', tuple(tuple(map(int, c)) for c in listed(self.colors) or _default_colors(n)))
+        put('things', tuple(map(bool, listed(self.things) or [False] * n)))
+        if getattr(self.ignore_id, 'ndim', None) == 0: put('ignore_id', self.ignore_id.item()) # of an array or a tensor
         put('unscored', tuple(sorted(map(self.id, self.unscored))))
         if not n: raise ValueError('LabelSpace got no names: it needs at least one class.')
         for k in ('colors', 'things'):
             if len(getattr(self, k)) != n:
                 raise ValueError(f'LabelSpace got {len(getattr(self, k))} {k} for {n} names: give one for each class.')
+        for i, (name, color) in enumerate(zip(self.names, self.colors)): _checked_class(dict(id=i, name=name, color=color))
+        if self.ignore_id is not None and not is_whole(self.ignore_id, -2**31, 2**31 - 1):
+            raise ValueError(f'ignore_id is {brief(self.ignore_id)}: expected a whole number.')
         if self.ignore_id is not None and 0 <= self.ignore_id < n:
             raise ValueError(f'ignore_id={self.ignore_id} is the id of class {self.names[self.ignore_id]!r}: an ignore id lies outside 0 to {n - 1}; to keep its channel but not score it, list it in unscored.')
 
@@ -112,7 +134,7 @@ def from_pil(picture, # a PIL image of any mode
              mode=None, # convert to this mode first, e.g. 'RGB' or 'L'; palettes always become RGB
             ): # (C, H, W) float in [-1, 1]
     "A picture as the float tensor that the networks work on."
-    mode = mode or ('RGB' if picture.mode in ('P', 'CMYK', 'YCbCr', 'HSV', '1') else None)
+    mode = mode or ('RGB' if picture.mode in ('P', 'CMYK', 'YCbCr', 'HSV', 'LAB', '1') else None)
     deep = picture.mode[0] in 'IF' # converting these would cut them at 255
     array = np.asarray(picture.convert(mode) if mode and not deep else picture)
     array = np.array(array, dtype=np.float32) / _top(array, picture) * 2 - 1
@@ -265,21 +287,6 @@ def _classes_by_id(classes): # {id: its description}
     if not by_id: raise ValueError('No class has an id of 0 or more: expected at least one.')
     return by_id
 
-# %% ../nbs/book/02_scenes.ipynb #c018-2
-def _checked_class(c): # {id, name, color, thing}
-    "The id of a class whose description can be used."
-    i, name, color, thing = c['id'], c.get('name'), c.get('color'), c.get('thing')
-    if not is_whole(i, -2**31, 2**16 - 1):
-        raise ValueError(f'A class has the id {brief(i)}: expected a whole number below 65536.')
-    if name is not None and not is_name(name):
-        raise ValueError(f'Class {i} has the name {brief(name)}: expected a text of one line and at most 200 letters.')
-    if thing is not None and type(thing) is not bool:
-        raise ValueError(f'Class {i} has thing={brief(thing)}: expected true or false.')
-    rgb = isinstance(color, (list, tuple)) and len(color) == 3 and all(is_whole(v, 0, 255) for v in color)
-    if color is not None and not rgb:
-        raise ValueError(f'Class {i} has the color {brief(color)}: expected three whole numbers from 0 to 255.')
-    return i
-
 # %% ../nbs/book/02_scenes.ipynb #nchkids1
 def _checked_ids(d, key): # a description, its 'ignore_ids' or 'unscored'
     "A list of ids, or names, of a description."
@@ -320,3 +327,21 @@ def from_dict(cls:LabelSpace, d): # a dict with `classes`: a list of {id, name, 
     get = lambda k, other: [by_id.get(i, {}).get(k, other(i)) for i in range(n)]
     return cls(get('name', lambda i: free(f'unused {i}', i)), get('color', lambda i: default[i]), get('thing', lambda i: False),
                ignore, [i for i in {*unscored, *skipped} if 0 <= i < n])
+
+# %% ../nbs/book/02_scenes.ipynb #mirror02-2
+@lru_cache
+def _sides(names): # of classes; {id: the id in a mirror}
+    "Classes that come in pairs, as 'left eye' and 'right eye', or 'l_brow' and 'r_brow'."
+    other, names = dict(left='right', right='left', l='r', r='l'), [n.lower() for n in names]
+    swapped = [re.sub(r'(?<![^\W_])(left|right|l|r)(?![^\W_])', lambda m: other[m[0]], n) for n in names]
+    return {i: names.index(s) for i, (n, s) in enumerate(zip(names, swapped)) if s != n and s in names and len(n) > 1}
+
+# %% ../nbs/book/02_scenes.ipynb #mirror02-3
+@patch
+def mirror(self:LabelSpace,
+           label_map, # integer tensor of any shape, flipped left to right already
+          ): # the same, left and right exchanged in its classes
+    "A flipped label map with the ids that its classes have there."
+    found = label_map.clone()
+    for i, other in _sides(self.names).items(): found[label_map == i] = other
+    return found

@@ -22,8 +22,10 @@ from pix2pixhd_nb.data.converters import two_folders
 from pix2pixhd_nb.data.layouts import (
     ADE20K, CamVid, Cityscapes, NYUv2, Pix2PixHDFolder, PlainFolder, open_dataset, save_scenes, unpack_nyuv2,
 )
+from pix2pixhd_nb.data.loaders import SceneItems, scene_dataloaders
+from pix2pixhd_nb.data.memory_scenes import ScenesInMemory
 from pix2pixhd_nb.data.pictures import DatasetError, connected_components, read_ids, read_image
-from pix2pixhd_nb.data.doctor import examine
+from pix2pixhd_nb.data.doctor import examine, write_meta
 from pix2pixhd_nb.data.toy import SyntheticScenes
 from pix2pixhd_nb.editing.editor import SceneEditor
 
@@ -446,3 +448,51 @@ def test_photos_of_their_own_channels_are_brought_to_the_richest(plain):
     assert examine(plain).verdict.startswith('Fit to train on')
     for p in (plain / 'train/image').iterdir(): Image.open(p).convert('L').save(p)
     assert {s.image.shape[0] for s in open_dataset(plain, image_mode=None)} == {1}
+
+
+def test_doctor_proposes_classes_beyond_255(tmp_path):
+    "A label map of more than 256 classes: 255 is one of them, and no mark of pixels without a class."
+    for kind in ('label', 'image'): (tmp_path / 'train' / kind).mkdir(parents=True)
+    for i in range(2):
+        Image.fromarray((np.arange(64 * 64).reshape(64, 64) % 301).astype(np.uint16)).save(tmp_path / f'train/label/{i}.png')
+        Image.new('RGB', (64, 64)).save(tmp_path / f'train/image/{i}.png')
+    space = examine(tmp_path).label_space
+    assert (space.n_classes, space.ignore_id) == (301, None)
+    write_meta(examine(tmp_path))
+    assert examine(tmp_path).verdict.startswith('Fit to train on')
+
+
+def test_the_contact_sheet_shows_a_file_that_is_gone(plain):
+    "A link to nowhere is one of the problems, and a dark tile."
+    first = next((plain / 'train' / 'label').iterdir())
+    first.unlink()
+    first.symlink_to(plain / 'nowhere.png')
+    report = examine(plain)
+    assert 'missing' in [p.kind for p in report.problems] and report.contact_sheet().width > 0
+
+
+def test_flips_exchange_left_and_right(tmp_path):
+    "A left eye is a right one in a mirror: training and the segmenter see the ids that the classes have there."
+    space = LabelSpace(['skin', 'left eye', 'right_eye', 'left ear', 'nose'], ignore_id=255)
+    assert space.mirror(torch.tensor([0, 1, 2, 3, 4, 255])).tolist() == [0, 1, 2, 3, 4, 255] # 'left eye' and 'right_eye' are no pair
+    space = LabelSpace(['skin', 'left eye', 'right eye', 'left ear', 'nose'], ignore_id=255)
+    label = torch.zeros(1, 8, 16, dtype=torch.long)
+    label[:, 2:4, 2:6], label[:, 2:4, 10:14], label[:, 5:7, 0:3], label[:, 7:, 8:] = 1, 2, 3, 255
+    scenes = ScenesInMemory([Scene(label, None, torch.rand(3, 8, 16), str(i)) for i in range(12)], space)
+    flipped = 0
+    for i in range(12):
+        seen, ids, _ = SceneItems(scenes, seed=0)[i]
+        flipped += (f := bool(seen[0, 5, 15] == 3))
+        assert (seen[0, 2:4, 2:6] == 1).all() and (seen[0, 2:4, 10:14] == 2).all()
+        assert torch.equal(ids, label.flip(-1) if f else label) # objects keep their numbers
+        assert (seen == 255).sum() == 8
+    assert 0 < flipped < 12
+    assert torch.equal(SceneItems(scenes, flip=False)[0][0], label)
+
+
+@pytest.mark.parametrize('how, message', [
+    (dict(size=(-8, 8), policy='resize'), r'size is \(-8, 8\), expected \(height, width\)'), (dict(size='64', policy='resize'), "size is '64'"),
+    (dict(size=(8, 8, 8), policy='crop'), r'size is \(8, 8, 8\)'), (dict(size=(8, 8), load_size=(16, 0), policy='resize_and_crop'), r'size is \(16, 0\)'),
+    (dict(bs=0), 'bs is 0, expected a whole number from 1 on')])
+def test_sizes_that_are_none(how, message):
+    with pytest.raises(ValueError, match=message): scene_dataloaders([scene(i) for i in range(4)], device='cpu', **how)

@@ -5,8 +5,9 @@ import pytest
 import torch
 from hypothesis import given, settings, strategies as st
 from pix2pixhd_nb.core import LabelSpace
+from pix2pixhd_nb.data import pictures
 from pix2pixhd_nb.data.toy import LABEL_SPACE, SyntheticScenes
-from pix2pixhd_nb.editing.editor import SceneEditor, class_of, stroke_mask
+from pix2pixhd_nb.editing.editor import ObjectShape, SceneEditor, class_of, stroke_mask
 from pix2pixhd_nb.editing.shapes import ShapeLibrary
 from pix2pixhd_nb.synthesis.styles import StyleBook
 
@@ -315,3 +316,50 @@ def test_a_step_that_changes_nothing_is_none_and_redo_stays():
     assert len(editor.done) == len(editor.undone) == 1
     editor.restyle_all({1: editor.styles[1], 3: editor.styles[3] + 1})
     assert list(editor.done[-1].styles) == [3] and not editor.undone
+
+
+@pytest.mark.parametrize('shapes', [None, SHAPES])
+def test_an_object_moved_nowhere_keeps_every_pixel(shapes):
+    "What fills an object's place, such as a larger car in front of it, does not hide it then."
+    for scene in SCENES:
+        editor = SceneEditor(scene.label_map, scene.instance_map, LABEL_SPACE, shapes=shapes)
+        before = editor.instance_map.copy()
+        for i in [i for i in editor.objects if i >= 1000]:
+            editor.move(i, 0, 0)
+            assert (editor.instance_map == before).all(), i
+
+
+def test_an_object_moved_up_does_not_hide_itself():
+    space = LabelSpace(['road', 'person'], things=[False, True])
+    ids = np.zeros((40, 40), int)
+    ids[10:30, 10:20] = 1000
+    editor = SceneEditor(class_of(ids), ids, space)
+    editor.move(1000, 0, -5)
+    assert (editor.instance_map == np.roll(ids, -5, 0)).all()
+
+
+def test_a_history_of_any_length_is_read_back(monkeypatch):
+    "Of a history that covers more pixels than are read, the steps farthest from now are left out."
+    monkeypatch.setattr(pictures, 'MAX_PIXELS', 6 * 48 * 96)
+    editor = new_editor()
+    for k in range(30): editor.paint([(0, 0), (95, 47)], ('sky', 'road')[k % 2], 5)
+    for _ in range(10): editor.undo()
+    again = SceneEditor.from_json(editor.to_json(), BOOK, SHAPES)
+    assert same(state(again), state(editor)) and 0 < len(again.done) < 20 and 0 < len(again.undone) <= 10
+    for e in (editor, again): e.undo()
+    assert same(state(again), state(editor))
+    for e in (editor, again): [e.redo() for _ in range(2)]
+    assert same(state(again), state(editor))
+
+
+@pytest.mark.parametrize('parts, message', [
+    (dict(mask=np.zeros((3, 4), bool)), 'mask has the shape'), (dict(mask=np.ones(3, bool)), 'mask has the shape'), (dict(mask=[[0.5]]), 'type float64'),
+    (dict(picture_height=0), 'picture_height is 0, expected pixels'), (dict(picture_height=1e-6), 'picture_height is 1e-06'), (dict(foot='low'), "foot is 'low'")])
+def test_a_shape_that_cannot_stand_is_refused(parts, message):
+    with pytest.raises(ValueError, match=message): ObjectShape(**dict(label=6, mask=np.ones((3, 4), bool), foot=0.5, picture_height=48) | parts)
+
+
+def test_a_shape_of_numbers_in_lists_is_added():
+    editor = new_editor()
+    i = editor.add(ObjectShape(6, np.ones((3, 4), int).tolist(), 1., 48), 40, 46)
+    assert editor.mask_of(i)[2].any()

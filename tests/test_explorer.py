@@ -9,6 +9,7 @@ from hypothesis import given, settings, strategies as st
 from PIL import Image
 from pix2pixhd_nb.engine import memory as planning
 from pix2pixhd_nb.core import LabelSpace, Scene
+from pix2pixhd_nb.data import pictures
 from pix2pixhd_nb.data.city import CITY_SPACE, synthetic_city
 from pix2pixhd_nb.data.toy import LABEL_SPACE, SyntheticScenes
 from pix2pixhd_nb.apps.canvas import LatestOnly
@@ -501,3 +502,15 @@ def test_who_hears_of_a_failure_may_fail_too(capsys):
     assert worker.wait(5) and 'no screen' in capsys.readouterr().err
     worker.request(2)
     assert worker.wait(5) and served == [2]
+
+
+def test_a_long_history_is_compared_with_its_first_picture(monkeypatch):
+    "However many pixels the steps cover together, the first picture is that before all of them."
+    monkeypatch.setattr(pictures, 'MAX_PIXELS', 64 * 128)
+    studio = SceneStudio(MODELS['batch'], SCENES[0])
+    first = studio._first()
+    for k in range(12): studio.editor.paint([(0, 0), (127, 63)], ('sky', 'road')[k % 2], 5)
+    cache, key = studio._first()
+    assert (cache.ids == first[0].ids).all() and key == first[1]
+    d = json.loads(studio._short_recipe()[0])
+    assert len(d['done']) + studio._short_recipe()[1] == 12

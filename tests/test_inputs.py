@@ -3,6 +3,7 @@ import json
 import struct
 import subprocess
 import sys
+import zlib
 from dataclasses import replace
 import numpy as np
 import pytest
@@ -11,10 +12,11 @@ from PIL import Image
 from safetensors import SafetensorError
 from pix2pixhd_nb.commands import training
 from pix2pixhd_nb.commands.main import main
-from pix2pixhd_nb.core import LabelSpace
+from pix2pixhd_nb.core import LabelSpace, from_pil
+from pix2pixhd_nb.data.arrays import png_bytes
 from pix2pixhd_nb.data.doctor import examine
 from pix2pixhd_nb.data.layouts import open_dataset, save_scenes
-from pix2pixhd_nb.data.pictures import DatasetError, read_ids, read_image
+from pix2pixhd_nb.data.pictures import DatasetError, header_of, read_ids, read_image
 from pix2pixhd_nb.data.toy import LABEL_SPACE, SyntheticScenes
 from pix2pixhd_nb.editing.editor import SceneEditor
 from pix2pixhd_nb.engine import files
@@ -381,3 +383,27 @@ def test_plain_object_numbers(tmp_path):
     assert main(['train', str(d), str(tmp_path / 'm'), *TINY, '--steps', '2']) == 0
     (d / 'meta.json').write_text(json.dumps(described | dict(instance_ids='some')))
     assert 'expected coded, any or components' in examine(d).verdict
+
+
+@pytest.mark.parametrize('tag', range(1, 9))
+@pytest.mark.parametrize('end', ['png', 'tif'])
+def test_orientation_of_16_bits_in_several_channels(tmp_path, tag, end):
+    "Photos of 16 bits are turned as those of 8 are, and their headers say so."
+    deep = np.random.default_rng(tag).integers(0, 256, (20, 30, 3)).astype(np.uint16) * 257
+    path, shallow, exif = tmp_path / f'deep.{end}', tmp_path / f'shallow.{end}', Image.Exif()
+    exif[0x0112] = tag
+    Image.fromarray((deep // 257).astype(np.uint8)).save(shallow, exif=exif)
+    if end == 'tif': pytest.importorskip('tifffile').imwrite(path, deep, photometric='rgb', extratags=[(0x0112, 'H', 1, tag, True)])
+    else:
+        data = exif.tobytes().removeprefix(b'Exif\0\0')
+        chunk = struct.pack('>I', len(data)) + b'eXIf' + data + struct.pack('>I', zlib.crc32(b'eXIf' + data))
+        path.write_bytes(png_bytes(deep, 'a test')[:33] + chunk + png_bytes(deep, 'a test')[33:])
+    image = read_image(path)
+    assert torch.equal(image, read_image(shallow))
+    assert header_of(path).size == tuple(image.shape[1:])
+
+
+def test_a_picture_of_another_colour_space_is_read_as_colours(tmp_path):
+    photo = Image.fromarray(np.kron(COLOURS[IDS[::8, ::8]], np.ones((8, 8, 1), np.uint8)))
+    for mode in ('CMYK', 'YCbCr', 'HSV', 'LAB'):
+        assert (from_pil(photo.convert(mode)) - from_pil(photo)).abs().max() < 0.1, mode

@@ -16,6 +16,7 @@ from pix2pixhd_nb.models.encoder import FeatureEncoder
 from pix2pixhd_nb.models.generators import CoarseToFineGenerator, GlobalGenerator
 from pix2pixhd_nb.models.synthesizer import Synthesizer
 from pix2pixhd_nb.synthesis.pipeline import Pix2PixHD
+from pix2pixhd_nb.synthesis.styles import StyleBook, measure_features
 from pix2pixhd_nb.training.learner import pix2pixhd_learner
 
 SIZE = 32, 64
@@ -233,3 +234,86 @@ def test_synthesize_writes_every_scene_as_png(tmp_path):
     for f in files:
         with Image.open(f) as picture: assert picture.format == 'PNG' and picture.size == (16, 8)
     assert (pixels(Image.open(written[7])) == pixels(pipe.predict(scenes[7].label_map))).all()
+
+
+BANDS = LabelSpace(['sky', 'road', 'car'], things=[False, False, True])
+
+def styled_scenes(channels, n=3):
+    "Scenes with two cars, and images of any number of channels and of 8 bits."
+    label, rng = torch.zeros(1, 32, 48, dtype=torch.long), np.random.default_rng(0)
+    label[:, 16:] = 1
+    ids = label.clone()
+    ids[:, 5:12, 5:12], ids[:, 20:25, 30:40] = 2000, 2001
+    image = lambda: torch.from_numpy(rng.integers(0, 256, (channels, 32, 48))).float() / 127.5 - 1
+    return [Scene(torch.where(ids >= 1000, 2, ids), ids, image(), f's{i}') for i in range(n)]
+
+def styled_pipeline(channels):
+    torch.manual_seed(0)
+    encoder = FeatureEncoder(channels, 3, 4, 2)
+    pipe = Pix2PixHD(Synthesizer(GlobalGenerator(3 + 1 + 3, channels, width=4, n_downsample=2, n_blocks=1), 3, encoder), BANDS)
+    pipe.style_book = StyleBook.fit(measure_features(pipe.synthesizer, styled_scenes(channels)), BANDS, k=2)
+    return pipe
+
+@pytest.mark.parametrize('channels', [1, 2, 3, 4, 13])
+def test_a_reference_has_the_channels_of_the_model(channels, tmp_path):
+    "A scene's own image, an array, as `predict` gives it, a tensor: one style each, whatever the number of bands."
+    pipe, scene = styled_pipeline(channels), styled_scenes(channels)[0]
+    own, array = pipe.predict(scene, reference=True), ((scene.image + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
+    for reference in (scene.image, array):
+        assert np.abs(np.asarray(pipe.predict(scene, reference=reference)).astype(int) - np.asarray(own)).max() <= 1
+    pipe.predict(scene, reference=pipe.predict(scene, seed=0))
+    assert len(pipe.synthesize(styled_scenes(channels), tmp_path, use_reference=True)) == 3
+    with pytest.raises(ValueError, match=f'reference is an image of {channels + 1} channels .* the encoder takes {channels}'):
+        pipe.predict(scene, reference=torch.zeros(channels + 1, 32, 48))
+
+def test_scenes_that_carry_styles_are_generated_by_a_model_without(tmp_path):
+    pipe, scenes = styled_pipeline(3), styled_scenes(3)
+    scenes = measure_features(pipe.synthesizer, scenes).with_styles(scenes)
+    torch.manual_seed(0)
+    bare = Pix2PixHD(Synthesizer(GlobalGenerator(4, width=4, n_downsample=2, n_blocks=1), 3), BANDS)
+    assert len(bare.synthesize(scenes, tmp_path)) == 3
+
+@pytest.mark.parametrize('kind', ['>u2', '<i4', 'u1', '>i8'])
+def test_maps_of_any_byte_order(kind):
+    pipe, scene = styled_pipeline(3), styled_scenes(3)[0]
+    ids = scene.instance_map[0].numpy()
+    whole = pipe.predict(scene, seed=0).tobytes()
+    assert pipe.predict(scene.label_map[0].numpy().astype(kind), ids, seed=0).tobytes() == whole
+    if kind == '>u2': # as Pillow opens a 16-bit TIFF of that order
+        assert pipe.predict(scene.label_map, Image.frombytes('I;16B', (48, 32), ids.astype(kind).tobytes()), seed=0).tobytes() == whole
+
+def test_what_cannot_be_used_is_refused_before_generating():
+    pipe, scene = styled_pipeline(3), styled_scenes(3)[0]
+    for wrong in (None, scene.label_map[0].numpy().astype(object), np.array(['a'])):
+        with pytest.raises(ValueError, match='label_map is of type .*expected an array'): pipe.predict(wrong)
+    with pytest.raises(ValueError, match="styles has the key '2000', expected the id of an object"):
+        pipe.predict(scene, styles={'2000': [0., 0., 0.]})
+    with pytest.raises(ValueError, match='no scenes to measure'): measure_features(pipe.synthesizer, [])
+    for k in (True, 1.5, '1', 9):
+        with pytest.raises(ValueError, match="Style .* of class 'car' was asked for"): pipe.style_book.style('car', k)
+    assert pipe.style_book.nearest('car', pipe.style_book.style('car', np.int64(1)).tolist()) == 1
+    with pytest.raises(ValueError, match='expected 3 numbers'): pipe.style_book.nearest('car', torch.zeros(4))
+
+@pytest.mark.parametrize('parts', [dict(ignore_id=np.int64(255)), dict(ignore_id=torch.tensor(255)), dict(things=np.array([True, False])),
+                                   dict(colors=np.full((2, 3), 7, np.uint8)), dict(unscored=np.array([1])), dict(colors=map(tuple, np.eye(2, 3, dtype=int)))])
+def test_a_label_space_of_arrays_is_saved(parts, tmp_path):
+    space = LabelSpace(['road', 'car'], **parts)
+    torch.manual_seed(0)
+    net = Synthesizer(GlobalGenerator(3, width=4, n_downsample=1, n_blocks=1), 2, ignore_id=space.ignore_id)
+    assert Pix2PixHD.load(Pix2PixHD(net, space).save(tmp_path)).label_space == space
+
+@pytest.mark.parametrize('parts, message', [
+    (dict(colors=[(300, 0, 0), (0, 0, 0)]), 'Class 0 has the color'), (dict(colors=[(0, 0, 0), (0, 0)]), 'Class 1 has the color'),
+    (dict(ignore_id=255.), 'ignore_id is 255.0: expected a whole number'), (dict(names=['road', 'a\ncar']), 'Class 1 has the name')])
+def test_a_label_space_that_could_not_be_loaded_is_not_made(parts, message):
+    "Else a model that is saved with it could not be opened again."
+    with pytest.raises(ValueError, match=message): LabelSpace(**dict(names=['road', 'car']) | parts)
+
+@pytest.mark.parametrize('training', [dict(size=np.array([32, 64])), dict(loss=np.float32(1)), dict(size=[32.5, 64]), dict(options=[1])])
+def test_a_description_that_could_not_be_read_is_not_written(training, tmp_path):
+    "And the model that lies in the folder stays as it is."
+    pipe, before = small_pipeline(), sorted(small_pipeline(1).save(tmp_path).iterdir())
+    pipe.training = training
+    with pytest.raises(ValueError, match='was not written: the description of the model cannot be saved'): pipe.save(tmp_path)
+    assert sorted(tmp_path.iterdir()) == before
+    Pix2PixHD.load(tmp_path)

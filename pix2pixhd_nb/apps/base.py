@@ -679,7 +679,9 @@ def compare(self:SceneApp, split=0.5): # share of the width that shows the first
 @patch
 def _first(self:SceneApp):
     "The cache and the key of the scene as it was before all steps."
-    again = SceneEditor.from_json(self.editor.to_json())
+    e = self.editor
+    again = SceneEditor(e.label_map, e.instance_map, e.label_space, e.styles)
+    again.done = list(e.done)
     while again.done: again.undo()
     d = PictureCache(self.model, again)
     return d, d.key(d.complete(again.styles))
@@ -711,9 +713,9 @@ def recipe(self:SceneApp):
 @patch
 def _short_recipe(self:SceneApp, most=MOST_BYTES): # characters; gives the text, and how many steps were left out
     "The recipe with as many of the latest steps as are opened again."
-    d = self._recipe()
-    left = _leave_out(d, most)
-    return json.dumps(d), left
+    d, e = self._recipe(), self.editor
+    _leave_out(d, most)
+    return json.dumps(d), len(e.done) + len(e.undone) - len(d['done']) - len(d['undone'])
 
 # %% ../../nbs/engine/26_app_page.ipynb #sv-2
 @patch

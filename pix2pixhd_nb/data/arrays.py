@@ -101,10 +101,22 @@ class ArrayHeader:
         return f'{self.channels if isinstance(self.channels, str) else f"{self.channels} channels"} {self.dtype}'
 
 # %% ../../nbs/engine/27_channels_and_depth.ipynb #d2e8c7e9-2
-def _header(shape, dtype, read, channels=None): # a function that gives the array as it is stored
+def _header(shape, dtype, read, channels=None, tag=1): # a function that gives the array as it is stored; orientation
     (c, *size), _ = channels_of_shape(shape)
     kind = np.dtype(dtype).newbyteorder('=')
-    return ArrayHeader(tuple(size), channels or ('L' if c == 1 else c), kind, lambda: channels_first(read()))
+    return ArrayHeader(_seen(size, tag), channels or ('L' if c == 1 else c), kind,
+                       lambda: _turned(channels_first(read()), tag))
+
+# %% ../../nbs/engine/27_channels_and_depth.ipynb #d2e8c7e9-4
+_ORIENTATION = 0x0112 # the tag of a camera: 1 to 8, from 5 on turned by a quarter
+
+def _seen(size, tag): return tuple(size[::-1] if tag in (5, 6, 7, 8) else size)
+
+def _turned(numbers, tag): # (C, H, W)
+    "Numbers as viewers show them."
+    if tag in (5, 6, 7, 8): numbers = numbers.swapaxes(1, 2)
+    if tag in (2, 3, 6, 7): numbers = numbers[..., ::-1]
+    return numbers[:, ::-1] if tag in (3, 4, 7, 8) else numbers
 
 # %% ../../nbs/engine/27_channels_and_depth.ipynb #d2e8c7e9-3
 def npy_header(path): # of a .npy file
@@ -122,7 +134,8 @@ def png_header(path): # of a PNG
     if start[24:25] != b'\x10' or start[25:26] not in (b'\x02', b'\x06'): return None
     width, height = struct.unpack('>II', start[16:24])
     mode = 'RGB' if start[25:26] == b'\x02' else 'RGBA'
-    return ArrayHeader((height, width), mode, np.dtype(np.uint16), lambda: _two_bytes(path, mode))
+    with Image.open(path, formats=['PNG']) as picture: tag = Image.Image.getexif(picture).get(_ORIENTATION)
+    return ArrayHeader(_seen((height, width), tag), mode, np.dtype(np.uint16), lambda: _two_bytes(path, mode))
 
 # %% ../../nbs/engine/27_channels_and_depth.ipynb #dfe0db95-2
 def _two_bytes(path, mode): # (C, H, W) uint16
@@ -203,7 +216,8 @@ def tiff_header(path): # of a TIFF
     if dtype.kind not in 'buif': raise ValueError(f'it holds {dtype}, expected numbers')
     colours = ({3: 'RGB', 4: 'RGBA'}.get(c) if tags[_PHOTOMETRIC] == 2 and tags.get(_EXTRA, ()) in ((), (1,), (2,))
                else None)
-    return _header(shape, dtype, lambda: tifffile.imread(path, maxworkers=1).reshape(shape), colours)
+    return _header(shape, dtype, lambda: tifffile.imread(path, maxworkers=1).reshape(shape), colours,
+                   tags.get(_ORIENTATION))
 
 # %% ../../nbs/engine/27_channels_and_depth.ipynb #d65c2783
 def array_header(path): # of any file

@@ -157,7 +157,9 @@ def propose_label_space(findings): # `LabelSpace`, or None where no ids were rea
     "A label space that fits the ids found."
     ids = sum((f.ids for f in findings), Counter())
     if set(ids) == {0, 255}: return LabelSpace(['background', 'object'], [(0, 0, 0), (255, 255, 255)]) # read by the colours
-    ignore = next((i for i in (255, 65535, -1) if i in ids and ids[i] and len(ids) > 1), None)
+    markers = 255, 65535, -1
+    most = max((i for i in ids if i not in markers), default=-1) # a marker below it is a class like any other
+    ignore = next((i for i in markers if ids[i] and len(ids) > 1 and not 0 <= i < most), None)
     classes = [i for i in ids if i >= 0 and i != ignore]
     if not classes or max(classes) >= MAX_CLASSES: return None
     things = set().union(*(f.things for f in findings))
@@ -430,7 +432,7 @@ def _thumbnails(self:Report, f, size): # three PIL pictures
     def tile(kind, read, how=Image.NEAREST):
         if not f.paths[kind]: return _tile(size, f'no {kind}')
         try: return to_pil(shown(read(f.paths[kind]))).convert('RGB').resize(size, how)
-        except ValueError: return _tile(size, f'{kind}: broken')
+        except (ValueError, OSError): return _tile(size, f'{kind}: broken')
     own = lambda p: read_image(p, 'RGB' if self.label_space else None)
     as_map = lambda ids: torch.from_numpy(ids.astype(np.int64))[None]
     label = ((lambda p: colorize(as_map(self.reader.ids_of_label(p, self.label_space)), self.label_space))

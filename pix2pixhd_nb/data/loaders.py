@@ -16,6 +16,7 @@ from fastai.data.core import DataLoaders, TfmdDL
 from fastai.torch_core import default_device, to_detach
 from fastcore.basics import patch
 from ..core import colorize, show_images
+from ..engine.untrusted import brief
 
 # %% ../../nbs/engine/04_loaders.ipynb #c011
 def nearest_index(n_in, # pixels along a side before
@@ -43,7 +44,11 @@ POLICIES = ('none', 'resize', 'scale_width', 'crop', 'resize_and_crop', 'scale_w
 def _pair(size, # a number, or (height, width)
          ): # (height, width)
     "A lone number means a square, as in the 2018 options."
-    return (int(size), int(size)) if isinstance(size, (int, float)) else tuple(int(s) for s in size)
+    try: h, w = (int(s) for s in ((size, size) if isinstance(size, (int, float)) else size))
+    except (TypeError, ValueError, OverflowError): h = w = 0
+    if isinstance(size, str) or min(h, w) < 1:
+        raise ValueError(f'size is {brief(size)}, expected (height, width) in pixels, each 1 or more.')
+    return h, w
 
 # %% ../../nbs/engine/04_loaders.ipynb #c027-2
 def _round_down(size, multiple_of, name):
@@ -130,6 +135,7 @@ def _painted(vectors, instance_map): # {object id: (F,) vector}, (1, H, W); (F, 
 # %% ../../nbs/engine/04_loaders.ipynb #c045-2
 def scene_item(scene, # a Scene with an image
                geometry, # what to do to all of it
+               label_space=None, # LabelSpace: left and right are exchanged in its classes where the scene is flipped
               ): # SceneItem: label map, instance map, image; styles (F, H, W) before the image where the scene has them
     "The three tensors of a scene, moved alike; without an instance map the label map stands in."
     if scene.image is None:
@@ -139,6 +145,8 @@ def scene_item(scene, # a Scene with an image
     if instance_map is None:
         instance_map = torch.zeros_like(label_map[:1], dtype=torch.long) if label_map.is_floating_point() else label_map
     label_map, instance_map = geometry(label_map), geometry(instance_map.long())
+    if geometry.flip and label_space is not None and not label_map.is_floating_point():
+        label_map = label_space.mirror(label_map)
     styles = [_painted(scene.styles, instance_map)] if scene.styles else []
     return SceneItem([label_map, instance_map, *styles, geometry(scene.image)], scene.name)
 
@@ -160,8 +168,8 @@ class SceneItems:
         scene = self.scenes[self.indices[i]]
         self.check_ids(scene)
         rng = random.Random(f'{self.seed} {self.epoch} {i}') if self.train else None
-        return scene_item(scene,
-                          sample_geometry(*plan_sizes(scene.size, name=scene.name, **self.sizes), self.flip, rng))
+        sizes = plan_sizes(scene.size, name=scene.name, **self.sizes)
+        return scene_item(scene, sample_geometry(*sizes, self.flip, rng), self.label_space)
 
     def check_ids(self, scene):
         ids, space = scene.label_map, self.label_space
@@ -352,6 +360,8 @@ def scene_dataloaders(train, # a sequence of Scene with images; its `label_space
     "Training and validation loaders of scenes."
     for what, scenes in (('train', train), ('valid', valid)):
         if scenes is not None and not len(scenes): raise ValueError(f'{what} has no scenes: give at least one.')
+    if isinstance(bs, bool) or not hasattr(bs, '__index__') or bs < 1:
+        raise ValueError(f'bs is {brief(bs)}, expected a whole number from 1 on.')
     indices = (None, None) if valid is not None else _held_out(len(train))
     seed = int(torch.randint(2**31, (1,))) if seed is None else seed
     sizes = dict(policy=policy, size=size, load_size=load_size, multiple_of=multiple_of)

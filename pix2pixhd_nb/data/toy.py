@@ -162,7 +162,7 @@ class _Canvas:
         return (self.world.x + FOCAL * x / z) * self.size[1] / 2, (self.world.y + FOCAL * (EYE - y) / z) * self.size[0]
 
     def rays(self):
-        "How far right each column of pixels styles, and how far down each row, per metre ahead."
+        "How far right each column of pixels looks, and how far down each row, per metre ahead."
         h, w = self.size
         right = ((np.arange(w) + 0.5) * 2 / w - self.world.x) / FOCAL
         down = ((np.arange(h) + 0.5) / h - self.world.y) / FOCAL
@@ -232,7 +232,7 @@ def _stones(u, v, # position along and across the courses, metres
 
 # %% ../../nbs/engine/01_synthetic_world.ipynb #c046
 def _ground(canvas, nearest=0.):
-    "The rows that see the ground beyond `nearest` metres; where each pixel styles (x, z), and its size there."
+    "The rows that see the ground beyond `nearest` metres; where each pixel looks (x, z), and its size there."
     right, down = canvas.rays()
     h, w = canvas.size
     top = int(np.argmax(down > 0.006))

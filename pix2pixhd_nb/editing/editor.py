@@ -449,11 +449,11 @@ def remove(self:SceneEditor, instance): # id of the object
 
 # %% ../../nbs/book/13_editing.ipynb #c035
 @patch
-def _nearer(self:SceneEditor, rows, cols, foot):
-    "Which pixels of a window belong to things that reach below row `foot` in their column."
+def _nearer(self:SceneEditor, rows, cols, foot, but=None):
+    "Which pixels of a window belong to things that reach below row `foot` in their column; one may be left out."
     ids = self.instance_map[rows, cols]
     hidden = np.zeros(ids.shape, bool)
-    for i in (i for i in np.unique(ids).tolist() if i >= 1000):
+    for i in (i for i in np.unique(ids).tolist() if i >= 1000 and i != but):
         y0, y1, _, _ = self._boxes[i]
         if y1 - 1 <= foot: continue
         below = (self.instance_map[max(y0, foot + 1):y1, cols] == i).any(0)
@@ -469,6 +469,14 @@ class ObjectShape:
     foot: float # row of its lowest pixel's lower edge, as a share of the picture's height
     picture_height: int # pixels, of the picture it was cut from
 
+    def __post_init__(self):
+        self.mask = np.asarray(self.mask)
+        if self.mask.ndim != 2 or self.mask.dtype.kind not in 'biu' or not self.mask.any():
+            raise ValueError(f'mask has the shape {self.mask.shape} and type {self.mask.dtype}, expected (height, width) of bool, of which a pixel or more is true.')
+        self.mask = self.mask.astype(bool)
+        self.foot = _number(self.foot, 'foot', "a share of the picture's height")
+        self.picture_height = _number(self.picture_height, 'picture_height', 'pixels, and no fewer than the mask has rows', len(self.mask))
+
 # %% ../../nbs/book/13_editing.ipynb #c040
 @patch
 def _is_whole(self:SceneEditor, instance):
@@ -479,10 +487,9 @@ def _is_whole(self:SceneEditor, instance):
 
 # %% ../../nbs/book/13_editing.ipynb #c044
 @patch
-def _stamp(self:SceneEditor, step, instance, shape, x, y):
-    "Stand a shape with the middle of its foot at a point, behind what is nearer."
+def _place(self:SceneEditor, shape, x, y, instance=None):
+    "Where a shape is seen that stands with the middle of its foot at a point, behind what is nearer but its own object."
     h, w = self.size
-    if not shape.mask.any(): raise ValueError('The shape has no pixels.')
     tall = self.shapes.height(shape, (y + 1) / h) * h if self.shapes else len(shape.mask) * h / shape.picture_height
     factor = tall / len(shape.mask)
     size = max(1, round(shape.mask.shape[1] * factor)), max(1, round(tall))
@@ -492,11 +499,11 @@ def _stamp(self:SceneEditor, step, instance, shape, x, y):
     if rows.start >= rows.stop or cols.start >= cols.stop:
         raise ValueError(f'The object would be outside the picture at ({x}, {y}): the picture is {w} wide and {h} high.')
     mask = mask[rows.start - top : rows.stop - top, cols.start - left : cols.stop - left] & ~self._nearer(
-        rows, cols, int(y)
+        rows, cols, int(y), instance
     )
     if not mask.any():
         raise ValueError(f'The object would be hidden at ({x}, {y}) by what stands in front: choose a place nearer to the viewer.')
-    self._write(step, rows, cols, mask, instance)
+    return rows, cols, mask
 
 # %% ../../nbs/book/13_editing.ipynb #c045
 @patch
@@ -514,7 +521,7 @@ def add(self:SceneEditor,
         shape = self.shapes.pick(self._class_id(shape), seed)
     new, step = self._new_id(self._class_id(shape.label)), Step('add')
     if style is not None: style = _vector(style, new, self._n_features())
-    self._stamp(step, new, shape, x, y)
+    self._write(step, *self._place(shape, x, y), new)
     self._new_style(step, new, style)
     self._commit(step)
     return new
@@ -552,12 +559,9 @@ def move(self:SceneEditor,
     shape, (x, y) = self.shape_of(instance)
     x, y = self._point(x + _number(dx, 'dx'), y + _number(dy, 'dy'))
     instance, step = self._object(instance), Step('move')
-    rows, cols, mask, content = self._behind(instance)
-    self._write(step, rows, cols, mask, content)
-    try: self._stamp(step, instance, shape, x, y)
-    except ValueError:
-        for c in reversed(step.changes): self._put(c.rows, c.cols, c.before)
-        raise
+    place = self._place(shape, x, y, instance) # before its pixels are filled, since what fills them stands behind it
+    self._write(step, *self._behind(instance))
+    self._write(step, *place, instance)
     return self._commit(step)
 
 # %% ../../nbs/book/13_editing.ipynb #c050
@@ -625,6 +629,16 @@ def _runs(ids): # (H, W) int -> plain lists
 def _plain(style): return None if style is None else [float(v) for v in style]
 def _styles_in(d): return d['styles'] if 'styles' in d else d['looks'] # as the first release called them
 
+# %% ../../nbs/book/13_editing.ipynb #c058-3
+@patch
+def _readable(self:SceneEditor):
+    "What is done and undone, without the steps farthest from now that `from_json` would find too many."
+    pixels = lambda step: sum(2 * c.before.size for c in step.changes)
+    done, undone = list(self.done), list(self.undone)
+    over = sum(map(pixels, done + undone)) - 2 * most_pixels()
+    while over > 0: over -= pixels((done if len(done) >= len(undone) else undone).pop(0))
+    return done, undone
+
 # %% ../../nbs/book/13_editing.ipynb #nunruns1
 def _size_of(d): # a map as runs: size, ids, lengths
     "The height and width that a map claims, if its runs are as long."
@@ -663,9 +677,10 @@ def to_json(self:SceneEditor):
     change = lambda c: dict(at=[c.rows.start, c.cols.start], before=_runs(c.before), after=_runs(c.after))
     step = lambda s: dict(name=s.name, changes=[change(c) for c in s.changes],
                           styles={i: [_plain(v) for v in pair] for i, pair in s.styles.items()})
+    done, undone = self._readable()
     return json.dumps(dict(format='pix2pixhd_nb edit 1', label_space=self.label_space.to_dict(),
                            instance_map=_runs(self.instance_map), styles={i: _plain(v) for i, v in self.styles.items()},
-                           done=[step(s) for s in self.done], undone=[step(s) for s in self.undone]))
+                           done=[step(s) for s in done], undone=[step(s) for s in undone]))
 
 # %% ../../nbs/book/13_editing.ipynb #nfromjsn-0
 def _check_classes(ids, space): # of a map as runs; LabelSpace

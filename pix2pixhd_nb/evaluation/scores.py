@@ -106,7 +106,8 @@ def train_segmenter(scenes, # sequence of Scene with images of one size
         batch = [scenes[i] for i in rng.choices(range(len(scenes)), k=bs)]
         flips = [(-1,) if rng.random() < 0.5 else () for _ in batch]
         image = torch.stack([s.image.flip(f) for s, f in zip(batch, flips)])
-        label = torch.stack([s.label_map[0].flip(f) for s, f in zip(batch, flips)])
+        mirrored = lambda label, f: space.mirror(label.flip(f)) if f else label
+        label = torch.stack([mirrored(s.label_map[0], f) for s, f in zip(batch, flips)])
         loss(model(vary(image.to(device), rng)), _targets(label, space).to(device)).backward()
         opt.step()
         opt.zero_grad()

@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from fastcore.basics import patch
 from fastprogress import progress_bar
-from ..core import from_pil, LabelSpace, Scene, to_pil
+from ..core import from_pil, LabelSpace, Scene
 from ..data.layouts import check_names
 from pix2pixhd_nb.data.pictures import (
     CHANNELS, color_numbers, connected_components, holds_colors, ids_of_colors, read_ids, read_image,
@@ -29,9 +29,9 @@ from ..models.pooling import paint_features
 from ..models.synthesizer import keep_in_16_bits, pad_to_multiple
 from .styles import StyleBook, styles_of, measure_features
 from pix2pixhd_nb.models.saved import (
-    build_synthesizer, check_weights, FORMAT, read_description, read_weights, street_folder,
+    build_synthesizer, check_description, check_weights, FORMAT, read_description, read_weights, street_folder,
 )
-from ..engine.untrusted import reading
+from ..engine.untrusted import brief, reading
 from ..data.arrays import channels_first, check_format, picture_of, to_image, write_picture
 
 # %% ../../nbs/your_data/10_saved_models.ipynb #c008
@@ -43,11 +43,15 @@ def read_map(source, # PIL image, path, array or tensor of ids: (H, W), (1, H, W
     if isinstance(source, (str, Path)): source = read_ids(source, label_space)
     elif isinstance(source, Image.Image) and label_space is not None and holds_colors(source, label_space):
         source = ids_of_colors(color_numbers(source), label_space, what)
-    if isinstance(source, Image.Image) and source.mode not in ('L', 'P', 'I', 'I;16', '1'):
+    if isinstance(source, Image.Image) and source.mode not in ('L', 'P', 'I', 'I;16', 'I;16B', '1'):
         raise ValueError(f'{what} is a picture of mode {source.mode}, expected one channel of ids (mode L, P or I;16): a coloured rendering of a map cannot be read back, pass the map of ids itself.')
-    ids = source.cpu() if torch.is_tensor(source) else torch.as_tensor(np.array(source))
+    ids = source.cpu() if torch.is_tensor(source) else np.array(source)
+    if not torch.is_tensor(ids): # of any byte order
+        if ids.dtype.kind not in 'biuf':
+            raise ValueError(f'{what} is of type {type(source).__name__} ({ids.dtype}), expected an array, a tensor or a picture of ids.')
+        ids = torch.from_numpy(ids.astype(np.int64 if ids.dtype.kind in 'iu' else ids.dtype.newbyteorder('=')))
     ids = ids.reshape(ids.shape[-2:]) if ids.ndim > 2 and ids.shape[:-2].numel() == 1 else ids
-    if ids.ndim != 2 or ids.is_floating_point():
+    if ids.ndim != 2 or ids.is_floating_point() or ids.is_complex():
         raise ValueError(f'{what} has shape {tuple(ids.shape)} and type {ids.dtype}, expected (H, W) integer ids.')
     return ids.long()[None, None]
 
@@ -141,15 +145,18 @@ def read_input(self:Pix2PixHD,
         image = from_pil(picture,
                          mode if mode in CHANNELS.values() and picture.mode in ('1', 'L', 'LA', 'P', 'RGB', 'RGBA')
                          else None)
-    elif torch.is_tensor(picture): image = picture.reshape(picture.shape[-3:])
-    else:
-        try: image = to_image(channels_first(np.asarray(picture)))
-        except ValueError as e: raise ValueError(f'{what}, an array: {e}') from None
+    else: image = _as_image(picture, what)
     if not image.is_floating_point():
         raise ValueError(f'{what} holds ids ({image.dtype}), but the model makes pictures from pictures: give one, or a model that was trained on label maps.')
     if len(image) != self.synthesizer.n_classes:
         raise ValueError(f'{what} is an image of {len(image)} channels but the model was built for {self.synthesizer.n_classes}: convert it first.')
     return image[None]
+
+# %% ../../nbs/your_data/10_saved_models.ipynb #c014-3
+def _as_image(picture, what): # array of uint8, uint16 or floats from 0 to 1, or tensor (C, H, W) in [-1, 1]
+    if torch.is_tensor(picture): return picture.reshape(picture.shape[-3:])
+    try: return to_image(channels_first(np.asarray(picture)))
+    except ValueError as e: raise ValueError(f'{what}, an array: {e}') from None
 
 # %% ../../nbs/your_data/10_saved_models.ipynb #chan020
 @patch
@@ -189,7 +196,7 @@ def random_styles(self:Pix2PixHD,
 # %% ../../nbs/your_data/10_saved_models.ipynb #c017
 @patch
 def styles_of(self:Pix2PixHD,
-             reference, # PIL image or path: a real image of the scene
+             reference, # PIL image, path, array or tensor: a real image of the scene
              label_map, # PIL image, path, array or tensor of class ids
              instance_map=None, # the same, of object ids
             ): # {instance id: (F,) style}
@@ -220,7 +227,7 @@ def generate(self:Pix2PixHD,
 def predict(self:Pix2PixHD,
             label_map, # Scene, PIL image, path, array or tensor of class ids; a list of them, or a tensor (N, 1, H, W), for several
             instance_map=None, # the same, of object ids; connected components stand in
-            reference=None, # PIL image or path: a real image of the scene whose styles are taken; True: a Scene's own
+            reference=None, # PIL image, path, array or tensor: a real image of the scene whose styles are taken; True: a Scene's own
             seed=None, # of the sampled styles, where neither a reference nor styles are given; of several, the i-th takes seed + i
             styles=None, # {instance id: (F,) style}; objects left out get one from the reference or at random; by default those of a Scene
             bs=4, # of several: images generated at a time
@@ -244,7 +251,7 @@ def asked(self:Pix2PixHD, label_map, instance_map=None, reference=None, seed=Non
     if reference is True:
         if not isinstance(label_map, Scene) or label_map.image is None:
             raise ValueError('reference=True takes the styles from the image of a Scene, but none was given: pass a Scene with an image, or a reference image.')
-        reference = to_pil(label_map.image)
+        reference = picture_of(label_map.image)
     if not self.synthesizer.feature_channels and (styles or reference is not None):
         raise ValueError(f'This model generates without styles, so it cannot take them: leave {"styles" if styles else "reference"} out.')
     if styles is None and isinstance(label_map, Scene): styles = label_map.styles
@@ -296,6 +303,8 @@ def _complete(self:Pix2PixHD, styles, label, instances, reference, seed):
         raise ValueError(f'styles is a {type(styles).__name__}, expected a dict of object ids and their vectors: take them from the style book of this model.')
     styles, n = dict(styles or {}), self.synthesizer.feature_channels
     for i, v in styles.items():
+        if not isinstance(i, (int, np.integer)):
+            raise ValueError(f'styles has the key {brief(i)}, expected the id of an object, a whole number: the keys of a file of JSON are texts, make numbers of them.')
         try: styles[i] = v = torch.as_tensor(v, dtype=torch.float32)
         except (TypeError, ValueError, RuntimeError): v = torch.empty(0)
         if tuple(v.shape) != (n,):
@@ -317,16 +326,19 @@ def __repr__(self:Pix2PixHD):
     return f'Pix2PixHD({takes}{styles}{at}, {type(m.generator).__name__}, {million:.2f} million weights, on {self.device})'
 
 # %% ../../nbs/your_data/10_saved_models.ipynb #c020
-def read_reference(reference, # PIL image or path
+def read_reference(reference, # PIL image, path, array of uint8, uint16 or floats from 0 to 1, or tensor (C, H, W) in [-1, 1]
                    label_map, # (1, 1, H, W): its size is wanted
                    channels, # that the encoder takes
                   ): # (1, C, H, W) in [-1, 1]
     "A reference image as the encoder takes it."
     mode = CHANNELS.get(channels)
-    image = (read_image(reference, mode) if isinstance(reference, (str, Path)) else from_pil(reference, mode))[None]
+    if isinstance(reference, (str, Path)): image = read_image(reference, mode or channels)
+    else: image = from_pil(reference, mode) if isinstance(reference, Image.Image) else _as_image(reference, 'reference')
+    if len(image) != channels or not image.is_floating_point():
+        raise ValueError(f'reference is an image of {len(image)} channels ({image.dtype}) but the encoder takes {channels}: give an image like those of the training.')
     if image.shape[-2:] != label_map.shape[-2:]:
         raise ValueError(f'reference is {image.shape[-1]}x{image.shape[-2]} but label_map is {label_map.shape[-1]}x{label_map.shape[-2]} (width x height): the reference is a real image of the same scene, resize it to the same size.')
-    return image
+    return image[None]
 
 # %% ../../nbs/your_data/10_saved_models.ipynb #n386024
 @patch
@@ -361,6 +373,7 @@ def save(self:Pix2PixHD,
         ): # the folder
     "Write the pipeline: `pipeline.json` and the weights as safetensors."
     folder, before = Path(folder), _own_files(folder)
+    self._check_saved(folder)
     clean_parts(folder)
     tensors = {k: v.contiguous().cpu() for k, v in self.synthesizer.state_dict().items()}
     if self.style_book: tensors |= self.style_book.to_parts()[1]
@@ -378,6 +391,13 @@ def save(self:Pix2PixHD,
     for old in before - {described[k]['file'] for k in ('weights', 'discriminator') if k in described}:
         (folder / old).unlink(missing_ok=True)
     return folder
+
+# %% ../../nbs/your_data/10_saved_models.ipynb #c033-3
+@patch
+def _check_saved(self:Pix2PixHD, folder):
+    "Raise an error, before anything is written, if the description could not be read back."
+    with reading(f'{folder} was not written: the description of the model cannot be saved', 'expected plain numbers, texts, lists and dicts in its training'):
+        check_description(json.loads(json.dumps(self.description() | dict(weights=dict(file='', sha256='')))))
 
 # %% ../../nbs/your_data/10_saved_models.ipynb #halves1
 def _kept(tensors, half): # {name: tensor}
@@ -434,14 +454,15 @@ def synthesize(self:Pix2PixHD,
     format, bits = check_format(format, bits, self.synthesizer.generator.config['out_channels'])
     folder, written, names = Path(folder), [], set()
     clean_parts(folder)
+    take = self.synthesizer.feature_channels and not use_reference # the styles that scenes carry
     seed = int(np.random.default_rng(seed).integers(2**31)) if seed is None else seed
     for i in progress_bar(range(len(scenes))):
         scene = scenes[i]
         check_names([name := scene.name or str(i)], names, folders=True)
         if use_reference and scene.image is None:
             raise ValueError(f'scene {scene.name!r} has no image to take its styles from: leave use_reference out.')
-        picture = self.predict(scene.label_map, scene.instance_map, to_pil(scene.image) if use_reference else None,
-                               seed if sequence else seed + i, None if use_reference else scene.styles, bits=bits)
+        picture = self.predict(scene.label_map, scene.instance_map, picture_of(scene.image) if use_reference else None,
+                               seed if sequence else seed + i, scene.styles if take else None, bits=bits)
         written.append(write_picture(folder / f'{name}.{format}', picture, mark))
     return written
 

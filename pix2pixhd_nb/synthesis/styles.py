@@ -99,6 +99,7 @@ def measure_features(synthesizer, # Synthesizer with an encoder
                      bs=None, # scenes encoded at a time, of one size that follow each other; 4 on a GPU, 1 on a processor, which is faster so
                     ): # FeatureTable
     "Encode a dataset once and average over every instance (Sec. 3.4)."
+    if not len(scenes): raise ValueError('There are no scenes to measure: give at least one, with an image.')
     if by not in ('instance', 'class'): raise ValueError(f"by is {by!r}, expected 'instance' or 'class'.")
     fingerprint, parts, batch, device = (encoder_fingerprint(synthesizer), [], [],
                                          next(synthesizer.parameters()).device.type)
@@ -229,8 +230,9 @@ def style(self:StyleBook,
         name = self.label_space.names[class_id]
         raise ValueError(f'The style book has no styles of class {name!r}: none of its objects was seen when the book was made.')
     n = len(self.centres[class_id])
-    if not 0 <= k < n:
-        raise ValueError(f'Style {k} of class {self.label_space.names[class_id]!r} was asked for, but the style book has styles 0 to {n - 1}.')
+    k = k.item() if getattr(k, 'ndim', None) == 0 else k # of an array or a tensor
+    if not is_whole(k, 0, n - 1):
+        raise ValueError(f'Style {brief(k)} of class {self.label_space.names[class_id]!r} was asked for, but the style book has styles 0 to {n - 1}.')
     return self.centres[class_id][k]
 
 # %% ../../nbs/book/12_styles.ipynb #c042-2
@@ -239,7 +241,10 @@ def nearest(self:StyleBook, class_id, vector): # class name or id; (F,) float
     "The number of the style that is nearest to `vector`."
     class_id = self.label_space.id(class_id)
     self.style(class_id, 0) # are there any?
-    return int(torch.cdist(vector.view(1, -1).to(self.centres[class_id]), self.centres[class_id]).argmin())
+    vector, centres = torch.as_tensor(vector), self.centres[class_id]
+    if tuple(vector.shape) != (self.n_features,):
+        raise ValueError(f'vector has the shape {tuple(vector.shape)}, expected {self.n_features} numbers, as the styles of this book have.')
+    return int(torch.cdist(vector.view(1, -1).to(centres), centres).argmin())
 
 # %% ../../nbs/book/12_styles.ipynb #c043
 def interpolate(a, # (F,) a style

@@ -330,7 +330,7 @@ function move (p) {
     if (press.id < 1000) return
     if (!press.moving) { press.moving = scene.shapeOf(press.id); if (selected !== press.id) select(press.id) }
     press.by = [dx, dy]
-    try { stage.mark({ ghost: { ...scene.footprint(press.moving.shape, press.moving.x + dx, press.moving.y + dy), color: colorOf(classOf(press.id)) } }) } catch { stage.mark({ ghost: null }) }
+    try { stage.mark({ ghost: { ...scene.footprint(press.moving.shape, press.moving.x + dx, press.moving.y + dy, press.id), color: colorOf(classOf(press.id)) } }) } catch { stage.mark({ ghost: null }) }
   } else stage.mark({ box: boxOf(press.from, clamp(p)) })
 }
 

@@ -156,11 +156,11 @@ export class Scene {
     return this.commit(step)
   }
 
-  nearer (box, foot) { // which pixels belong to things that reach below row `foot` in their column
+  nearer (box, foot, but) { // which pixels belong to things that reach below row `foot` in their column; one may be left out
     const ids = this.cut(box), hidden = new Uint8Array(ids.length)
     for (const id of new Set(ids)) {
       const o = this.objects.get(id)
-      if (id < 1000 || o.y + o.h - 1 <= foot) continue
+      if (id < 1000 || id === but || o.y + o.h - 1 <= foot) continue
       for (let i = 0; i < box.w; i++) {
         let below = false
         for (let y = Math.max(o.y, foot + 1); y < o.y + o.h && !below; y++) below = this.at(box.x + i, y) === id
@@ -177,27 +177,27 @@ export class Scene {
     return own * at(foot) / at(shape.foot)
   }
 
-  footprint (shape, x, y) { // the mask of a shape whose foot's middle stands at a point
+  footprint (shape, x, y, id) { // the mask of a shape whose foot's middle stands at a point, behind what is nearer but its own object
     const tall = this.heightAt(shape, (y + 1) / this.height) * this.height, h = Math.max(1, Math.round(tall)), w = Math.max(1, Math.round(shape.w * tall / shape.h))
     const top = y + 1 - h, left = x - Math.floor(w / 2), whole = scaled(shape.mask, shape.w, shape.h, w, h)
     const box = { x: Math.max(0, left), y: Math.max(0, top) }
     box.w = Math.min(this.width, left + w) - box.x
     box.h = Math.min(this.height, top + h) - box.y
     if (box.w <= 0 || box.h <= 0) throw new Error('The object would be outside the picture.')
-    const hidden = this.nearer(box, y), on = new Uint8Array(box.w * box.h)
+    const hidden = this.nearer(box, y, id), on = new Uint8Array(box.w * box.h)
     for (let j = 0; j < box.h; j++) for (let i = 0; i < box.w; i++) on[j * box.w + i] = whole[(j + box.y - top) * w + i + box.x - left] && !hidden[j * box.w + i]
     return { ...box, on }
   }
 
-  stamp (step, id, shape, x, y) {
-    const mask = this.footprint(shape, x, y)
+  place (shape, x, y, id) {
+    const mask = this.footprint(shape, x, y, id)
     if (!mask.on.some(Boolean)) throw new Error('The object would be hidden there by what stands in front: choose a place nearer to the viewer.')
-    this.give(step, mask, id)
+    return mask
   }
 
   add (shape, x, y, style = null) { // id of the new object
     const step = { name: 'add', changes: [], styles: new Map() }, id = this.newId(shape.label)
-    this.stamp(step, id, shape, x, y)
+    this.give(step, this.place(shape, x, y), id)
     this.newStyle(step, id, style)
     this.commit(step)
     return id
@@ -212,12 +212,10 @@ export class Scene {
   copy (id, x, y) { return this.add(this.shapeOf(id).shape, x, y, this.styles.get(id)) }
 
   move (id, dx, dy) {
-    const { shape, x, y } = this.shapeOf(id), step = { name: 'move', changes: [], styles: new Map() }, { box, content } = this.behind(id)
+    const { shape, x, y } = this.shapeOf(id), step = { name: 'move', changes: [], styles: new Map() }
+    const mask = this.place(shape, x + dx, y + dy, id), { box, content } = this.behind(id) // before its pixels are filled, since what fills them stands behind it
     this.write(step, box, content)
-    try { this.stamp(step, id, shape, x + dx, y + dy) } catch (e) {
-      for (const c of [...step.changes].reverse()) this.put(c, c.before)
-      throw e
-    }
+    this.give(step, mask, id)
     return this.commit(step)
   }
 

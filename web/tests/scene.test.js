@@ -68,6 +68,14 @@ test('an added object stands behind what is nearer', () => {
   assert.equal(scene.at(25, 29), far)
 })
 
+test('what fills the place of a moved object does not hide it', () => {
+  const two = openWorld({ name: 'two', label_space: { classes: [...classes, { id: 3, name: 'person', color: [220, 20, 60], thing: true }] }, lines: {}, styles: { 0: { centres: [[0, 0]], counts: [1] } }, shapes: [] })
+  const scene = new Scene(two, street().ids, 60, 40), far = scene.box([20, 16], [29, 27], 3), near = scene.box([10, 20], [40, 38], 2), before = scene.ids.slice()
+  scene.move(far, 0, 0) // the car, which is larger, fills a part of its place
+  assert.deepEqual(scene.ids, before)
+  assert.equal(scene.at(25, 21), near)
+})
+
 test('class and style change, and JSON brings all back', () => {
   const scene = street(), id = scene.paint([[30, 30]], 2, 6)
   scene.restyle(new Map([[id, [5, 7]]]), 0.5)
