@@ -57,7 +57,7 @@ def train(recipe, save, work, clock):
     learn = pix2pixhd_learner(load(scenes(HALF)), precision=precision, channels_last=True, cbs=clock, **recipe['networks'], **recipe['objective'])
     with learn.no_bar(): learn.fit_flat_linear(*recipe['coarse'], lr=recipe['lr'], cbs=going_on(work/'coarse'))
     save(learn)
-    learn = grow_learner(learn, load(scenes(SIZE), policy='crop', size=HALF), n_enhancer_blocks=2)
+    learn = grow_learner(learn, load(scenes(SIZE), policy='crop', size=HALF), n_enhancer_blocks=2, cbs=clock)
     learn.freeze_coarse()
     with learn.no_bar(): learn.fit(recipe['alone'], lr=recipe['lr'], cbs=going_on(work/'alone'))
     learn.unfreeze_coarse()
