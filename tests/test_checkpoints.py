@@ -104,3 +104,23 @@ def test_the_best_of_another_metric_or_stage_is_no_measure(tmp_path):
         saver._mark_best(saver._save(1, 0))
         stays = note.get('stage') == 0
         assert (best_checkpoint(folder) == other) == stays
+
+# looking at a model between fits
+
+def test_only_a_fit_writes_checkpoints(tmp_path):
+    learn = learner(cbs=Checkpoint(tmp_path, keep=2, metric='valid_loss'))
+    def look():
+        with learn.no_bar(), learn.no_logging(): return learn.validate()[0], learn.get_preds()[0].shape
+    look()
+    assert not checkpoints_in(tmp_path)
+    fit(learn, 2)
+    files = checkpoints_in(tmp_path), best_checkpoint(tmp_path)
+    look()
+    assert (checkpoints_in(tmp_path), best_checkpoint(tmp_path)) == files and all(p.name.startswith('stage0') for p in files[0])
+    fit(learn, 1)
+    assert latest_checkpoint(tmp_path)['stage'] == 1, 'a fit of its own writes again'
+
+def test_a_graph_is_no_part_of_a_validation():
+    learn = learner(cuda_graph='on')
+    with learn.no_bar(), learn.no_logging(): assert learn.validate()[0] > 0
+    assert 'GraphedTraining' in {type(cb).__name__ for cb in learn.cbs}

@@ -72,3 +72,13 @@ def test_losses_below_zero_are_shown():
     panel, *_ = plot_history([dict(gan=-1.), dict(gan=-0.2)] * 5, kind='hinge').axes
     low, high = panel.get_ylim()
     assert low < -1 and high > 0
+
+def test_a_validation_is_no_epoch(tmp_path):
+    dls = scene_dataloaders(SyntheticScenes(2, size=(32, 64)), SyntheticScenes(1, size=(32, 64)), seed=0, device='cpu')
+    learn = pix2pixhd_learner(dls, cbs=GANMonitor(live=False), width=4, n_downsample=2, n_blocks=1, discriminator_width=4)
+    with learn.no_bar(), learn.no_logging():
+        for look in (learn.validate, learn.get_preds):
+            learn.fit(1)
+            look()
+        learn.fit(1)
+    assert list(learn.gan_monitor.previews) == [1, 2, 3]

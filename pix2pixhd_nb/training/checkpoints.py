@@ -169,7 +169,7 @@ class Stopped(KeyboardInterrupt):
 # %% ../../nbs/engine/17_checkpoints.ipynb #c016-2
 class Checkpoint(Callback):
     "Saves everything that training needs to go on, keeps the newest, stops cleanly when asked to."
-    order = 65
+    order, of_fits = 65, True # no part of `validate` and `get_preds`
     def __init__(self, folder, # of the checkpoints
                  stage=0, # which stage of a coarse-to-fine run this is; one more for each further fit
                  every=0, # also save after so many batches

@@ -36,7 +36,7 @@ WITHIN = ('after_pred', 'after_loss', 'before_backward', 'after_cancel_backward'
 # %% ../../nbs/engine/16_training_with_cuda_graphs.ipynb #c011-2
 class GraphedTraining(Callback):
     "Captures a training step as a CUDA graph and replays it: same kernels, no waiting for Python."
-    order = 65 # after schedules have set the rates
+    order, of_fits = 65, True # after schedules have set the rates; no part of `validate` and `get_preds`
     def __init__(self, warm_up=3, # ordinary steps of each shape before the capture
                  most=4, # graphs, each for one set of shapes; each holds the memory of a step
                  where_allowed=False, # where a step cannot be captured, train without a graph; else that is an error

@@ -274,7 +274,7 @@ ALARMS = { # moment: the rules asked then
 # %% ../../nbs/your_data/07_watching_a_training.ipynb #c060
 class GANMonitor(Callback):
     "Shows how a GAN trains: losses, previews of fixed scenes and alarms; a live picture in a notebook, text in a terminal."
-    order = 61 # after the Recorder and the progress bar
+    order, of_fits = 61, True # after the Recorder and the progress bar; no part of `validate` and `get_preds`
     def __init__(self, scenes=None, # Scenes with images to preview; None takes the first three validation scenes
                  every=1, # epochs between previews
                  folder=None, # where PNGs of losses and previews go; None writes none

@@ -386,6 +386,12 @@ class GANLearner(Learner):
     def during(self, name, f): # 'backward' or 'step', and what is done in it
         self._with_events(f, name, CancelBackwardException if name == 'backward' else CancelStepException)
 
+    def validation_context(self, cbs=None, inner=False): # of `validate` and `get_preds`
+        "fastai's, in which callbacks that belong to a fit rest: fastai tells them that one begins and ends."
+        context, resting = super().validation_context(cbs, inner), [cb for cb in self.cbs if getattr(cb, 'of_fits', False)]
+        if not inner: context.default = L([self.removed_cbs(resting)]) + context.default
+        return context
+
 # %% ../../nbs/book/08_one_training_step.ipynb #016ee5cd-2
 @patch
 def after_batch(self:GANTraining):
