@@ -216,6 +216,28 @@ def test_a_saved_learner_keeps_both_scalers(tmp_path):
     assert [s.get_scale() for s in again.opt.scalers] == [64., 256.] and is_finite(learn)
 
 
+def test_a_saved_learner_goes_on_with_its_average_and_its_styles(tmp_path):
+    options = dict(ema=0.9, feature_channels=2, encoder_width=4, styles_after=20, learner=dict(path=tmp_path))
+    learn = fit(learner(**options), 15)
+    learn.save('run')
+    again = learner(seed=1, **options).load('run')
+    assert not again.gan_training.history and torch.equal(learn.get_preds()[0], again.get_preds()[0]), 'it has had the steps without styles'
+    averaged = weights(again.model.ema_synthesizer)
+    step = [abs((b - a).mean().item()) for a, b in zip(weights(again.model.synthesizer), averaged)]
+    fit(again)
+    left = [abs((b - a).mean().item()) for a, b in zip(weights(again.model.synthesizer), weights(again.model.ema_synthesizer))]
+    assert sum(left) > 0.5 * sum(step), 'two steps are no reason to begin the average anew'
+
+
+def test_adams_means_follow_the_weights(tmp_path, monkeypatch):
+    fit(learner(learner=dict(path=tmp_path))).save('run')
+    again = learner(learner=dict(path=tmp_path)).load('run') # of a learner for a GPU, whose weights go there as a fit begins
+    monkeypatch.setattr(torch.__future__, 'get_swap_module_params_on_conversion', lambda: True) # the parameters stay the same objects, as on a GPU
+    again.model.to('meta')
+    again.gan_training.before_fit()
+    assert {v.device.type for o in again.opt.both for s in o.opt.state.values() for v in s.values()} == {'meta'}
+
+
 # a step that is skipped
 
 @pytest.mark.parametrize('options', [dict(precision='fp16'), dict(activation_checkpointing=True), dict(ema=0.9)], ids=str)

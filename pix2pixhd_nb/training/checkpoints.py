@@ -384,6 +384,7 @@ def restore(learn, # Learner with networks of the same shape
                                         for entry in pool if isinstance(entry, tuple)]
     columns = {k: v.tolist() for k, v in state['history'].items()}
     learn.gan_training.history = [dict(zip(columns, row)) for row in zip(*columns.values())]
+    learn.gan_training.go_on_after(learn.opt.steps)
 
 # %% ../../nbs/engine/17_checkpoints.ipynb #nchkoptm
 def check_optimizers(opt, # GANOptimizer

@@ -81,14 +81,14 @@ def obstacle(self:GraphedTraining): # text, or None
 @patch
 def before_batch(self:GraphedTraining):
     if not self.training or self.graphed is None: return
-    if len(self.gan_training.history) < self.gan_training.styles_after: return # other steps are to come: see `GANTraining`
+    if self.gan_training.steps < self.gan_training.styles_after: return # other steps are to come: see `GANTraining`
     label_map, instance_map, *features = self.xb
     scene = label_map, instance_map, self.yb[0], *features
     shapes = tuple(x.shape for x in scene)
     self.seen[shapes] += 1
     if self.seen[shapes] <= self.warm_up: return
     for rate, o in zip(self.rates, self.opt.both): rate.fill_(o.hypers[-1]['lr'])
-    self.ema_weight.fill_(self.model.ema_weight(len(self.gan_training.history) + 1))
+    self.ema_weight.fill_(self.model.ema_weight(self.gan_training.steps + 1))
     self.learn.pred, self.learn.batch_losses = self.graphed(*scene)
     self.learn.loss = self.learn.loss_grad = self.batch_losses[-1]
     raise CancelBatchException

@@ -164,6 +164,19 @@ def load_state_dict(self:GANOptimizer, state):
     for scaler, s in zip(self.scalers, state['scalers']):
         if s: scaler.load_state_dict(s)
 
+# %% ../../nbs/book/08_one_training_step.ipynb #c021-7
+@patch(as_prop=True)
+def steps(self:GANOptimizer): # int
+    "The steps that were taken: those of the parameter that took the most."
+    return int(max((s['step'] for o in self.both for s in o.opt.state.values() if 'step' in s), default=0))
+
+# %% ../../nbs/book/08_one_training_step.ipynb #c021-8
+@patch
+def follow(self:GANOptimizer):
+    "Bring Adam's running means to where the parameters are: they may have been loaded before the model went to a GPU."
+    for o in self.both:
+        for p, s in o.opt.state.items(): s.update({k: v.to(p.device) for k, v in s.items()})
+
 # %% ../../nbs/book/08_one_training_step.ipynb #c025
 class GAN(nn.Module):
     "The synthesizer (generator and encoder) and the discriminator as one model; calling it generates images."
@@ -309,12 +322,16 @@ class GANTraining(Callback):
         store_attr('feature_matching,perceptual,gan_weight,l1_weight,augmentation,styles_after')
         self.gan_loss, self.pool, self.history = gan_loss or GANLoss(), ImagePool(pool_size), []
         self.not_finite = self.in_a_row = 0 # batches whose step was skipped
+        self.earlier = 0 # steps before the history begins, of weights that were loaded
 
     @property
     def config(self): # what a training that goes on from this one is made with, of a grown model
         losses = dict(gan_loss=self.gan_loss, feature_matching=self.feature_matching, perceptual=self.perceptual)
         weights = dict(gan_weight=self.gan_weight, l1_weight=self.l1_weight)
         return losses | weights | dict(pool_size=self.pool.size, augmentation=self.augmentation)
+
+    @property
+    def steps(self): return self.earlier + len(self.history) # done with these weights
 
     @property
     def loss_names(self): # names of the losses, in the order of the history's columns
@@ -352,6 +369,7 @@ def before_fit(self:GANTraining):
             raise ValueError('lr_find searches for the rate at which one loss falls fastest, but the losses of two networks that train against each other have no such rate: keep the paper\'s 2e-4, or compare the pictures of two short runs.')
         if isinstance(cb, MixedPrecision):
             raise ValueError("fastai's MixedPrecision scales one loss for one optimiser: leave it out and pass precision='bf16' or 'fp16' to pix2pixhd_learner.")
+    if self.opt: self.opt.follow()
     device = next(self.model.parameters()).device
     if self.perceptual: self.perceptual.to(device)
     if device.type == 'cpu': keep_freed_memory()
@@ -361,10 +379,16 @@ def before_fit(self:GANTraining):
 def before_batch(self:GANTraining):
     "Zeros for styles in the first `styles_after` steps, whether the encoder measures them or the scenes bring them."
     channels = self.model.synthesizer.feature_channels
-    if not self.yb or not channels or len(self.history) >= self.styles_after: return
+    if not self.yb or not channels or self.steps >= self.styles_after: return
     label_map, instance_map, *_ = self.xb
     n, _, h, w = label_map.shape
     self.learn.xb = label_map, instance_map, torch.zeros(n, channels, h, w, device=label_map.device)
+
+# %% ../../nbs/book/08_one_training_step.ipynb #warm02
+@patch
+def go_on_after(self:GANTraining, steps): # of the optimiser
+    "Count the steps that weights which were loaded had before this history."
+    self.earlier = max(0, steps - len(self.history))
 
 # %% ../../nbs/book/08_one_training_step.ipynb #016ee5cd
 class GANLearner(Learner):
@@ -374,7 +398,7 @@ class GANLearner(Learner):
         if not self.yb: return super()._do_one_batch()
         label_map, instance_map, *features = self.xb
         training_step(self.model, self.gan_training, (label_map, instance_map, self.yb[0], *features),
-                      self.opt if self.training else None, self.model.ema_weight(len(self.gan_training.history) + 1),
+                      self.opt if self.training else None, self.model.ema_weight(self.gan_training.steps + 1),
                       events=self)
 
     def after_losses(self, fake, pair, losses): # from `training_step`
@@ -391,6 +415,14 @@ class GANLearner(Learner):
         context, resting = super().validation_context(cbs, inner), [cb for cb in self.cbs if getattr(cb, 'of_fits', False)]
         if not inner: context.default = L([self.removed_cbs(resting)]) + context.default
         return context
+
+# %% ../../nbs/book/08_one_training_step.ipynb #016ee5cd-4
+@patch
+def load(self:GANLearner, file, device=None, **kwargs): # as of `Learner.load`
+    "fastai's; with an optimiser, the EMA and `styles_after` go on where its steps ended."
+    super(GANLearner, self).load(file, device, **kwargs)
+    self.gan_training.go_on_after(self.opt.steps)
+    return self
 
 # %% ../../nbs/book/08_one_training_step.ipynb #016ee5cd-2
 @patch
