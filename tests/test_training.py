@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from fastai.callback.core import Callback
+from fastai.callback.core import Callback, CancelBatchException
 from fastai.callback.progress import CSVLogger
 from fastai.callback.tracker import SaveModelCallback
 from fastai.callback.training import GradientAccumulation
@@ -236,6 +236,14 @@ def test_adams_means_follow_the_weights(tmp_path, monkeypatch):
     again.model.to('meta')
     again.gan_training.before_fit()
     assert {v.device.type for o in again.opt.both for s in o.opt.state.values() for v in s.values()} == {'meta'}
+
+
+@pytest.mark.parametrize('first', [True, False])
+def test_a_batch_that_a_callback_leaves_out_is_not_noted(first):
+    class EverySecond(Callback):
+        def before_batch(self):
+            if self.training and self.iter % 2 == first: raise CancelBatchException
+    assert len(fit(learner(loaders(bs=1)), cbs=EverySecond()).gan_training.history) == 2
 
 
 # a step that is skipped

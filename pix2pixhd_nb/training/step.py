@@ -393,8 +393,8 @@ def go_on_after(self:GANTraining, steps): # of the optimiser
 # %% ../../nbs/book/08_one_training_step.ipynb #016ee5cd
 class GANLearner(Learner):
     "A fastai Learner whose batch is one `training_step`."
+    batch_losses = None # of this batch, on the device, until they are read
     def _do_one_batch(self):
-        self.batch_losses = None # of this batch, on the device
         if not self.yb: return super()._do_one_batch()
         label_map, instance_map, *features = self.xb
         training_step(self.model, self.gan_training, (label_map, instance_map, self.yb[0], *features),
@@ -430,6 +430,7 @@ def after_batch(self:GANTraining):
     "Read the losses, when the step is over; note them; stop after three in a row that were not finite."
     if not self.yb or self.batch_losses is None: return
     *values, total = self.batch_losses.tolist()
+    self.learn.batch_losses = None # a batch that a callback leaves out has none
     self.read = dict(zip(self.loss_names, values))
     self.learn.loss = torch.tensor(total)
     if not self.training: return
