@@ -16,12 +16,13 @@ from pix2pixhd_nb.data.loaders import scene_dataloaders
 from pix2pixhd_nb.data.toy import LABEL_SPACE, SyntheticScenes, synthetic_scene
 from pix2pixhd_nb.synthesis.weights_2018 import read_2018_discriminator, read_2018_encoder, read_2018_generator
 from pix2pixhd_nb.training.losses import PerceptualLoss
+from pix2pixhd_nb.models.boundaries import instance_boundaries
 from pix2pixhd_nb.models.condition_conv import ConditionConv2d, mark_classes
 from pix2pixhd_nb.synthesis.styles import measure_features
 from pix2pixhd_nb.training.coarse_to_fine import grow_learner
 from pix2pixhd_nb.training.learner import pix2pixhd_learner
 from pix2pixhd_nb.training.networks import pix2pixhd_networks
-from pix2pixhd_nb.training.step import GAN, GANOptimizer, GANTraining, training_step
+from pix2pixhd_nb.training.step import GAN, GANOptimizer, GANTraining, ImagePool, training_step
 from test_parity import plain_steps
 
 TINY = dict(width=4, n_downsample=2, n_blocks=1, discriminator_width=4, n_scales=2)
@@ -244,6 +245,17 @@ def test_a_batch_that_a_callback_leaves_out_is_not_noted(first):
         def before_batch(self):
             if self.training and self.iter % 2 == first: raise CancelBatchException
     assert len(fit(learner(loaders(bs=1)), cbs=EverySecond()).gan_training.history) == 2
+
+
+def test_a_pool_holds_its_own_fakes_and_every_boundary():
+    pool, maps = ImagePool(8), torch.zeros(4, 1, 8, 8, dtype=torch.long)
+    maps[..., 4:] = 2**32 # ids of 64 bits, which 32 bits take for equal
+    maps[2:, :, 4:], maps[3, :, :2] = -1, 2**31 - 1
+    older_labels, older, fakes = pool(maps, maps, torch.rand(4, 3, 8, 8))
+    assert torch.equal(instance_boundaries(older), instance_boundaries(maps)) and older.dtype == torch.long
+    assert torch.equal(older_labels[2:, :, 4:], maps[2:, :, 4:]), 'ids of classes stay what they are'
+    pool(maps.float(), maps.int(), fakes)
+    assert all(x.untyped_storage().nbytes() == x.nbytes for entry in pool.kept for x in entry)
 
 
 # a step that is skipped

@@ -290,7 +290,7 @@ class ImagePool:
                  instance_map, # (N, 1, H, W) int
                  fake, # (N, 3, H, W)
                 ): # the same three, some of them of older scenes
-        shown = [self.swap((_small(l), _small(i), f))
+        shown = [self.swap((_small(l), _small(_folded(i)), f.clone())) # clones: a part of a batch would hold all of it
                  for l, i, f in zip(label_map, instance_map, fake.detach().nan_to_num(0., 0., 0.))]
         return tuple(torch.stack(parts).to(given.dtype)
                      for parts, given in zip(zip(*shown), (label_map, instance_map, fake)))
@@ -304,7 +304,10 @@ class ImagePool:
         return new
 
 # %% ../../nbs/book/08_one_training_step.ipynb #c029-2
-def _small(ids): return ids if ids.is_floating_point() else ids.int()
+def _small(ids): return ids.clone() if ids.is_floating_point() else ids.to(torch.int32, copy=True)
+
+def _folded(ids): # ids of 64 bits that differ in the upper half alone; boundaries ask only which differ
+    return ids + (ids >> 31) * 2654435761 if ids.dtype == torch.long else ids
 
 # %% ../../nbs/book/08_one_training_step.ipynb #c031
 class GANTraining(Callback):
