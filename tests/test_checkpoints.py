@@ -124,3 +124,15 @@ def test_a_graph_is_no_part_of_a_validation():
     learn = learner(cuda_graph='on')
     with learn.no_bar(), learn.no_logging(): assert learn.validate()[0] > 0
     assert 'GraphedTraining' in {type(cb).__name__ for cb in learn.cbs}
+
+def test_the_rest_of_an_epoch_has_the_rates_of_the_epochs_that_are_asked_for(tmp_path):
+    class Seen(Rates):
+        def before_step(self): self.seen.append((self.epoch, self.iter, self.opt.hypers[0]['lr']))
+    def rates(n_decay, *cbs):
+        seen = Seen()
+        with (learn := learner()).no_bar(), learn.no_logging(): learn.fit_flat_linear(1, n_decay, cbs=[seen, *cbs])
+        return [lr for *_, lr in seen.seen]
+    rates(2, Checkpoint(tmp_path, every=1), Stop(batches=5)) # in the midst of the second of three epochs
+    state, whole = latest_checkpoint(tmp_path), rates(4)
+    assert (state['epoch'], state['batch']) == (1, 2)
+    assert torch.allclose(torch.tensor(rates(4, Checkpoint(tmp_path, resume=state))), torch.tensor(whole[5:]), atol=1e-12)

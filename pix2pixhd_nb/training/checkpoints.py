@@ -232,7 +232,9 @@ def before_train(self:Checkpoint):
         self._batch = len(train) - (train.n - done) // (train.bs * train.n_ranks)
         train.skip, train.dataset.epoch = done, self.resume['data_epoch'] - (done > 0)
         train.dataset.seed = self.resume.get('seed', train.dataset.seed)
-        if done: self.learn.pct_train = self.resume['pct_train']
+        share = (self.epoch + self._batch / len(train)) / self.n_epoch # differs where another number of epochs was asked for
+        if abs(share - self.resume['pct_train']) < 1e-6: share = self.resume['pct_train'] # to the bit
+        if done: self.learn.pct_train = share
         else: self._go_on()
 
 # %% ../../nbs/engine/17_checkpoints.ipynb #c71b4346-3
