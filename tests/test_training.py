@@ -8,7 +8,7 @@ import torch
 from fastai.callback.core import Callback, CancelBatchException
 from fastai.callback.progress import CSVLogger
 from fastai.callback.tracker import SaveModelCallback
-from fastai.callback.training import GradientAccumulation
+from fastai.callback.training import GradientAccumulation, GradientClip
 from PIL import Image
 from pix2pixhd_nb.core import LabelSpace, Scene, one_hot
 from pix2pixhd_nb.data.layouts import open_dataset, save_scenes
@@ -256,6 +256,12 @@ def test_a_pool_holds_its_own_fakes_and_every_boundary():
     assert torch.equal(older_labels[2:, :, 4:], maps[2:, :, 4:]), 'ids of classes stay what they are'
     pool(maps.float(), maps.int(), fakes)
     assert all(x.untyped_storage().nbytes() == x.nbytes for entry in pool.kept for x in entry)
+
+
+def test_scaled_gradients_are_not_clipped():
+    with pytest.raises(ValueError, match='GradientClip would clip gradients that fp16 has multiplied'):
+        fit(learner(precision='fp16'), cbs=GradientClip(1.))
+    assert is_finite(fit(learner(precision='bf16'), cbs=GradientClip(1.)))
 
 
 # a step that is skipped

@@ -14,6 +14,7 @@ import torch
 from fastai.callback.core import Callback, CancelBackwardException, CancelStepException
 from fastai.callback.fp16 import MixedPrecision
 from fastai.callback.schedule import LRFinder
+from fastai.callback.training import GradientClip
 from fastai.learner import Learner, Metric
 from fastai.optimizer import OptimWrapper
 from fastcore.basics import patch, store_attr
@@ -372,6 +373,8 @@ def before_fit(self:GANTraining):
             raise ValueError('lr_find searches for the rate at which one loss falls fastest, but the losses of two networks that train against each other have no such rate: keep the paper\'s 2e-4, or compare the pictures of two short runs.')
         if isinstance(cb, MixedPrecision):
             raise ValueError("fastai's MixedPrecision scales one loss for one optimiser: leave it out and pass precision='bf16' or 'fp16' to pix2pixhd_learner.")
+        if isinstance(cb, GradientClip) and self.model.precision == 'fp16':
+            raise ValueError("GradientClip would clip gradients that fp16 has multiplied by up to 65536: leave it out, or pass precision='bf16' to pix2pixhd_learner.")
     if self.opt: self.opt.follow()
     device = next(self.model.parameters()).device
     if self.perceptual: self.perceptual.to(device)
