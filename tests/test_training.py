@@ -264,6 +264,13 @@ def test_scaled_gradients_are_not_clipped():
     assert is_finite(fit(learner(precision='bf16'), cbs=GradientClip(1.)))
 
 
+@pytest.mark.parametrize('method', ['fit', 'fit_one_cycle', 'fit_flat_cos', 'fit_flat_linear'])
+@pytest.mark.parametrize('lr', [slice(1e-5, 1e-3), slice(1e-3), '2e-4'], ids=str)
+def test_rates_that_are_no_numbers_are_refused(method, lr):
+    more = (1, lr) if method == 'fit_flat_linear' else (lr,)
+    with pytest.raises(ValueError, match='expected a number for both networks, or two'): fit(learner(), 1, *more, method=method)
+
+
 # a step that is skipped
 
 @pytest.mark.parametrize('options', [dict(precision='fp16'), dict(activation_checkpointing=True), dict(ema=0.9)], ids=str)

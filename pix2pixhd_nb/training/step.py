@@ -117,6 +117,8 @@ class GANOptimizer:
     def set_hyper(self, k, # 'lr', 'mom', ...
                   v, # one value for both networks, or two
                  ):
+        if isinstance(v, slice) or not all(isinstance(x, (int, float)) for x in np.ravel(v).tolist()):
+            raise ValueError(f'{k} is {v!r}, expected a number for both networks, or two (generator, discriminator); a slice spreads over the layers of one.')
         v = np.ravel(v).tolist()
         if len(v) not in (1, 2):
             raise ValueError(f'{k} got {len(v)} values: give one for both networks, or two (generator, discriminator).')
