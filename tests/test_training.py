@@ -10,12 +10,14 @@ from fastai.callback.progress import CSVLogger
 from fastai.callback.tracker import SaveModelCallback
 from fastai.callback.training import GradientAccumulation, GradientClip
 from PIL import Image
+from torch import nn
 from pix2pixhd_nb.core import LabelSpace, Scene, one_hot
 from pix2pixhd_nb.data.layouts import open_dataset, save_scenes
 from pix2pixhd_nb.data.loaders import scene_dataloaders
 from pix2pixhd_nb.data.toy import LABEL_SPACE, SyntheticScenes, synthetic_scene
 from pix2pixhd_nb.synthesis.weights_2018 import read_2018_discriminator, read_2018_encoder, read_2018_generator
 from pix2pixhd_nb.training.losses import PerceptualLoss
+from pix2pixhd_nb.models.activation_checkpointing import checkpoint_activations
 from pix2pixhd_nb.models.boundaries import instance_boundaries
 from pix2pixhd_nb.models.condition_conv import ConditionConv2d, mark_classes
 from pix2pixhd_nb.synthesis.styles import measure_features
@@ -470,3 +472,17 @@ def test_leaving_out_absent_classes_changes_no_gradient(options):
         runs.append([losses[-1], *opt.gradients])
     largest = max(b.abs().max() for b in runs[1][1:]) # biases before a norm have gradients of rounding alone
     for a, b in zip(*runs, strict=True): assert (a - b).abs().max() <= 1e-4 * b.abs().max() + 1e-5 * largest
+
+
+@pytest.mark.parametrize('inside', [nn.Sequential(nn.BatchNorm2d(4), nn.ReLU()), nn.Sequential(nn.Dropout(0.5)), nn.Dropout2d(0.5)], ids=['norm', 'dropout', 'of channels'])
+def test_blocks_within_blocks_are_computed_again_alike(inside):
+    "Of a generator that is not ours: batch norm counts once, and dropout leaves out the same."
+    torch.manual_seed(0)
+    net, x = nn.Sequential(nn.Conv2d(3, 4, 3), inside), torch.randn(2, 3, 8, 8)
+    def passes(net):
+        torch.manual_seed(1)
+        loss = net(x).square().sum()
+        torch.rand(3)
+        loss.backward()
+        return [p.grad for p in net.parameters()] + [b for b in net.buffers() if b.is_floating_point()]
+    for a, b in zip(passes(deepcopy(net)), passes(checkpoint_activations(deepcopy(net))), strict=True): torch.testing.assert_close(a, b)

@@ -15,7 +15,7 @@ from ..engine.cuda_graphs import Graphed
 from ..engine.distributed import world_size
 from .step import GANOptimizer, training_step
 from contextlib import contextmanager
-from torch import nn
+from torch.nn.modules.dropout import _DropoutNd
 
 # %% ../../nbs/engine/16_training_with_cuda_graphs.ipynb #c009
 @patch
@@ -74,7 +74,7 @@ def obstacle(self:GraphedTraining): # text, or None
     if training.augmentation: return 'the augmentation is sampled by Python'
     if training.pool.size: return 'older fakes (pool_size) are chosen by Python'
     if world_size() > 1: return 'ranks exchange their gradients within it'
-    if model.activation_checkpointing and any(isinstance(m, nn.Dropout) for m in model.modules()):
+    if model.activation_checkpointing and any(isinstance(m, _DropoutNd) for m in model.modules()):
         return 'activation checkpointing restores the random numbers of dropout by way of Python'
 
 # %% ../../nbs/engine/16_training_with_cuda_graphs.ipynb #6eafe1b0
