@@ -219,11 +219,12 @@ def test_a_saved_learner_keeps_both_scalers(tmp_path):
     assert [s.get_scale() for s in again.opt.scalers] == [64., 256.] and is_finite(learn)
 
 
-def test_a_saved_learner_goes_on_with_its_average_and_its_styles(tmp_path):
+@pytest.mark.parametrize('with_opt', [True, False])
+def test_a_saved_learner_goes_on_with_its_average_and_its_styles(tmp_path, with_opt):
     options = dict(ema=0.9, feature_channels=2, encoder_width=4, styles_after=20, learner=dict(path=tmp_path))
     learn = fit(learner(**options), 15)
-    learn.save('run')
-    again = learner(seed=1, **options).load('run')
+    learn.save('run', with_opt=with_opt)
+    again = learner(seed=1, **options).load('run', with_opt=with_opt)
     assert not again.gan_training.history and torch.equal(learn.get_preds()[0], again.get_preds()[0]), 'it has had the steps without styles'
     averaged = weights(again.model.ema_synthesizer)
     step = [abs((b - a).mean().item()) for a, b in zip(weights(again.model.synthesizer), averaged)]

@@ -427,9 +427,9 @@ class GANLearner(Learner):
 # %% ../../nbs/book/08_one_training_step.ipynb #016ee5cd-4
 @patch
 def load(self:GANLearner, file, device=None, **kwargs): # as of `Learner.load`
-    "fastai's; with an optimiser, the EMA and `styles_after` go on where its steps ended."
+    "fastai's; the EMA and `styles_after` go on where the steps of the optimiser ended, and without one as after many."
     super(GANLearner, self).load(file, device, **kwargs)
-    self.gan_training.go_on_after(self.opt.steps)
+    self.gan_training.go_on_after(self.opt.steps or 10**6)
     return self
 
 # %% ../../nbs/book/08_one_training_step.ipynb #016ee5cd-2
