@@ -136,3 +136,11 @@ def test_the_rest_of_an_epoch_has_the_rates_of_the_epochs_that_are_asked_for(tmp
     state, whole = latest_checkpoint(tmp_path), rates(4)
     assert (state['epoch'], state['batch']) == (1, 2)
     assert torch.allclose(torch.tensor(rates(4, Checkpoint(tmp_path, resume=state))), torch.tensor(whole[5:]), atol=1e-12)
+
+def test_a_loaded_learner_goes_on_from_its_checkpoint(tmp_path):
+    options = dict(ema=0.9, learner=dict(path=tmp_path))
+    fit(learner(**options), 1).save('weights', with_opt=False)
+    def run(*cbs): return fit(learner(**options).load('weights', with_opt=False), 2, *cbs)
+    whole, _ = run(), run(Checkpoint(tmp_path / 'run'), Stop())
+    again = fit(learner(**options), 2, Checkpoint(tmp_path / 'run', resume=latest_checkpoint(tmp_path / 'run')))
+    assert all(torch.equal(again.model.state_dict()[k], v) for k, v in whole.model.state_dict().items())
