@@ -104,3 +104,43 @@ def test_the_best_of_another_metric_or_stage_is_no_measure(tmp_path):
         saver._mark_best(saver._save(1, 0))
         stays = note.get('stage') == 0
         assert (best_checkpoint(folder) == other) == stays
+
+# looking at a model between fits
+
+def test_only_a_fit_writes_checkpoints(tmp_path):
+    learn = learner(cbs=Checkpoint(tmp_path, keep=2, metric='valid_loss'))
+    def look():
+        with learn.no_bar(), learn.no_logging(): return learn.validate()[0], learn.get_preds()[0].shape
+    look()
+    assert not checkpoints_in(tmp_path)
+    fit(learn, 2)
+    files = checkpoints_in(tmp_path), best_checkpoint(tmp_path)
+    look()
+    assert (checkpoints_in(tmp_path), best_checkpoint(tmp_path)) == files and all(p.name.startswith('stage0') for p in files[0])
+    fit(learn, 1)
+    assert latest_checkpoint(tmp_path)['stage'] == 1, 'a fit of its own writes again'
+
+def test_a_graph_is_no_part_of_a_validation():
+    learn = learner(cuda_graph='on')
+    with learn.no_bar(), learn.no_logging(): assert learn.validate()[0] > 0
+    assert 'GraphedTraining' in {type(cb).__name__ for cb in learn.cbs}
+
+def test_the_rest_of_an_epoch_has_the_rates_of_the_epochs_that_are_asked_for(tmp_path):
+    class Seen(Rates):
+        def before_step(self): self.seen.append((self.epoch, self.iter, self.opt.hypers[0]['lr']))
+    def rates(n_decay, *cbs):
+        seen = Seen()
+        with (learn := learner()).no_bar(), learn.no_logging(): learn.fit_flat_linear(1, n_decay, cbs=[seen, *cbs])
+        return [lr for *_, lr in seen.seen]
+    rates(2, Checkpoint(tmp_path, every=1), Stop(batches=5)) # in the midst of the second of three epochs
+    state, whole = latest_checkpoint(tmp_path), rates(4)
+    assert (state['epoch'], state['batch']) == (1, 2)
+    assert torch.allclose(torch.tensor(rates(4, Checkpoint(tmp_path, resume=state))), torch.tensor(whole[5:]), atol=1e-12)
+
+def test_a_loaded_learner_goes_on_from_its_checkpoint(tmp_path):
+    options = dict(ema=0.9, learner=dict(path=tmp_path))
+    fit(learner(**options), 1).save('weights', with_opt=False)
+    def run(*cbs): return fit(learner(**options).load('weights', with_opt=False), 2, *cbs)
+    whole, _ = run(), run(Checkpoint(tmp_path / 'run'), Stop())
+    again = fit(learner(**options), 2, Checkpoint(tmp_path / 'run', resume=latest_checkpoint(tmp_path / 'run')))
+    assert all(torch.equal(again.model.state_dict()[k], v) for k, v in whole.model.state_dict().items())

@@ -72,3 +72,19 @@ def test_losses_below_zero_are_shown():
     panel, *_ = plot_history([dict(gan=-1.), dict(gan=-0.2)] * 5, kind='hinge').axes
     low, high = panel.get_ylim()
     assert low < -1 and high > 0
+
+def test_a_validation_is_no_epoch():
+    learn = learner(cbs=GANMonitor(live=False))
+    with learn.no_bar(), learn.no_logging():
+        for look in (learn.validate, learn.get_preds):
+            learn.fit(1)
+            look()
+        learn.fit(1)
+    assert list(learn.gan_monitor.previews) == [1, 2, 3]
+
+def test_previews_wait_for_the_styles_as_the_training_does():
+    learn = learner(feature_channels=2, encoder_width=4, styles_after=3)
+    monitor = GANMonitor(live=False)
+    for _ in range(2):
+        fit(learn, 1, monitor)
+        assert torch.allclose(list(monitor.previews.values())[-1][0], learn.get_preds()[0][0], atol=1e-6)

@@ -4,6 +4,7 @@ import json
 import re
 import sys
 import types
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from PIL import Image
 
 from pix2pixhd_nb.data import toy
 from pix2pixhd_nb.data.loaders import scene_dataloaders
+from pix2pixhd_nb.data.memory_scenes import ScenesInMemory
 from pix2pixhd_nb.data.toy import LABEL_SPACE, SyntheticScenes, synthetic_scene
 from pix2pixhd_nb.models.baselines import UNet
 from pix2pixhd_nb.models.discriminators import MultiscaleDiscriminator
@@ -233,3 +235,14 @@ def test_a_stuff_class_that_is_placed_in_the_street_has_one_id():
         paint=lambda canvas, t: _stamp(canvas, t, [([(t.x - 1, 0, 7), (t.x + 1, 0, 7), (t.x + 1, 0, 9), (t.x - 1, 0, 9)], STYLES['puddle'][t.style])])),""")
     scene = world.synthetic_scene(0, (64, 128))
     assert scene.instance_map[scene.label_map == 9].unique().tolist() == [9] and (scene.label_map == 9).sum() > 20
+
+def test_a_start_that_does_not_fit_the_scenes_is_said_at_once(tmp_path):
+    scenes, options = SyntheticScenes(2, size=(32, 64)), dict(width=4, n_downsample=2, n_blocks=1, discriminator_width=4, n_scales=2)
+    def loaders(**parts):
+        given = ScenesInMemory([replace(s, **{k: f(s) for k, f in parts.items()}) for s in scenes], scenes.label_space)
+        return scene_dataloaders(given, given, bs=1, seed=0, device='cpu')
+    grey, styled = loaders(image=lambda s: s.image[:1]), loaders(styles=lambda s: {i: torch.zeros(2) for i in s.instance_map.unique().tolist()})
+    for n in (0, 3):
+        Pix2PixHD.from_learner(pix2pixhd_learner(loaders(), feature_channels=n, **options), with_discriminators=True).save(tmp_path / f'{n}')
+        with pytest.raises(ValueError, match='makes images of 3 channels, but those of the scenes have 1'): pix2pixhd_learner(grey, start=tmp_path / f'{n}')
+        with pytest.raises(ValueError, match=f'generates from styles of {n} numbers, but those of the scenes have 2'): pix2pixhd_learner(styled, start=tmp_path / f'{n}')

@@ -242,3 +242,9 @@ def test_a_later_stage_needs_its_enhancers(run, data, capsys):
     message = refused(capsys, run, 'train', data, run, *without(SAME, '--enhancers', '--frozen'))
     assert 'of stage 3, and with --enhancers 0 there are 1: give --enhancers 1 or more' in message
     assert said(capsys, 'train', data, run, *without(SAME, '--epochs'), '--epochs', '3')[0] == 0
+
+@pytest.mark.parametrize('deep', [dict(n_downsample=5), dict(n_downsample=6, n_enhancers=1, feature_channels=3), dict(n_scales=7)], ids=str)
+def test_a_plan_times_deep_networks_at_a_size_that_they_take(monkeypatch, deep):
+    monkeypatch.setattr(cost, 'step_seconds', lambda size, **asked: (0.1, 0.1))
+    options = cost.training_options((256, 512), n_classes=3, free=1e12, width=4, n_blocks=1, discriminator_width=2, **deep)
+    assert all(o.seconds > 0 for o in options)

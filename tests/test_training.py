@@ -5,23 +5,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from fastai.callback.core import Callback
+from fastai.callback.core import Callback, CancelBatchException
 from fastai.callback.progress import CSVLogger
 from fastai.callback.tracker import SaveModelCallback
-from fastai.callback.training import GradientAccumulation
+from fastai.callback.training import GradientAccumulation, GradientClip
 from PIL import Image
+from torch import nn
 from pix2pixhd_nb.core import LabelSpace, Scene, one_hot
 from pix2pixhd_nb.data.layouts import open_dataset, save_scenes
 from pix2pixhd_nb.data.loaders import scene_dataloaders
 from pix2pixhd_nb.data.toy import LABEL_SPACE, SyntheticScenes, synthetic_scene
 from pix2pixhd_nb.synthesis.weights_2018 import read_2018_discriminator, read_2018_encoder, read_2018_generator
 from pix2pixhd_nb.training.losses import PerceptualLoss
+from pix2pixhd_nb.models.activation_checkpointing import checkpoint_activations
+from pix2pixhd_nb.models.boundaries import instance_boundaries
 from pix2pixhd_nb.models.condition_conv import ConditionConv2d, mark_classes
 from pix2pixhd_nb.synthesis.styles import measure_features
 from pix2pixhd_nb.training.coarse_to_fine import grow_learner
 from pix2pixhd_nb.training.learner import pix2pixhd_learner
 from pix2pixhd_nb.training.networks import pix2pixhd_networks
-from pix2pixhd_nb.training.step import GAN, GANOptimizer, GANTraining, training_step
+from pix2pixhd_nb.training.step import GAN, GANOptimizer, GANTraining, ImagePool, training_step
 from test_parity import plain_steps
 
 TINY = dict(width=4, n_downsample=2, n_blocks=1, discriminator_width=4, n_scales=2)
@@ -214,6 +217,61 @@ def test_a_saved_learner_keeps_both_scalers(tmp_path):
     again = learner(learner=dict(path=tmp_path), precision='fp16').load('run')
     assert [s.state_dict() for s in again.opt.scalers] == [s.state_dict() for s in learn.opt.scalers]
     assert [s.get_scale() for s in again.opt.scalers] == [64., 256.] and is_finite(learn)
+
+
+@pytest.mark.parametrize('with_opt', [True, False])
+def test_a_saved_learner_goes_on_with_its_average_and_its_styles(tmp_path, with_opt):
+    options = dict(ema=0.9, feature_channels=2, encoder_width=4, styles_after=20, learner=dict(path=tmp_path))
+    learn = fit(learner(**options), 15)
+    learn.save('run', with_opt=with_opt)
+    again = learner(seed=1, **options).load('run', with_opt=with_opt)
+    assert not again.gan_training.history and torch.equal(learn.get_preds()[0], again.get_preds()[0]), 'it has had the steps without styles'
+    averaged = weights(again.model.ema_synthesizer)
+    step = [abs((b - a).mean().item()) for a, b in zip(weights(again.model.synthesizer), averaged)]
+    fit(again)
+    left = [abs((b - a).mean().item()) for a, b in zip(weights(again.model.synthesizer), weights(again.model.ema_synthesizer))]
+    assert sum(left) > 0.5 * sum(step), 'two steps are no reason to begin the average anew'
+
+
+def test_adams_means_follow_the_weights(tmp_path, monkeypatch):
+    fit(learner(learner=dict(path=tmp_path))).save('run')
+    again = learner(learner=dict(path=tmp_path)).load('run') # of a learner for a GPU, whose weights go there as a fit begins
+    monkeypatch.setattr(torch.__future__, 'get_swap_module_params_on_conversion', lambda: True) # the parameters stay the same objects, as on a GPU
+    again.model.to('meta')
+    again.gan_training.before_fit()
+    assert {v.device.type for o in again.opt.both for s in o.opt.state.values() for v in s.values()} == {'meta'}
+
+
+@pytest.mark.parametrize('first', [True, False])
+def test_a_batch_that_a_callback_leaves_out_is_not_noted(first):
+    class EverySecond(Callback):
+        def before_batch(self):
+            if self.training and self.iter % 2 == first: raise CancelBatchException
+    assert len(fit(learner(loaders(bs=1)), cbs=EverySecond()).gan_training.history) == 2
+
+
+def test_a_pool_holds_its_own_fakes_and_every_boundary():
+    pool, maps = ImagePool(8), torch.zeros(4, 1, 8, 8, dtype=torch.long)
+    maps[..., 4:] = 2**32 # ids of 64 bits, which 32 bits take for equal
+    maps[2:, :, 4:], maps[3, :, :2] = -1, 2**31 - 1
+    older_labels, older, fakes = pool(maps, maps, torch.rand(4, 3, 8, 8))
+    assert torch.equal(instance_boundaries(older), instance_boundaries(maps)) and older.dtype == torch.long
+    assert torch.equal(older_labels[2:, :, 4:], maps[2:, :, 4:]), 'ids of classes stay what they are'
+    pool(maps.float(), maps.int(), fakes)
+    assert all(x.untyped_storage().nbytes() == x.nbytes for entry in pool.kept for x in entry)
+
+
+def test_scaled_gradients_are_not_clipped():
+    with pytest.raises(ValueError, match='GradientClip would clip gradients that fp16 has multiplied'):
+        fit(learner(precision='fp16'), cbs=GradientClip(1.))
+    assert is_finite(fit(learner(precision='bf16'), cbs=GradientClip(1.)))
+
+
+@pytest.mark.parametrize('method', ['fit', 'fit_one_cycle', 'fit_flat_cos', 'fit_flat_linear'])
+@pytest.mark.parametrize('lr', [slice(1e-5, 1e-3), slice(1e-3), '2e-4'], ids=str)
+def test_rates_that_are_no_numbers_are_refused(method, lr):
+    more = (1, lr) if method == 'fit_flat_linear' else (lr,)
+    with pytest.raises(ValueError, match='expected a number for both networks, or two'): fit(learner(), 1, *more, method=method)
 
 
 # a step that is skipped
@@ -415,3 +473,17 @@ def test_leaving_out_absent_classes_changes_no_gradient(options):
         runs.append([losses[-1], *opt.gradients])
     largest = max(b.abs().max() for b in runs[1][1:]) # biases before a norm have gradients of rounding alone
     for a, b in zip(*runs, strict=True): assert (a - b).abs().max() <= 1e-4 * b.abs().max() + 1e-5 * largest
+
+
+@pytest.mark.parametrize('inside', [nn.Sequential(nn.BatchNorm2d(4), nn.ReLU()), nn.Sequential(nn.Dropout(0.5)), nn.Dropout2d(0.5)], ids=['norm', 'dropout', 'of channels'])
+def test_blocks_within_blocks_are_computed_again_alike(inside):
+    "Of a generator that is not ours: batch norm counts once, and dropout leaves out the same."
+    torch.manual_seed(0)
+    net, x = nn.Sequential(nn.Conv2d(3, 4, 3), inside), torch.randn(2, 3, 8, 8)
+    def passes(net):
+        torch.manual_seed(1)
+        loss = net(x).square().sum()
+        torch.rand(3)
+        loss.backward()
+        return [p.grad for p in net.parameters()] + [b for b in net.buffers() if b.is_floating_point()]
+    for a, b in zip(passes(deepcopy(net)), passes(checkpoint_activations(deepcopy(net))), strict=True): torch.testing.assert_close(a, b)

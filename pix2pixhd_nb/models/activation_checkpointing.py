@@ -10,6 +10,7 @@ from contextlib import nullcontext
 from functools import partial
 import torch
 from torch import nn
+from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.utils.parametrize import is_parametrized
 from torch.utils.checkpoint import checkpoint
 
@@ -17,7 +18,7 @@ from torch.utils.checkpoint import checkpoint
 class _Still:
     "Second passes through a block, in which nothing that the first pass counts is counted."
     def __init__(self, block):
-        self.counting = [m for m in block if isinstance(m, nn.BatchNorm2d)]
+        self.counting = [m for m in block.modules() if isinstance(m, nn.BatchNorm2d)]
 
     def __enter__(self):
         self.momentum = [m.momentum for m in self.counting]
@@ -31,7 +32,7 @@ def _twice(block, x):
     "One block, whose inside is computed again in the backward pass."
     forward = partial(nn.Sequential.forward, block)
     if not torch.is_grad_enabled(): return forward(x)
-    chance = any(isinstance(m, nn.Dropout) for m in block)
+    chance = any(isinstance(m, _DropoutNd) for m in block.modules())
     return checkpoint(forward, x, use_reentrant=False, preserve_rng_state=chance,
                       context_fn=lambda: (nullcontext(), _Still(block)))
 

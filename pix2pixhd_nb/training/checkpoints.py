@@ -59,7 +59,7 @@ def training_state(learn, # Learner from `pix2pixhd_learner`, in the midst of a 
                 seed=str(train.dataset.seed), precision=learn.model.precision, model=learn.model.state_dict(), opt=learn.opt.state_dict(),
                 ranks=gather(dict(random=random_states(),
                                   pool=[tuple(x.cpu() for x in entry) for entry in training.pool.kept])),
-                history={k: torch.tensor([h[k] for h in training.history], dtype=torch.float64) for k in names})
+                earlier=training.earlier, history={k: torch.tensor([h[k] for h in training.history], dtype=torch.float64) for k in names})
 
 # %% ../../nbs/engine/17_checkpoints.ipynb #c011
 def write_checkpoint(state, # from `training_state`
@@ -98,8 +98,9 @@ def read_checkpoint(path): # written by `write_checkpoint`
 # %% ../../nbs/engine/17_checkpoints.ipynb #nchkstat
 def check_state(state): # of a checkpoint
     "Raise an error if an entry is of the wrong kind; that it fits a learner is seen by `restore`."
-    for k in ('stage', 'epoch', 'batch', 'data_epoch', 'scenes'):
-        if not is_whole(state[k], 0, 2**40): raise ValueError(f'{k} is {brief(state[k])}')
+    counts = {k: state[k] for k in ('stage', 'epoch', 'batch', 'data_epoch', 'scenes')} | dict(earlier=state.get('earlier', 0))
+    for k, v in counts.items():
+        if not is_whole(v, 0, 2**40): raise ValueError(f'{k} is {brief(v)}')
     if not is_number(state['pct_train']) or not 0 <= state['pct_train'] < 1.000001: # a share, summed up in steps
         raise ValueError(f"pct_train is {brief(state['pct_train'])}")
     classes, history = state.get('classes'), state['history']
@@ -169,7 +170,7 @@ class Stopped(KeyboardInterrupt):
 # %% ../../nbs/engine/17_checkpoints.ipynb #c016-2
 class Checkpoint(Callback):
     "Saves everything that training needs to go on, keeps the newest, stops cleanly when asked to."
-    order = 65
+    order, of_fits = 65, True # no part of `validate` and `get_preds`
     def __init__(self, folder, # of the checkpoints
                  stage=0, # which stage of a coarse-to-fine run this is; one more for each further fit
                  every=0, # also save after so many batches
@@ -232,7 +233,9 @@ def before_train(self:Checkpoint):
         self._batch = len(train) - (train.n - done) // (train.bs * train.n_ranks)
         train.skip, train.dataset.epoch = done, self.resume['data_epoch'] - (done > 0)
         train.dataset.seed = self.resume.get('seed', train.dataset.seed)
-        if done: self.learn.pct_train = self.resume['pct_train']
+        share = (self.epoch + self._batch / len(train)) / self.n_epoch # differs where another number of epochs was asked for
+        if abs(share - self.resume['pct_train']) < 1e-6: share = self.resume['pct_train'] # to the bit
+        if done: self.learn.pct_train = share
         else: self._go_on()
 
 # %% ../../nbs/engine/17_checkpoints.ipynb #c71b4346-3
@@ -384,6 +387,7 @@ def restore(learn, # Learner with networks of the same shape
                                         for entry in pool if isinstance(entry, tuple)]
     columns = {k: v.tolist() for k, v in state['history'].items()}
     learn.gan_training.history = [dict(zip(columns, row)) for row in zip(*columns.values())]
+    learn.gan_training.earlier = state.get('earlier', 0)
 
 # %% ../../nbs/engine/17_checkpoints.ipynb #nchkoptm
 def check_optimizers(opt, # GANOptimizer

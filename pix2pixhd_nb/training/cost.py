@@ -170,9 +170,10 @@ class Option:
 # %% ../../nbs/engine/13_cost.ipynb #npace
 def _pace(size, n, device, **asked):
     "Seconds of an operation in the passes, and of an update, as a small step has them; None, None where not even that fits."
-    pace, least = (None, None), 32 * 2**asked.get('n_enhancers', 0) # the encoder's, whose image the enhancers halve
+    pace, encoder = (None, None), 32 * 2**asked.get('n_enhancers', 0) # whose image the enhancers halve
+    least = max(2 * n, encoder, 2**asked.get('n_scales', 3)) # pixels of a side that all networks take
     for most in (_SMALL[torch.device(device).type] // 16, _SMALL[torch.device(device).type]):
-        small = _smaller(size, max(n, least), most)
+        small = _smaller(size, least, most)
         tried = rehearse(small, **asked)
         if bytes_needed(tried, device) >= free_bytes(device): break
         passes, update = step_seconds(small, device=device, **asked)

@@ -15,7 +15,7 @@ from ..engine.cuda_graphs import Graphed
 from ..engine.distributed import world_size
 from .step import GANOptimizer, training_step
 from contextlib import contextmanager
-from torch import nn
+from torch.nn.modules.dropout import _DropoutNd
 
 # %% ../../nbs/engine/16_training_with_cuda_graphs.ipynb #c009
 @patch
@@ -36,7 +36,7 @@ WITHIN = ('after_pred', 'after_loss', 'before_backward', 'after_cancel_backward'
 # %% ../../nbs/engine/16_training_with_cuda_graphs.ipynb #c011-2
 class GraphedTraining(Callback):
     "Captures a training step as a CUDA graph and replays it: same kernels, no waiting for Python."
-    order = 65 # after schedules have set the rates
+    order, of_fits = 65, True # after schedules have set the rates; no part of `validate` and `get_preds`
     def __init__(self, warm_up=3, # ordinary steps of each shape before the capture
                  most=4, # graphs, each for one set of shapes; each holds the memory of a step
                  where_allowed=False, # where a step cannot be captured, train without a graph; else that is an error
@@ -74,21 +74,21 @@ def obstacle(self:GraphedTraining): # text, or None
     if training.augmentation: return 'the augmentation is sampled by Python'
     if training.pool.size: return 'older fakes (pool_size) are chosen by Python'
     if world_size() > 1: return 'ranks exchange their gradients within it'
-    if model.activation_checkpointing and any(isinstance(m, nn.Dropout) for m in model.modules()):
+    if model.activation_checkpointing and any(isinstance(m, _DropoutNd) for m in model.modules()):
         return 'activation checkpointing restores the random numbers of dropout by way of Python'
 
 # %% ../../nbs/engine/16_training_with_cuda_graphs.ipynb #6eafe1b0
 @patch
 def before_batch(self:GraphedTraining):
     if not self.training or self.graphed is None: return
-    if len(self.gan_training.history) < self.gan_training.styles_after: return # other steps are to come: see `GANTraining`
+    if self.gan_training.steps < self.gan_training.styles_after: return # other steps are to come: see `GANTraining`
     label_map, instance_map, *features = self.xb
     scene = label_map, instance_map, self.yb[0], *features
     shapes = tuple(x.shape for x in scene)
     self.seen[shapes] += 1
     if self.seen[shapes] <= self.warm_up: return
     for rate, o in zip(self.rates, self.opt.both): rate.fill_(o.hypers[-1]['lr'])
-    self.ema_weight.fill_(self.model.ema_weight(len(self.gan_training.history) + 1))
+    self.ema_weight.fill_(self.model.ema_weight(self.gan_training.steps + 1))
     self.learn.pred, self.learn.batch_losses = self.graphed(*scene)
     self.learn.loss = self.learn.loss_grad = self.batch_losses[-1]
     raise CancelBatchException

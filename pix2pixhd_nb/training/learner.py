@@ -97,7 +97,7 @@ def fit_flat_linear(self:Learner,
         raise ValueError(f'n_flat and n_decay are {n_flat!r} and {n_decay!r}, expected whole numbers of epochs from 0, one of them 1 or more: nothing would be trained.')
     lr = np.array(self.lr if lr is None else lr)
     total = n_flat + n_decay
-    parts = [(n_flat / total, SchedNo(lr, lr)), (n_decay / total, SchedLin(lr, lr * 0))]
+    parts = [(n_flat / total, SchedNo(lr, lr)), (n_decay / total, SchedLin(lr, np.zeros(lr.shape)))]
     parts = [(share, schedule) for share, schedule in parts if share]
     self.fit(total, lr, cbs=L(cbs) + ParamScheduler({'lr': combine_scheds(*zip(*parts))}))
 

@@ -274,7 +274,7 @@ ALARMS = { # moment: the rules asked then
 # %% ../../nbs/your_data/07_watching_a_training.ipynb #c060
 class GANMonitor(Callback):
     "Shows how a GAN trains: losses, previews of fixed scenes and alarms; a live picture in a notebook, text in a terminal."
-    order = 61 # after the Recorder and the progress bar
+    order, of_fits = 61, True # after the Recorder and the progress bar; no part of `validate` and `get_preds`
     def __init__(self, scenes=None, # Scenes with images to preview; None takes the first three validation scenes
                  every=1, # epochs between previews
                  folder=None, # where PNGs of losses and previews go; None writes none
@@ -398,8 +398,9 @@ def preview(self:GANMonitor):
     network, was_training = self.network, self.network.training
     network.eval()
     device = next(network.parameters()).device
+    unstyled = self.gan_training.steps < self.gan_training.styles_after # as the batches are: the encoder has learnt nothing
     with torch.no_grad():
-        generated = [_preview_of(network, [x[None].to(device) for x in item])[0].cpu() for item in self.items]
+        generated = [_preview_of(network, [x[None].to(device) for x in item], unstyled)[0].cpu() for item in self.items]
     network.train(was_training)
     self.previews[self.epochs_seen] = generated
     real = [image for *_, image in self.items]
@@ -407,9 +408,11 @@ def preview(self:GANMonitor):
     if self.folder: self.unless_disk_is_full(self.write_pictures)
 
 # %% ../../nbs/your_data/07_watching_a_training.ipynb #c067-2
-def _preview_of(network, batch):
-    "The image of a batch of one, in the training's precision; with the styles that came with it, or with those of its real image."
+def _preview_of(network, batch, unstyled=False):
+    "The image of a batch of one, in the training's precision; with the styles that came with it, those of its real image, or zeros."
     label_map, instance_map, *features, image = batch
+    n = network.synthesizer.feature_channels if unstyled else 0
+    if n: features = [torch.zeros_like(image[:, :1]).repeat(1, n, 1, 1)]
     return network(label_map, instance_map, image, *features)
 
 # %% ../../nbs/your_data/07_watching_a_training.ipynb #c069

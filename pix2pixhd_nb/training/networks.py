@@ -91,14 +91,17 @@ def _networks_for(dls, options):
     if styles: options |= dict(feature_channels=styles[0].shape[0], encoder_width=0)
     start = options.pop('start', None)
     if not start: return pix2pixhd_networks(channels, **options)
+    made = read_description(start)['generator'].get('out_channels', 3)
+    if made != image.shape[0]:
+        raise ValueError(f'{start} makes images of {made} channels, but those of the scenes have {image.shape[0]}: read the scenes with as many.')
     names = space.names if space else tuple(f'channel {i}' for i in range(channels))
     shape = _those_of(MultiscaleDiscriminator, options) | dict(width=options.get('discriminator_width', 64))
     discriminator = MultiscaleDiscriminator(channels + options.get('boundary', True) + image.shape[0], **shape)
     synthesizer, discriminator, kept = start_networks(start, names, options['ignore_id'], discriminator,
                                                       encoder=not styles)
-    made = synthesizer.generator.config['out_channels']
-    if made != image.shape[0]:
-        raise ValueError(f'{start} makes images of {made} channels, but those of the scenes have {image.shape[0]}: read the scenes with as many.')
+    n = synthesizer.feature_channels
+    if styles and n != len(styles[0]):
+        raise ValueError(f'{start} generates from styles of {n} numbers, but those of the scenes have {len(styles[0])}: give the scenes styles of that model, or none.')
     if not rank(): print(kept)
     return synthesizer, discriminator
 

@@ -14,6 +14,7 @@ import torch
 from fastai.callback.core import Callback, CancelBackwardException, CancelStepException
 from fastai.callback.fp16 import MixedPrecision
 from fastai.callback.schedule import LRFinder
+from fastai.callback.training import GradientClip
 from fastai.learner import Learner, Metric
 from fastai.optimizer import OptimWrapper
 from fastcore.basics import patch, store_attr
@@ -116,6 +117,8 @@ class GANOptimizer:
     def set_hyper(self, k, # 'lr', 'mom', ...
                   v, # one value for both networks, or two
                  ):
+        if isinstance(v, slice) or not all(isinstance(x, (int, float)) for x in np.ravel(v).tolist()):
+            raise ValueError(f'{k} is {v!r}, expected a number for both networks, or two (generator, discriminator); a slice spreads over the layers of one.')
         v = np.ravel(v).tolist()
         if len(v) not in (1, 2):
             raise ValueError(f'{k} got {len(v)} values: give one for both networks, or two (generator, discriminator).')
@@ -163,6 +166,19 @@ def load_state_dict(self:GANOptimizer, state):
         for g in o.opt.param_groups: g['fused'] = True # a checkpoint of an earlier release may say otherwise
     for scaler, s in zip(self.scalers, state['scalers']):
         if s: scaler.load_state_dict(s)
+
+# %% ../../nbs/book/08_one_training_step.ipynb #c021-7
+@patch(as_prop=True)
+def steps(self:GANOptimizer): # int
+    "The steps that were taken: those of the parameter that took the most."
+    return int(max((s['step'] for o in self.both for s in o.opt.state.values() if 'step' in s), default=0))
+
+# %% ../../nbs/book/08_one_training_step.ipynb #c021-8
+@patch
+def follow(self:GANOptimizer):
+    "Bring Adam's running means to where the parameters are: they may have been loaded before the model went to a GPU."
+    for o in self.both:
+        for p, s in o.opt.state.items(): s.update({k: v.to(p.device) for k, v in s.items()})
 
 # %% ../../nbs/book/08_one_training_step.ipynb #c025
 class GAN(nn.Module):
@@ -277,7 +293,7 @@ class ImagePool:
                  instance_map, # (N, 1, H, W) int
                  fake, # (N, 3, H, W)
                 ): # the same three, some of them of older scenes
-        shown = [self.swap((_small(l), _small(i), f))
+        shown = [self.swap((_small(l), _small(_folded(i)), f.clone())) # clones: a part of a batch would hold all of it
                  for l, i, f in zip(label_map, instance_map, fake.detach().nan_to_num(0., 0., 0.))]
         return tuple(torch.stack(parts).to(given.dtype)
                      for parts, given in zip(zip(*shown), (label_map, instance_map, fake)))
@@ -291,7 +307,10 @@ class ImagePool:
         return new
 
 # %% ../../nbs/book/08_one_training_step.ipynb #c029-2
-def _small(ids): return ids if ids.is_floating_point() else ids.int()
+def _small(ids): return ids.clone() if ids.is_floating_point() else ids.to(torch.int32, copy=True)
+
+def _folded(ids): # ids of 64 bits that differ in the upper half alone; boundaries ask only which differ
+    return ids + (ids >> 31) * 2654435761 if ids.dtype == torch.long else ids
 
 # %% ../../nbs/book/08_one_training_step.ipynb #c031
 class GANTraining(Callback):
@@ -309,12 +328,16 @@ class GANTraining(Callback):
         store_attr('feature_matching,perceptual,gan_weight,l1_weight,augmentation,styles_after')
         self.gan_loss, self.pool, self.history = gan_loss or GANLoss(), ImagePool(pool_size), []
         self.not_finite = self.in_a_row = 0 # batches whose step was skipped
+        self.earlier = 0 # steps before the history begins, of weights that were loaded
 
     @property
     def config(self): # what a training that goes on from this one is made with, of a grown model
         losses = dict(gan_loss=self.gan_loss, feature_matching=self.feature_matching, perceptual=self.perceptual)
         weights = dict(gan_weight=self.gan_weight, l1_weight=self.l1_weight)
         return losses | weights | dict(pool_size=self.pool.size, augmentation=self.augmentation)
+
+    @property
+    def steps(self): return self.earlier + len(self.history) # done with these weights
 
     @property
     def loss_names(self): # names of the losses, in the order of the history's columns
@@ -352,6 +375,9 @@ def before_fit(self:GANTraining):
             raise ValueError('lr_find searches for the rate at which one loss falls fastest, but the losses of two networks that train against each other have no such rate: keep the paper\'s 2e-4, or compare the pictures of two short runs.')
         if isinstance(cb, MixedPrecision):
             raise ValueError("fastai's MixedPrecision scales one loss for one optimiser: leave it out and pass precision='bf16' or 'fp16' to pix2pixhd_learner.")
+        if isinstance(cb, GradientClip) and self.model.precision == 'fp16':
+            raise ValueError("GradientClip would clip gradients that fp16 has multiplied by up to 65536: leave it out, or pass precision='bf16' to pix2pixhd_learner.")
+    if self.opt: self.opt.follow()
     device = next(self.model.parameters()).device
     if self.perceptual: self.perceptual.to(device)
     if device.type == 'cpu': keep_freed_memory()
@@ -361,20 +387,26 @@ def before_fit(self:GANTraining):
 def before_batch(self:GANTraining):
     "Zeros for styles in the first `styles_after` steps, whether the encoder measures them or the scenes bring them."
     channels = self.model.synthesizer.feature_channels
-    if not self.yb or not channels or len(self.history) >= self.styles_after: return
+    if not self.yb or not channels or self.steps >= self.styles_after: return
     label_map, instance_map, *_ = self.xb
     n, _, h, w = label_map.shape
     self.learn.xb = label_map, instance_map, torch.zeros(n, channels, h, w, device=label_map.device)
 
+# %% ../../nbs/book/08_one_training_step.ipynb #warm02
+@patch
+def go_on_after(self:GANTraining, steps): # of the optimiser
+    "Count the steps that weights which were loaded had before this history."
+    self.earlier = max(0, steps - len(self.history))
+
 # %% ../../nbs/book/08_one_training_step.ipynb #016ee5cd
 class GANLearner(Learner):
     "A fastai Learner whose batch is one `training_step`."
+    batch_losses = None # of this batch, on the device, until they are read
     def _do_one_batch(self):
-        self.batch_losses = None # of this batch, on the device
         if not self.yb: return super()._do_one_batch()
         label_map, instance_map, *features = self.xb
         training_step(self.model, self.gan_training, (label_map, instance_map, self.yb[0], *features),
-                      self.opt if self.training else None, self.model.ema_weight(len(self.gan_training.history) + 1),
+                      self.opt if self.training else None, self.model.ema_weight(self.gan_training.steps + 1),
                       events=self)
 
     def after_losses(self, fake, pair, losses): # from `training_step`
@@ -386,12 +418,27 @@ class GANLearner(Learner):
     def during(self, name, f): # 'backward' or 'step', and what is done in it
         self._with_events(f, name, CancelBackwardException if name == 'backward' else CancelStepException)
 
+    def validation_context(self, cbs=None, inner=False): # of `validate` and `get_preds`
+        "fastai's, in which callbacks that belong to a fit rest: fastai tells them that one begins and ends."
+        context, resting = super().validation_context(cbs, inner), [cb for cb in self.cbs if getattr(cb, 'of_fits', False)]
+        if not inner: context.default = L([self.removed_cbs(resting)]) + context.default
+        return context
+
+# %% ../../nbs/book/08_one_training_step.ipynb #016ee5cd-4
+@patch
+def load(self:GANLearner, file, device=None, **kwargs): # as of `Learner.load`
+    "fastai's; the EMA and `styles_after` go on where the steps of the optimiser ended, and without one as after many."
+    super(GANLearner, self).load(file, device, **kwargs)
+    self.gan_training.go_on_after(self.opt.steps or 10**6)
+    return self
+
 # %% ../../nbs/book/08_one_training_step.ipynb #016ee5cd-2
 @patch
 def after_batch(self:GANTraining):
     "Read the losses, when the step is over; note them; stop after three in a row that were not finite."
     if not self.yb or self.batch_losses is None: return
     *values, total = self.batch_losses.tolist()
+    self.learn.batch_losses = None # a batch that a callback leaves out has none
     self.read = dict(zip(self.loss_names, values))
     self.learn.loss = torch.tensor(total)
     if not self.training: return
