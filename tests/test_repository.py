@@ -85,6 +85,18 @@ def test_sidebar_lists_every_notebook():
     assert not differing, f'nbs/sidebar.yml and the notebooks differ in {sorted(differing)}: edit nbs/sidebar.yml.'
 
 
+def test_next_is_the_next_page_of_the_sidebar():
+    "A reader who follows the last line of a page meets the pages in the order of the sidebar; the book leads on to the reader's own data, that to the apps."
+    contents = yaml.safe_load((ROOT/'nbs/sidebar.yml').read_text())['website']['sidebar']['contents']
+    pages = [page for section in contents for page in section.get('contents', []) if '/pages/' not in page]
+    wrong = []
+    for page, after in zip(pages, pages[1:]):
+        prose = '\n'.join(''.join(c['source']) for c in read_nb(ROOT/'nbs'/page).cells if c.cell_type == 'markdown')
+        for link in re.findall(r'^Next:.*?\]\(([^)#]+)', prose, re.MULTILINE):
+            if (ROOT/'nbs'/page).parent.joinpath(link).resolve() != (ROOT/'nbs'/after).resolve(): wrong.append(f'{page} leads to {link}, the sidebar to {after}')
+    assert not wrong, wrong
+
+
 def test_readme_equals_its_notebook():
     differing = [name for name, content in readme_files().items()
                  if not (ROOT/name).exists() or (ROOT/name).read_bytes() != content]
