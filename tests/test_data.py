@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 from pix2pixhd_nb.commands.training import scenes_of
 from pix2pixhd_nb.core import LabelSpace, Scene
-from pix2pixhd_nb.data.converters import two_folders
+from pix2pixhd_nb.data.converters import convert_dataset, two_folders
 from pix2pixhd_nb.data.layouts import (
     ADE20K, CamVid, Cityscapes, NYUv2, Pix2PixHDFolder, PlainFolder, open_dataset, save_scenes, unpack_nyuv2,
 )
@@ -496,3 +496,42 @@ def test_flips_exchange_left_and_right(tmp_path):
     (dict(bs=0), 'bs is 0, expected a whole number from 1 on')])
 def test_sizes_that_are_none(how, message):
     with pytest.raises(ValueError, match=message): scene_dataloaders([scene(i) for i in range(4)], device='cpu', **how)
+
+
+def maps_and_photos(folder, maps, **kwargs):
+    "A plain folder of label maps as they are given and grey photos, without a meta.json."
+    for i, m in enumerate(maps):
+        m = m if isinstance(m, Image.Image) else Image.fromarray(m)
+        for kind in ('label', 'image'): (folder / 'train' / kind).mkdir(parents=True, exist_ok=True)
+        m.save(folder / f'train/label/{i}.{kwargs.get("end", "png")}')
+        Image.new('RGB', m.size, (99, 99, 99)).save(folder / f'train/image/{i}.png')
+    return folder
+
+
+def in_colours(ids, colours): return Image.fromarray(np.array(colours, np.uint8)[ids])
+
+COLOURS = [(200, 30, 30), (20, 180, 40), (30, 60, 220), (240, 240, 20)]
+
+
+def test_palettes_that_differ_are_no_ids(tmp_path):
+    "Palettes made for each file (PIL's quantize): the same number is another colour in each."
+    ids = [np.arange(32 * 64).reshape(32, 64) // 300 % n for n in (2, 3, 4)]
+    differ = maps_and_photos(tmp_path / 'differ', [in_colours((i + k) % 4, COLOURS).quantize(8) for k, i in enumerate(ids)])
+    assert Image.open(differ / 'train/label/0.png').mode == 'P'
+    report = examine(differ)
+    said = next(p for p in report.problems if p.kind == 'palette')
+    assert report.verdict.startswith('Not fit') and f'convert colors {differ} OUT' in said.message and said.message in report.verdict
+    assert all(str(differ / f'train/label/{i}.png') in said.message for i in (0, 1)) and 'another colour' in said.message
+    with pytest.raises(ValueError, match='another colour'): write_meta(report)
+    assert not (differ / 'meta.json').exists()
+    assert len(open_dataset(convert_dataset('colors', differ, tmp_path / 'out'))) == 3 # as it was told
+    for name, palette in (('one', sum(COLOURS, ())), ('ramp', None)): # one palette for all, or none to speak of, is as before
+        maps = [Image.fromarray(i.astype(np.uint8)).convert('P') for i in ids]
+        for m in maps[:2] if palette is None else maps: m.putpalette(palette or sum(((i, i, i) for i in range(256)), ()))
+        same = maps_and_photos(tmp_path / name, maps)
+        write_meta(examine(same))
+        assert examine(same).verdict.startswith('Fit to train on')
+    space = LabelSpace(list('abcd'), COLOURS)
+    for k, i in enumerate(ids): in_colours((i + k) % 4, COLOURS).quantize(8).save(same / f'train/label/{k}.png')
+    (same / 'meta.json').write_text(json.dumps(space.to_dict())) # colours that are listed are read by them
+    assert examine(same).verdict.startswith('Fit to train on')

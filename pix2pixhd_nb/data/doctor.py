@@ -20,7 +20,7 @@ from ..core import LabelSpace, _by_values, _top, colorize, shown, to_pil
 from ..engine.files import write_whole
 from pix2pixhd_nb.data.pictures import (
     DatasetError, Problem, channels_in, common_channels, cut_problem, disagreement, disagreement_problem, header_of,
-    id_problem, open_picture, pairing_problems,
+    holds_colors, id_problem, open_picture, pairing_problems,
     read_ids, read_image, seen_size, size_problem, some,
 )
 from .layouts import instances_of, needs_images, PlainFolder, recognise, thing_zero
@@ -36,6 +36,7 @@ class Finding:
     modes: dict = field(default_factory=dict) # {'label': 'L 8-bit', ...}
     ids: Counter = field(default_factory=Counter) # {class id: pixels}
     things: set = field(default_factory=set) # classes whose instance ids have the form class * 1000 + k
+    palette: dict = field(default_factory=dict) # {id: colour} of a label map whose palette is not looked up
     channels: dict = field(default_factory=dict) # image to image: {'label': 'L', 'image': 13...}
     whites: dict = field(default_factory=dict) # {'image': 255}: what is read as white where a file's own values decide it
     top: int = None # largest value of a photo of more than 8 bits
@@ -93,6 +94,7 @@ def examine_scene(split, name, paths, read_label, # the scene, and how its layou
     if described['label'] and not read_label: f.size = _examine_picture(f, described['label'][1])
     if label is not None:
         f.size, f.ids = label.shape, _count(label)
+        if f.modes['label'].startswith('P '): f.palette = _palette(paths['label'], label_space)
         if label_space: f.note(id_problem, label, label_space, paths['label'])
     if described.get('inst') and instances != 'components': _examine_instances(f, label, label_space, instances)
     if described.get('image'):
@@ -114,6 +116,16 @@ def _count(ids): # {id: pixels}
     "How often each id occurs."
     if ids.dtype == np.uint8: return Counter({i: n for i, n in enumerate(Image.fromarray(ids).histogram()) if n})
     return Counter(dict(zip(*(a.tolist() for a in np.unique(ids, return_counts=True)))))
+
+# %% ../../nbs/your_data/03_doctor.ipynb #palette1
+def _palette(path, label_space): # {id: (red, green, blue)}
+    "The colours of the numbers that occur, where numbers are read and not colours; a ramp of greys says nothing."
+    picture = open_picture(path)
+    if label_space and holds_colors(picture, label_space, path): return {}
+    table = picture.getpalette('RGB')
+    found = {i: tuple(table[3 * i:3 * i + 3]) for _, i in picture.getcolors(256)}
+    return {} if all(c == (i, i, i) for i, c in found.items()) else found
+
 
 # %% ../../nbs/your_data/03_doctor.ipynb #c016
 def _examine_instances(f, label, label_space, convention):
@@ -174,12 +186,31 @@ def _object_ids(findings): # list of `Problem`
     path = first.paths['label']
     return [Problem('ids', str(path), f'{path} has ids up to {max(first.ids)}, expected class ids below {MAX_CLASSES}: it looks like an instance map, so put label maps in its place.')]
 
+# %% ../../nbs/your_data/03_doctor.ipynb #palette2
+def _palettes(folder, findings): # list of `Problem`
+    "Two label maps that are read by number, in whose palettes the same number is another colour."
+    seen = {}
+    for f in findings:
+        for i, color in f.palette.items():
+            before, path = seen.setdefault(i, (color, f.paths['label']))
+            if color != before:
+                return [Problem('palette', str(f.paths['label']), f"{path} and {f.paths['label']} have palettes in which the same id is another colour (id {i} is {before} and {color}), so it stands for another class in each: convert the label maps by colour (pix2pixhd convert colors {folder} OUT{_without_meta(folder)}); or, if the numbers are the ids, save all as grey PNGs.")]
+    return []
+
+
+# %% ../../nbs/your_data/03_doctor.ipynb #palette3
+def _without_meta(folder):
+    "Part of an error message: the classes of a meta.json would be searched for in the colours."
+    path = Path(folder) / 'meta.json'
+    return f', with {path} moved away or listing these colours' if path.is_file() else ''
+
+
 # %% ../../nbs/your_data/03_doctor.ipynb #c030
-def _not_trainable(folder, reader, files, space, split): # list of `Problem`
+def _not_trainable(folder, reader, files, named, split): # named: is the lack of classes no problem by itself? A list of `Problem`
     "What `train` would stop at though every file is sound: classes without a name, one scene to train and to validate on."
     if not reader: return []
     problems = []
-    if not space:
+    if not named:
         try: reader.default_space(folder)
         except FileNotFoundError as e: problems.append(Problem('meta', str(folder), str(e)))
         except DatasetError: pass # reported where the label space was chosen
@@ -249,6 +280,8 @@ def write_meta(report): # path of the file
     path = Path(report.folder) / 'meta.json'
     if path.exists():
         raise ValueError(f'{path} is there already, and was not written over: mend it by hand, or move it away.')
+    odd = next((p for p in report.problems if p.kind == 'palette'), None)
+    if odd: raise ValueError(f'{report.folder} gives no classes to propose: {odd.message}')
     if report.label_space is None or not issubclass(report.reader or object, PlainFolder):
         raise ValueError(f'{report.folder} gives no classes to propose: expected label maps of class ids in the plain layout, {{split}}/label.')
     write_whole(path, json.dumps(report.label_space.to_dict(), indent=1))
@@ -271,7 +304,8 @@ def examine(folder, # a dataset in any layout that `open_dataset` knows
     with ThreadPoolExecutor(min(8, 2 * (os.cpu_count() or 1))) as pool:
         findings = list(pool.map(lambda scene: examine_scene(*scene, read_label, space, instances), scenes))
     no_classes = [] if space else _object_ids(findings)
-    problems = (problems + more + (no_classes or _not_trainable(folder, reader, files, space, split))
+    odd = _palettes(folder, findings)
+    problems = (problems + more + odd + (no_classes or _not_trainable(folder, reader, files, space or odd, split))
                 + [p for f in findings for p in f.problems])
     problems += _too_small(reader, findings)
     channels, more = _common_channels(findings)
@@ -337,7 +371,7 @@ def ids(self:Report): # Counter {class id: pixels}
     return sum((f.ids for f in self.findings), Counter())
 
 # %% ../../nbs/your_data/03_doctor.ipynb #c040
-_MEND = dict(layout='arrange the folder in a known layout', empty='fill the empty splits', split='give the right split',
+_MEND = dict(layout='arrange the folder in a known layout', palette='bring the palettes to one', empty='fill the empty splits', split='give the right split',
              meta='mend meta.json', missing='bring back the missing files', pairing='complete the pairs',
              undecodable='replace the pictures that cannot be decoded', lossy='export the maps saved as JPEG again',
              mode='export the maps that hold no ids again', size='bring maps and photos to one size',
