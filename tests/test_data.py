@@ -535,3 +535,44 @@ def test_palettes_that_differ_are_no_ids(tmp_path):
     for k, i in enumerate(ids): in_colours((i + k) % 4, COLOURS).quantize(8).save(same / f'train/label/{k}.png')
     (same / 'meta.json').write_text(json.dumps(space.to_dict())) # colours that are listed are read by them
     assert examine(same).verdict.startswith('Fit to train on')
+
+
+def pictures(*paths, size=(40, 24)):
+    for p in paths:
+        for name in ('a', 'b'):
+            p.mkdir(parents=True, exist_ok=True)
+            Image.new('L', size).save(p / f'{name}.png')
+
+
+def test_folders_of_label_maps_are_not_taken_for_pairs_side_by_side(tmp_path):
+    said = lambda d: examine(d).verdict
+    for labels, photos in (('labels', 'images'), ('masks', 'photos'), ('label', 'image'), ('Mask', 'Image')):
+        d = tmp_path / f'{labels}_{photos}'
+        pictures(d / labels, d / photos)
+        assert 'side-by-side' not in said(d) and f'in {d}, move {labels} to train/label and {photos} to train/image' in said(d)
+    for labels, photos, told in (('train/labels', 'train/images', 'in {0}, rename train/labels to train/label and train/images to train/image'),
+                                 ('train/masks', 'train/image', 'in {0}, rename train/masks to train/label'),
+                                 ('labels/train', 'images/train', 'in {0}, move labels/train to train/label and images/train to train/image')):
+        d = tmp_path / labels.replace('/', '_')
+        pictures(d / labels, d / photos)
+        assert 'side-by-side' not in said(d) and told.format(d) in said(d)
+    for name, size, parts in (('flat', (40, 24), ['']), ('parts', (40, 24), ['train', 'val'])):
+        pictures(*(tmp_path / name / p for p in parts), size=size)
+        assert f'side-by-side {tmp_path / name} OUT' in said(tmp_path / name)
+    pictures(tmp_path / 'odd', size=(41, 24))
+    pictures(tmp_path / 'two/first', tmp_path / 'two/second')
+    pictures(tmp_path / 'coco/images')
+    (tmp_path / 'coco/instances.json').write_text('{}')
+    for name in ('odd', 'two', 'coco'): assert 'side-by-side' not in said(tmp_path / name)
+    assert 'convert (--help' in said(tmp_path / 'coco')
+    pictures(tmp_path / 'sizes')
+    Image.new('L', (60, 24)).save(tmp_path / 'sizes/c.png')
+    assert 'side-by-side' not in said(tmp_path / 'sizes')
+
+
+def test_a_split_is_told_from_a_dataset(plain, monkeypatch):
+    assert 'train is a split of a dataset: give the folder above it' in examine(plain / 'train').verdict
+    for part in ('train', 'train/label'):
+        with pytest.raises(DatasetError, match=f'give the folder above it, {plain}'): open_dataset(plain / part)
+    monkeypatch.chdir(plain / 'train')
+    assert f'give the folder above it, {plain}' in examine('.').verdict
