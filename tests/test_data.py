@@ -576,3 +576,33 @@ def test_a_split_is_told_from_a_dataset(plain, monkeypatch):
         with pytest.raises(DatasetError, match=f'give the folder above it, {plain}'): open_dataset(plain / part)
     monkeypatch.chdir(plain / 'train')
     assert f'give the folder above it, {plain}' in examine('.').verdict
+
+
+def test_why_no_classes_are_proposed(tmp_path):
+    "RGB and JPEG label maps without a meta.json: no circle from the doctor to --write-meta and back."
+    ids = [np.arange(32 * 64).reshape(32, 64) // 300 % 4] * 2
+    rgb = maps_and_photos(tmp_path / 'rgb', [in_colours(i, COLOURS) for i in ids])
+    jpeg = maps_and_photos(tmp_path / 'jpeg', [i.astype(np.uint8) for i in ids], end='jpg')
+    for d, says in ((rgb, f'pix2pixhd convert colors {re.escape(str(rgb))} OUT'), (jpeg, 'saving the JPEG as PNG does not bring them back')):
+        assert '--write-meta' not in examine(d).verdict
+        with pytest.raises(ValueError, match=says) as refused: write_meta(examine(d))
+        assert 'train/label/0.' in str(refused.value)
+    assert 'export' in str(refused.value) and 'labelling program' in str(refused.value)
+
+
+def test_greys_that_were_spread_are_no_ids(tmp_path):
+    greys = [(np.arange(32 * 64).reshape(32, 64) // 200 % 9 * 28).astype(np.uint8)] * 2
+    d = maps_and_photos(tmp_path / 'spread', greys)
+    report = examine(d)
+    assert report.verdict.startswith('Not fit') and '9 ids from 0 to 224 (0, 28, 56, 84, 112 and 4 more)' in report.verdict
+    assert f'pix2pixhd convert colors {d} OUT' in report.verdict and '--write-meta' not in report.verdict
+    with pytest.raises(ValueError, match='9 ids from 0 to 224'): write_meta(report)
+    assert not (d / 'meta.json').exists()
+    out = open_dataset(convert_dataset('colors', d, tmp_path / 'out'))
+    assert out[0].label_map.unique().tolist() == [*range(9)] == [*range(out.label_space.n_classes)]
+    for k, ids in enumerate(([*range(30)], [0, 1, 2, 9, 18], [0, 255], [*range(0, 40, 3), 1, 255])): # real ids, or nearly
+        fine = maps_and_photos(tmp_path / f'fine{k}', [np.resize(np.uint8(ids), (32, 64))] * 2)
+        write_meta(examine(fine))
+        assert examine(fine).verdict.startswith('Fit to train on')
+    (d / 'meta.json').write_text(json.dumps(LabelSpace([f'c{i}' for i in range(225)]).to_dict())) # a list of classes is believed
+    assert examine(d).verdict.startswith('Fit to train on')

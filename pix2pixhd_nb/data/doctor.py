@@ -205,6 +205,34 @@ def _without_meta(folder):
     return f', with {path} moved away or listing these colours' if path.is_file() else ''
 
 
+# %% ../../nbs/your_data/03_doctor.ipynb #nometa1
+def _no_ids(folder, findings): # list of `Problem`
+    "Label maps without a list of classes whose ids are no numbers from 0 on: too large, or greys that were spread to be seen."
+    large = _object_ids(findings)
+    space = None if large else propose_label_space(findings)
+    ids = sorted(i for i in sum((f.ids for f in findings), Counter()) if i >= 0 and (not space or i != space.ignore_id))
+    if not space or space.n_classes < 20 or set(ids) == {0, 255}: return large
+    step = np.gcd.reduce(ids)
+    if step == 1 and 4 * len(ids) >= space.n_classes: return []
+    path = next(f.paths['label'] for f in findings if f.ids)
+    return [Problem('spread', str(path), f'The label maps of {folder} ({path} is the first) hold {len(ids)} ids from {ids[0]} to {ids[-1]} ({some(ids)}), and {space.n_classes - len(ids)} of the {space.n_classes} classes up to there never occur, expected ids from 0 on, one after the other: greys that were spread to be seen are numbered from 0 by pix2pixhd convert colors {folder} OUT; or, if these are ids of a longer list of classes, write that list into meta.json.')]
+
+
+# %% ../../nbs/your_data/03_doctor.ipynb #nometa2
+def _why_no_classes(report): # text
+    "Why no classes are proposed, with what to do."
+    odd = next((p for p in report.problems if p.kind in ('palette', 'spread')), None)
+    if odd: return odd.message
+    if report.reader and not issubclass(report.reader, PlainFolder) or not report.findings:
+        return 'expected label maps of class ids in the plain layout, {split}/label.'
+    of = {str(f.paths['label']) for f in report.findings}
+    odd = next((p for p in report.problems if p.file in of), None)
+    if not odd: return 'expected label maps of class ids, and no id was read.'
+    more = dict(lossy='the JPEG has spoiled the ids, and saving the JPEG as PNG does not bring them back: export it from the labelling program again.',
+                mode=f'colours are turned into ids, with a meta.json, by pix2pixhd convert colors {report.folder} OUT.')
+    return ' '.join([odd.message, *([f'Here {more[odd.kind]}'] if odd.kind in more else [])])
+
+
 # %% ../../nbs/your_data/03_doctor.ipynb #c030
 def _not_trainable(folder, reader, files, named, split): # named: is the lack of classes no problem by itself? A list of `Problem`
     "What `train` would stop at though every file is sound: classes without a name, one scene to train and to validate on."
@@ -280,10 +308,9 @@ def write_meta(report): # path of the file
     path = Path(report.folder) / 'meta.json'
     if path.exists():
         raise ValueError(f'{path} is there already, and was not written over: mend it by hand, or move it away.')
-    odd = next((p for p in report.problems if p.kind == 'palette'), None)
-    if odd: raise ValueError(f'{report.folder} gives no classes to propose: {odd.message}')
-    if report.label_space is None or not issubclass(report.reader or object, PlainFolder):
-        raise ValueError(f'{report.folder} gives no classes to propose: expected label maps of class ids in the plain layout, {{split}}/label.')
+    no_ids = any(p.kind in ('palette', 'spread') for p in report.problems)
+    if report.label_space is None or no_ids or not issubclass(report.reader or object, PlainFolder):
+        raise ValueError(f'{report.folder} gives no classes to propose: {_why_no_classes(report)}')
     write_whole(path, json.dumps(report.label_space.to_dict(), indent=1))
     return path
 
@@ -303,9 +330,9 @@ def examine(folder, # a dataset in any layout that `open_dataset` knows
     scenes = [(s, n, {k: v.get(n) for k, v in f.items()}) for s, f in files.items() for n in sorted(f['label'])]
     with ThreadPoolExecutor(min(8, 2 * (os.cpu_count() or 1))) as pool:
         findings = list(pool.map(lambda scene: examine_scene(*scene, read_label, space, instances), scenes))
-    no_classes = [] if space else _object_ids(findings)
+    no_classes = [] if space else _no_ids(folder, findings)
     odd = _palettes(folder, findings)
-    problems = (problems + more + odd + (no_classes or _not_trainable(folder, reader, files, space or odd, split))
+    problems = (problems + more + odd + (no_classes or _not_trainable(folder, reader, files, space or odd or not any(f.ids for f in findings), split))
                 + [p for f in findings for p in f.problems])
     problems += _too_small(reader, findings)
     channels, more = _common_channels(findings)
@@ -371,7 +398,7 @@ def ids(self:Report): # Counter {class id: pixels}
     return sum((f.ids for f in self.findings), Counter())
 
 # %% ../../nbs/your_data/03_doctor.ipynb #c040
-_MEND = dict(layout='arrange the folder in a known layout', palette='bring the palettes to one', empty='fill the empty splits', split='give the right split',
+_MEND = dict(layout='arrange the folder in a known layout', palette='bring the palettes to one', spread='number the ids from 0 on', empty='fill the empty splits', split='give the right split',
              meta='mend meta.json', missing='bring back the missing files', pairing='complete the pairs',
              undecodable='replace the pictures that cannot be decoded', lossy='export the maps saved as JPEG again',
              mode='export the maps that hold no ids again', size='bring maps and photos to one size',
