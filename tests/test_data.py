@@ -606,3 +606,15 @@ def test_greys_that_were_spread_are_no_ids(tmp_path):
         assert examine(fine).verdict.startswith('Fit to train on')
     (d / 'meta.json').write_text(json.dumps(LabelSpace([f'c{i}' for i in range(225)]).to_dict())) # a list of classes is believed
     assert examine(d).verdict.startswith('Fit to train on')
+
+
+def test_unknown_keys_of_meta_json_are_noted(plain):
+    meta = json.loads((plain / 'meta.json').read_text())
+    assert not any('meta.json' in n for n in examine(plain).notes)
+    for c in meta['classes']: c.pop('thing', None)
+    meta['classes'][2]['isthing'] = meta['classes'][1]['isthing'] = meta['ignore_idx'] = meta['licence'] = 1
+    (plain / 'meta.json').write_text(json.dumps(meta))
+    report = examine(plain)
+    told = '\n'.join(n for n in report.notes if 'meta.json' in n)
+    assert report.verdict.startswith('Fit') and "'isthing' (did you mean 'thing'?)" in told and "'ignore_idx' (did you mean 'ignore_id'?)" in told
+    assert told.count('isthing') == 1 and 'licence' not in told

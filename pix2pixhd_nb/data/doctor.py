@@ -11,6 +11,7 @@ import json, os, time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from PIL import Image, ImageDraw
 from fastcore.basics import patch
 from ..core import LabelSpace, _by_values, _top, colorize, shown, to_pil
 from ..engine.files import write_whole
+from ..engine.untrusted import parse_json
 from pix2pixhd_nb.data.pictures import (
     DatasetError, Problem, channels_in, common_channels, cut_problem, disagreement, disagreement_problem, header_of,
     holds_colors, id_problem, open_picture, pairing_problems,
@@ -371,6 +373,7 @@ def _notes(report): # messages
     tops = [f.top for f in report.findings if f.top is not None]
     if tops and max(tops) < 2**15:
         yield f'Photos of 16 bits use the values up to {max(tops)} only, which {max(tops).bit_length()} bits hold, but 65535 is read as white: they are dark; multiply them by {65535 // max(1, 2 ** max(tops).bit_length() - 1)} and save them again if they should not be.'
+    yield from _odd_keys(report.folder)
     if report.label_space: yield from _notes_on_classes(report)
 
 # %% ../../nbs/your_data/03_doctor.ipynb #c038
@@ -390,6 +393,24 @@ def _notes_on_classes(report): # messages
         fit = propose_label_space(report.findings)
         if fit:
             yield f'The ids found would fit a label space of {fit.n_classes} classes' + (f' with ignore_id={fit.ignore_id}.' if fit.ignore_id is not None else '.')
+
+# %% ../../nbs/your_data/03_doctor.ipynb #metakeys
+_KEYS = 'classes ignore_id ignore_ids unscored instance_ids'.split(), 'id name color thing'.split()
+
+def _odd_keys(folder): # messages
+    "Keys of meta.json that nothing reads and that look like one that is read."
+    path = Path(folder) / 'meta.json'
+    try: meta = parse_json(path.read_text(encoding='utf-8-sig'))
+    except (OSError, ValueError): return # told already where it is a problem
+    if not isinstance(meta, dict) or not isinstance(meta.get('classes'), list): return
+    meant = {}
+    for keys, entry in ((_KEYS[0], meta), *((_KEYS[1], c) for c in meta['classes'] if isinstance(c, dict))):
+        for k in entry.keys() - set(keys):
+            near = get_close_matches(k.lower(), [n for n in keys if entry.get(n) is None], 1, 0.65)
+            if near: meant[k] = near[0]
+    odd = some(f'{k!r} (did you mean {n!r}?)' for k, n in sorted(meant.items()))
+    if odd: yield f'{path} has keys that are not read: {odd}.'
+
 
 # %% ../../nbs/your_data/03_doctor.ipynb #c038-2
 @patch(as_prop=True)
