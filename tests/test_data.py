@@ -618,3 +618,11 @@ def test_unknown_keys_of_meta_json_are_noted(plain):
     told = '\n'.join(n for n in report.notes if 'meta.json' in n)
     assert report.verdict.startswith('Fit') and "'isthing' (did you mean 'thing'?)" in told and "'ignore_idx' (did you mean 'ignore_id'?)" in told
     assert told.count('isthing') == 1 and 'licence' not in told
+
+
+def test_one_doubled_file_is_one_problem(plain):
+    shutil.copy(plain / 'train/image/scene_2.png', plain / 'train/image/scene_2.jpg')
+    report = examine(plain)
+    assert [p.kind for p in report.problems] == ['pairing'] and 'both scene_2.jpg and scene_2.png' in report.verdict
+    assert len(report.findings) == 5 and report.splits['train'] == dict(label=5, inst=5, image=5)
+    with pytest.raises(DatasetError, match='both scene_2.jpg and scene_2.png'): open_dataset(plain)

@@ -22,7 +22,7 @@ from ..engine.files import write_whole
 from ..engine.untrusted import parse_json
 from pix2pixhd_nb.data.pictures import (
     DatasetError, Problem, channels_in, common_channels, cut_problem, disagreement, disagreement_problem, header_of,
-    holds_colors, id_problem, open_picture, pairing_problems,
+    holds_colors, id_problem, noting_doubles, open_picture, pairing_problems,
     read_ids, read_image, seen_size, size_problem, some,
 )
 from .layouts import instances_of, needs_images, PlainFolder, recognise, thing_zero
@@ -269,10 +269,12 @@ def _gather(folder, split): # the dataset reader, {split: files}, problems
     files, problems = {}, []
     splits = reader.splits(folder)
     for s in [split] if split else sorted(splits, key=lambda s: (not s.startswith('train'), s.startswith('test'), s)):
-        try: s, files[s] = reader.gather(folder, s)
+        try:
+            with noting_doubles() as doubles: s, files[s] = reader.gather(folder, s)
         except DatasetError as e:
             problems.append(e.problem)
             continue
+        problems += doubles
         problems += pairing_problems(files[s], f'{folder} ({s})', needs_images(s), splits, Path(folder) / s)
     return reader, files, problems
 

@@ -5,14 +5,17 @@
 # %% auto #0
 __all__ = ['MAX_PIXELS', 'KINDS', 'CHANNELS', 'most_pixels', 'recognised', 'PictureFile', 'Problem', 'DatasetError',
            'open_picture', 'seen_size', 'read_ids', 'header_of', 'read_image', 'channels_in', 'common_channels',
-           'pictures_in', 'some', 'color_numbers', 'holds_colors', 'ids_of_colors', 'pairing_problems', 'size_problem',
-           'id_problem', 'cut_problem', 'disagreement', 'disagreement_problem', 'connected_components']
+           'noting_doubles', 'pictures_in', 'some', 'color_numbers', 'holds_colors', 'ids_of_colors',
+           'pairing_problems', 'size_problem', 'id_problem', 'cut_problem', 'disagreement', 'disagreement_problem',
+           'connected_components']
 
 # %% ../../nbs/engine/03_reading_pictures.ipynb #c002x
 import io
 import re
 import struct
 import unicodedata
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
@@ -260,6 +263,26 @@ _PICTURES = {'.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp', '.pgm', 
 _KIND_OF_FILE = re.compile(r'\.(png|jpe?g)$', re.I)
 _KIND_OF_MAP = re.compile(r'_(gt(Fine|Coarse)_(labelIds|instanceIds|labelTrainIds)|leftImg8bit)$')
 
+# %% ../../nbs/engine/03_reading_pictures.ipynb #doubles1
+_DOUBLES = ContextVar('_DOUBLES', default=None) # the list that `noting_doubles` fills
+
+
+# %% ../../nbs/engine/03_reading_pictures.ipynb #doubles2
+@contextmanager
+def noting_doubles(): # list of `Problem`, which grows
+    "Within it, a second file for a scene is noted, and does not keep the other files from being found."
+    token = _DOUBLES.set([])
+    try: yield _DOUBLES.get()
+    finally: _DOUBLES.reset(token)
+
+
+# %% ../../nbs/engine/03_reading_pictures.ipynb #doubles3
+def _doubled(path, message):
+    if _DOUBLES.get() is None: _fail('pairing', path, message)
+    problem = Problem('pairing', str(path), one_line(message))
+    if problem not in _DOUBLES.get(): _DOUBLES.get().append(problem)
+
+
 # %% ../../nbs/engine/03_reading_pictures.ipynb #c037
 def pictures_in(folder, # looked through without its subfolders
                 suffix=None, # take only stems that end so, and take the ending off: '_P'
@@ -273,7 +296,8 @@ def pictures_in(folder, # looked through without its subfolders
         if suffix and not p.stem.endswith(suffix): continue
         stem = p.stem[:-len(suffix)] if suffix else _KIND_OF_MAP.sub('', p.stem)
         if stem in found:
-            _fail('pairing', p, f'{folder} has both {found[stem].name} and {p.name} for scene {stem}, expected one file: move one of them away.')
+            _doubled(p, f'{folder} has both {found[stem].name} and {p.name} for scene {stem}, expected one file: move one of them away.')
+            continue
         found[stem] = p
     return found
 
