@@ -626,3 +626,18 @@ def test_one_doubled_file_is_one_problem(plain):
     assert [p.kind for p in report.problems] == ['pairing'] and 'both scene_2.jpg and scene_2.png' in report.verdict
     assert len(report.findings) == 5 and report.splits['train'] == dict(label=5, inst=5, image=5)
     with pytest.raises(DatasetError, match='both scene_2.jpg and scene_2.png'): open_dataset(plain)
+
+
+def test_photos_of_a_kind_that_is_not_read_are_seen(plain):
+    for i in (1, 3): (plain / f'train/image/scene_{i}.png').rename(plain / f'train/image/scene_{i}.heic')
+    said = examine(plain).verdict
+    assert 'label maps without a photo: 2 (scene_1, scene_3)' in said and 'train/image holds scene_1.heic and 1 more file of a kind that is not read' in said
+    with pytest.raises(DatasetError, match='scene_1.heic'): open_dataset(plain)
+
+
+def test_a_suffix_of_all_label_maps_is_told(plain):
+    for p in (plain / 'train/label').iterdir(): p.rename(p.with_stem(p.stem + '_mask'))
+    said = examine(plain).verdict
+    assert "all label maps end in '_mask'" in said and 'rename scene_0_mask to scene_0' in said
+    (plain / 'train/label/scene_1_mask.png').rename(plain / 'train/label/scene_1.png')
+    assert '_mask\'' not in examine(plain).verdict

@@ -11,6 +11,7 @@ __all__ = ['MAX_PIXELS', 'KINDS', 'CHANNELS', 'most_pixels', 'recognised', 'Pict
 
 # %% ../../nbs/engine/03_reading_pictures.ipynb #c002x
 import io
+import os
 import re
 import struct
 import unicodedata
@@ -260,6 +261,7 @@ def common_channels(found, # dict {path: channels}, as `channels_in` gives them
 
 # %% ../../nbs/engine/03_reading_pictures.ipynb #c035
 _PICTURES = {'.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp', '.pgm', '.ppm'}
+_NOT_READ = {'.heic', '.heif', '.gif', '.jfif', '.jp2', '.avif', '.svg', '.psd', '.dng', '.nef', '.cr2', '.arw', '.exr', '.tga'}
 _KIND_OF_FILE = re.compile(r'\.(png|jpe?g)$', re.I)
 _KIND_OF_MAP = re.compile(r'_(gt(Fine|Coarse)_(labelIds|instanceIds|labelTrainIds)|leftImg8bit)$')
 
@@ -319,6 +321,26 @@ def _written_twice(stems): # a set
     same = lambda s: unicodedata.normalize('NFC', s)
     odd = sorted(s for s in stems if s != same(s) and same(s) in stems)
     return [f'{same(s)} is spelled in two ways that look alike, with accented letters and with letters and accents (NFC and NFD), so rename the files of one' for s in odd[:1]]
+
+# %% ../../nbs/engine/03_reading_pictures.ipynb #notread1
+def _not_read(stems, paths, folder): # stems that lack a file; paths of the kind of the file that they lack; folder of a split, or None
+    "Part of an error message: files of a kind that is not read and that are what is missing."
+    for d in sorted({p.parent for p in paths} or {p for p in Path(folder or '/nowhere').glob('*') if p.is_dir()}):
+        odd = sorted(p.name for p in d.iterdir() if p.suffix.lower() in _NOT_READ and p.stem in stems)
+        more = f' and {len(odd) - 1} more file{"s" * (len(odd) > 2)}' if odd[1:] else ''
+        if odd: return [f'{d} holds {odd[0]}{more} of a kind that is not read, so export them as PNG or JPEG']
+    return []
+
+
+# %% ../../nbs/engine/03_reading_pictures.ipynb #suffix1
+def _ending(a, b, what): # what: 'label maps'
+    "Part of an error message: an ending such as _mask that all stems of `a` have, without which they are those of `b`."
+    common = os.path.commonprefix([s[::-1] for s in a])[::-1]
+    for i in [m.start() for m in re.finditer(r'[\W_]', common)]:
+        first = next((s for s in sorted(a) if s[:i - len(common)] in b), None)
+        if first: return [f'all {what} end in {common[i:]!r}: rename {first} to {first[:i - len(common)]}, and the rest alike']
+    return []
+
 
 # %% ../../nbs/engine/03_reading_pictures.ipynb #colors02
 def color_numbers(picture): # a PIL picture
@@ -400,6 +422,9 @@ def pairing_problems(files, # dict of {stem: path} dicts: 'label', 'inst', 'imag
         )
     if not lacks: return []
     lacks += _written_twice({*labels, *images, *inst})
+    if need_images: lacks += _not_read({*labels} - {*images}, images.values(), folder)
+    lacks += _not_read({*images} - {*labels}, labels.values(), folder)
+    if not {*labels} & {*images}: lacks += _ending(labels, images, 'label maps') + _ending(images, labels, 'photos')
     return [Problem('pairing', str(where), f'{where} does not pair: {"; ".join(lacks)}; files are paired by stem: add what is missing or move the rest away.')]
 
 # %% ../../nbs/engine/03_reading_pictures.ipynb #c044
