@@ -641,3 +641,25 @@ def test_a_suffix_of_all_label_maps_is_told(plain):
     assert "all label maps end in '_mask'" in said and 'rename scene_0_mask to scene_0' in said
     (plain / 'train/label/scene_1_mask.png').rename(plain / 'train/label/scene_1.png')
     assert '_mask\'' not in examine(plain).verdict
+
+
+def test_a_split_that_is_not_there_is_told(plain, tmp_path):
+    report = examine(plain, 'foo')
+    assert 'there is no split foo' in report.verdict and 'there is train' in report.verdict
+    save_scenes([scene(9)], plain, SPACE, 'val')
+    assert 'there is no split foo; there are train and val' in examine(plain, 'foo').verdict
+
+
+def test_a_sheet_goes_where_there_is_a_folder(plain, tmp_path, capsys):
+    from pix2pixhd_nb.commands.main import main
+    assert main(['doctor', str(plain), '--sheet', str(tmp_path / 'no/where/x.png')]) == 2
+    assert not (tmp_path / 'no').exists() and 'no/where' in capsys.readouterr().err
+    assert main(['doctor', str(plain), '--sheet', str(tmp_path / 'x.png')]) == 0
+    assert f"wrote {tmp_path / 'x.png'}" in capsys.readouterr().out
+
+
+def test_components_are_not_spoken_of_where_no_class_is_a_thing(plain):
+    shutil.rmtree(plain / 'train/inst')
+    assert any('connected components' in n for n in examine(plain).notes)
+    space = LabelSpace(['sky', 'road', 'lake'])
+    assert not any('connected components' in n for n in examine(plain, label_space=space).notes)

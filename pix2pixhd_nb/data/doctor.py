@@ -275,6 +275,11 @@ def _gather(folder, split): # the dataset reader, {split: files}, problems
             problems.append(e.problem)
             continue
         problems += doubles
+        if split and s not in splits and not files[s]['label']:
+            del files[s]
+            there = ' and '.join(filter(None, [', '.join(splits[:-1]), *splits[-1:]])) or 'none'
+            problems.append(Problem('split', str(folder), f'{folder}: there is no split {split}; there {"are" if len(splits) > 1 else "is"} {there}.'))
+            continue
         problems += pairing_problems(files[s], f'{folder} ({s})', needs_images(s), splits, Path(folder) / s)
     return reader, files, problems
 
@@ -357,7 +362,8 @@ def _notes(report): # messages
     odd = next(((h, w) for h, w in sizes if h % 32 or w % 32), None)
     if odd:
         yield f'{odd[1]}x{odd[0]} is no multiple of 32, which the full-size generator with one enhancer needs: the loader rounds sizes down.'
-    if report.source[:4] != 'none' and not any(n['inst'] for n in report.splits.values()):
+    if report.source[:4] != 'none' and not any(n['inst'] for n in report.splits.values()) and (
+            report.label_space and any(report.label_space.things)):
         yield 'There are no instance maps: connected components of the thing classes stand in, so objects that touch count as one.'
     astray = np.mean([f.astray for f in report.findings])
     if astray: yield f'Label and instance maps disagree on {astray:.2%} of all pixels.'
