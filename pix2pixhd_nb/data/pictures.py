@@ -325,8 +325,9 @@ def _written_twice(stems): # a set
 # %% ../../nbs/engine/03_reading_pictures.ipynb #notread1
 def _not_read(stems, paths, folder): # stems that lack a file; paths of the kind of the file that they lack; folder of a split, or None
     "Part of an error message: files of a kind that is not read and that are what is missing."
-    for d in sorted({p.parent for p in paths} or {p for p in Path(folder or '/nowhere').glob('*') if p.is_dir()}):
-        odd = sorted(p.name for p in d.iterdir() if p.suffix.lower() in _NOT_READ and p.stem in stems)
+    if not stems or folder is None: return []
+    for d in sorted({Path(p).parent for p in paths} or {p for p in Path(folder).glob('*') if p.is_dir()}):
+        odd = sorted(p.name for p in d.glob('*') if p.suffix.lower() in _NOT_READ and p.stem in stems)
         more = f' and {len(odd) - 1} more file{"s" * (len(odd) > 2)}' if odd[1:] else ''
         if odd: return [f'{d} holds {odd[0]}{more} of a kind that is not read, so export them as PNG or JPEG']
     return []
