@@ -607,7 +607,8 @@ def _hint(folder):
         return f'it looks like two folders of pairs, which pix2pixhd convert two-folders {folder} OUT writes as train_A and train_B'
     known = _above(folder) or _moves(folder)
     if known: return known
-    if any(p.name != 'meta.json' for end in ('json', 'xml') for depth in ('', '*/') for p in folder.glob(f'{depth}*.{end}')):
+    if any(p.name != 'meta.json' for end in ('json', 'xml') for depth in ('', '*/')
+           for p in folder.glob(f'{depth}*.{end}')):
         return "check the path; another program's annotations are brought to the plain layout by pix2pixhd convert (--help lists the formats)"
     pair = _may_be_pairs(folder)
     if pair:

@@ -261,7 +261,8 @@ def common_channels(found, # dict {path: channels}, as `channels_in` gives them
 
 # %% ../../nbs/engine/03_reading_pictures.ipynb #c035
 _PICTURES = {'.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp', '.pgm', '.ppm'}
-_NOT_READ = {'.heic', '.heif', '.gif', '.jfif', '.jp2', '.avif', '.svg', '.psd', '.dng', '.nef', '.cr2', '.arw', '.exr', '.tga'}
+_NOT_READ = {'.heic', '.heif', '.gif', '.jfif', '.jp2', '.avif', '.svg', '.psd',
+             '.dng', '.nef', '.cr2', '.arw', '.exr', '.tga'}
 _KIND_OF_FILE = re.compile(r'\.(png|jpe?g)$', re.I)
 _KIND_OF_MAP = re.compile(r'_(gt(Fine|Coarse)_(labelIds|instanceIds|labelTrainIds)|leftImg8bit)$')
 
