@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 from pix2pixhd_nb.commands.training import scenes_of
 from pix2pixhd_nb.core import LabelSpace, Scene
-from pix2pixhd_nb.data.converters import two_folders
+from pix2pixhd_nb.data.converters import convert_dataset, two_folders
 from pix2pixhd_nb.data.layouts import (
     ADE20K, CamVid, Cityscapes, NYUv2, Pix2PixHDFolder, PlainFolder, open_dataset, save_scenes, unpack_nyuv2,
 )
@@ -496,3 +496,170 @@ def test_flips_exchange_left_and_right(tmp_path):
     (dict(bs=0), 'bs is 0, expected a whole number from 1 on')])
 def test_sizes_that_are_none(how, message):
     with pytest.raises(ValueError, match=message): scene_dataloaders([scene(i) for i in range(4)], device='cpu', **how)
+
+
+def maps_and_photos(folder, maps, **kwargs):
+    "A plain folder of label maps as they are given and grey photos, without a meta.json."
+    for i, m in enumerate(maps):
+        m = m if isinstance(m, Image.Image) else Image.fromarray(m)
+        for kind in ('label', 'image'): (folder / 'train' / kind).mkdir(parents=True, exist_ok=True)
+        m.save(folder / f'train/label/{i}.{kwargs.get("end", "png")}')
+        Image.new('RGB', m.size, (99, 99, 99)).save(folder / f'train/image/{i}.png')
+    return folder
+
+
+def in_colours(ids, colours): return Image.fromarray(np.array(colours, np.uint8)[ids])
+
+COLOURS = [(200, 30, 30), (20, 180, 40), (30, 60, 220), (240, 240, 20)]
+
+
+def test_palettes_that_differ_are_no_ids(tmp_path):
+    "Palettes made for each file (PIL's quantize): the same number is another colour in each."
+    ids = [np.arange(32 * 64).reshape(32, 64) // 300 % n for n in (2, 3, 4)]
+    differ = maps_and_photos(tmp_path / 'differ', [in_colours((i + k) % 4, COLOURS).quantize(8) for k, i in enumerate(ids)])
+    assert Image.open(differ / 'train/label/0.png').mode == 'P'
+    report = examine(differ)
+    said = next(p for p in report.problems if p.kind == 'palette')
+    assert report.verdict.startswith('Not fit') and f'convert colors {differ} OUT' in said.message and said.message in report.verdict
+    assert all(str(differ / f'train/label/{i}.png') in said.message for i in (0, 1)) and 'another colour' in said.message
+    with pytest.raises(ValueError, match='another colour'): write_meta(report)
+    assert not (differ / 'meta.json').exists()
+    assert len(open_dataset(convert_dataset('colors', differ, tmp_path / 'out'))) == 3 # as it was told
+    for name, palette in (('one', sum(COLOURS, ())), ('ramp', None)): # one palette for all, or none to speak of, is as before
+        maps = [Image.fromarray(i.astype(np.uint8)).convert('P') for i in ids]
+        for m in maps[:2] if palette is None else maps: m.putpalette(palette or sum(((i, i, i) for i in range(256)), ()))
+        same = maps_and_photos(tmp_path / name, maps)
+        write_meta(examine(same))
+        assert examine(same).verdict.startswith('Fit to train on')
+    space = LabelSpace(list('abcd'), COLOURS)
+    for k, i in enumerate(ids): in_colours((i + k) % 4, COLOURS).quantize(8).save(same / f'train/label/{k}.png')
+    (same / 'meta.json').write_text(json.dumps(space.to_dict())) # colours that are listed are read by them
+    assert examine(same).verdict.startswith('Fit to train on')
+
+
+def pictures(*paths, size=(40, 24)):
+    for p in paths:
+        for name in ('a', 'b'):
+            p.mkdir(parents=True, exist_ok=True)
+            Image.new('L', size).save(p / f'{name}.png')
+
+
+def test_folders_of_label_maps_are_not_taken_for_pairs_side_by_side(tmp_path):
+    said = lambda d: examine(d).verdict
+    for labels, photos in (('labels', 'images'), ('masks', 'photos'), ('label', 'image'), ('Mask', 'Image')):
+        d = tmp_path / f'{labels}_{photos}'
+        pictures(d / labels, d / photos)
+        assert 'side-by-side' not in said(d) and f'in {d}, move {labels} to train/label and {photos} to train/image' in said(d)
+    for labels, photos, told in (('train/labels', 'train/images', 'in {0}, rename train/labels to train/label and train/images to train/image'),
+                                 ('train/masks', 'train/image', 'in {0}, rename train/masks to train/label'),
+                                 ('labels/train', 'images/train', 'in {0}, move labels/train to train/label and images/train to train/image')):
+        d = tmp_path / labels.replace('/', '_')
+        pictures(d / labels, d / photos)
+        assert 'side-by-side' not in said(d) and told.format(d) in said(d)
+    for name, size, parts in (('flat', (40, 24), ['']), ('parts', (40, 24), ['train', 'val'])):
+        pictures(*(tmp_path / name / p for p in parts), size=size)
+        assert f'side-by-side {tmp_path / name} OUT' in said(tmp_path / name)
+    pictures(tmp_path / 'odd', size=(41, 24))
+    pictures(tmp_path / 'two/first', tmp_path / 'two/second')
+    pictures(tmp_path / 'coco/images')
+    (tmp_path / 'coco/instances.json').write_text('{}')
+    for name in ('odd', 'two', 'coco'): assert 'side-by-side' not in said(tmp_path / name)
+    assert 'convert (--help' in said(tmp_path / 'coco')
+    pictures(tmp_path / 'sizes')
+    Image.new('L', (60, 24)).save(tmp_path / 'sizes/c.png')
+    assert 'side-by-side' not in said(tmp_path / 'sizes')
+
+
+def test_a_split_is_told_from_a_dataset(plain, monkeypatch):
+    assert 'train is a split of a dataset: give the folder above it' in examine(plain / 'train').verdict
+    for part in ('train', 'train/label'):
+        with pytest.raises(DatasetError, match=f'give the folder above it, {plain}'): open_dataset(plain / part)
+    monkeypatch.chdir(plain / 'train')
+    assert f'give the folder above it, {plain}' in examine('.').verdict
+
+
+def test_why_no_classes_are_proposed(tmp_path):
+    "RGB and JPEG label maps without a meta.json: no circle from the doctor to --write-meta and back."
+    ids = [np.arange(32 * 64).reshape(32, 64) // 300 % 4] * 2
+    rgb = maps_and_photos(tmp_path / 'rgb', [in_colours(i, COLOURS) for i in ids])
+    jpeg = maps_and_photos(tmp_path / 'jpeg', [i.astype(np.uint8) for i in ids], end='jpg')
+    for d, says in ((rgb, f'pix2pixhd convert colors {re.escape(str(rgb))} OUT'), (jpeg, 'saving the JPEG as PNG does not bring them back')):
+        assert '--write-meta' not in examine(d).verdict
+        with pytest.raises(ValueError, match=says) as refused: write_meta(examine(d))
+        assert 'train/label/0.' in str(refused.value)
+    assert 'export' in str(refused.value) and 'labelling program' in str(refused.value)
+
+
+def test_greys_that_were_spread_are_no_ids(tmp_path):
+    greys = [(np.arange(32 * 64).reshape(32, 64) // 200 % 9 * 28).astype(np.uint8)] * 2
+    d = maps_and_photos(tmp_path / 'spread', greys)
+    report = examine(d)
+    assert report.verdict.startswith('Not fit') and '9 ids from 0 to 224 (0, 28, 56, 84, 112 and 4 more)' in report.verdict
+    assert f'pix2pixhd convert colors {d} OUT' in report.verdict and '--write-meta' not in report.verdict
+    with pytest.raises(ValueError, match='9 ids from 0 to 224'): write_meta(report)
+    assert not (d / 'meta.json').exists()
+    out = open_dataset(convert_dataset('colors', d, tmp_path / 'out'))
+    assert out[0].label_map.unique().tolist() == [*range(9)] == [*range(out.label_space.n_classes)]
+    for k, ids in enumerate(([*range(30)], [0, 1, 2, 9, 18], [0, 255], [*range(0, 40, 3), 1, 255])): # real ids, or nearly
+        fine = maps_and_photos(tmp_path / f'fine{k}', [np.resize(np.uint8(ids), (32, 64))] * 2)
+        write_meta(examine(fine))
+        assert examine(fine).verdict.startswith('Fit to train on')
+    (d / 'meta.json').write_text(json.dumps(LabelSpace([f'c{i}' for i in range(225)]).to_dict())) # a list of classes is believed
+    assert examine(d).verdict.startswith('Fit to train on')
+
+
+def test_unknown_keys_of_meta_json_are_noted(plain):
+    meta = json.loads((plain / 'meta.json').read_text())
+    assert not any('meta.json' in n for n in examine(plain).notes)
+    for c in meta['classes']: c.pop('thing', None)
+    meta['classes'][2]['isthing'] = meta['classes'][1]['isthing'] = meta['ignore_idx'] = meta['licence'] = 1
+    (plain / 'meta.json').write_text(json.dumps(meta))
+    report = examine(plain)
+    told = '\n'.join(n for n in report.notes if 'meta.json' in n)
+    assert report.verdict.startswith('Fit') and "'isthing' (did you mean 'thing'?)" in told and "'ignore_idx' (did you mean 'ignore_id'?)" in told
+    assert told.count('isthing') == 1 and 'licence' not in told
+
+
+def test_one_doubled_file_is_one_problem(plain):
+    shutil.copy(plain / 'train/image/scene_2.png', plain / 'train/image/scene_2.jpg')
+    report = examine(plain)
+    assert [p.kind for p in report.problems] == ['pairing'] and 'both scene_2.jpg and scene_2.png' in report.verdict
+    assert len(report.findings) == 5 and report.splits['train'] == dict(label=5, inst=5, image=5)
+    with pytest.raises(DatasetError, match='both scene_2.jpg and scene_2.png'): open_dataset(plain)
+
+
+def test_photos_of_a_kind_that_is_not_read_are_seen(plain):
+    for i in (1, 3): (plain / f'train/image/scene_{i}.png').rename(plain / f'train/image/scene_{i}.heic')
+    said = examine(plain).verdict
+    assert 'label maps without a photo: 2 (scene_1, scene_3)' in said and 'train/image holds scene_1.heic and 1 more file of a kind that is not read' in said
+    with pytest.raises(DatasetError, match='scene_1.heic'): open_dataset(plain)
+
+
+def test_a_suffix_of_all_label_maps_is_told(plain):
+    for p in (plain / 'train/label').iterdir(): p.rename(p.with_stem(p.stem + '_mask'))
+    said = examine(plain).verdict
+    assert "all label maps end in '_mask'" in said and 'rename scene_0_mask to scene_0' in said
+    (plain / 'train/label/scene_1_mask.png').rename(plain / 'train/label/scene_1.png')
+    assert '_mask\'' not in examine(plain).verdict
+
+
+def test_a_split_that_is_not_there_is_told(plain, tmp_path):
+    report = examine(plain, 'foo')
+    assert 'there is no split foo' in report.verdict and 'there is train' in report.verdict
+    save_scenes([scene(9)], plain, SPACE, 'val')
+    assert 'there is no split foo; there are train and val' in examine(plain, 'foo').verdict
+
+
+def test_a_sheet_goes_where_there_is_a_folder(plain, tmp_path, capsys):
+    from pix2pixhd_nb.commands.main import main
+    assert main(['doctor', str(plain), '--sheet', str(tmp_path / 'no/where/x.png')]) == 2
+    assert not (tmp_path / 'no').exists() and 'no/where' in capsys.readouterr().err
+    assert main(['doctor', str(plain), '--sheet', str(tmp_path / 'x.png')]) == 0
+    assert f"wrote {tmp_path / 'x.png'}" in capsys.readouterr().out
+
+
+def test_components_are_not_spoken_of_where_no_class_is_a_thing(plain):
+    shutil.rmtree(plain / 'train/inst')
+    assert any('connected components' in n for n in examine(plain).notes)
+    space = LabelSpace(['sky', 'road', 'lake'])
+    assert not any('connected components' in n for n in examine(plain, label_space=space).notes)

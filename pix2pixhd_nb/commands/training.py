@@ -69,6 +69,8 @@ def doctor(folder, # the dataset
     For example, all splits of a folder, with a sheet of its first scenes to look at:
       pix2pixhd doctor facades --sheet facades.png
     The exit status is 1 where the dataset is not fit to train on."""
+    if sheet and not Path(sheet).absolute().parent.is_dir():
+        raise ValueError(f'{Path(sheet).parent} is not there, expected a folder to write the sheet to: make it first, or give another name.')
     if sheet: check_outputs([sheet], overwrite, files_of(folder, split), written_by('pix2pixhd_nb doctor'))
     report = examine(folder, split)
     if write_meta:
@@ -76,7 +78,7 @@ def doctor(folder, # the dataset
         report = examine(folder, split)
     print(report.table())
     print(report.verdict)
-    if sheet: write_png(sheet, report.contact_sheet(), 'pix2pixhd_nb doctor')
+    if sheet: print(f"wrote {write_png(sheet, report.contact_sheet(), 'pix2pixhd_nb doctor')}")
     return 1 if report.verdict.startswith('Not fit') else 0
 
 # %% ../../nbs/reference/02_training.ipynb #c013

@@ -11,6 +11,7 @@ import json, os, time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 import numpy as np
 import torch
@@ -18,9 +19,10 @@ from PIL import Image, ImageDraw
 from fastcore.basics import patch
 from ..core import LabelSpace, _by_values, _top, colorize, shown, to_pil
 from ..engine.files import write_whole
+from ..engine.untrusted import parse_json
 from pix2pixhd_nb.data.pictures import (
     DatasetError, Problem, channels_in, common_channels, cut_problem, disagreement, disagreement_problem, header_of,
-    id_problem, open_picture, pairing_problems,
+    holds_colors, id_problem, noting_doubles, open_picture, pairing_problems,
     read_ids, read_image, seen_size, size_problem, some,
 )
 from .layouts import instances_of, needs_images, PlainFolder, recognise, thing_zero
@@ -36,6 +38,7 @@ class Finding:
     modes: dict = field(default_factory=dict) # {'label': 'L 8-bit', ...}
     ids: Counter = field(default_factory=Counter) # {class id: pixels}
     things: set = field(default_factory=set) # classes whose instance ids have the form class * 1000 + k
+    palette: dict = field(default_factory=dict) # {id: colour} of a label map whose palette is not looked up
     channels: dict = field(default_factory=dict) # image to image: {'label': 'L', 'image': 13...}
     whites: dict = field(default_factory=dict) # {'image': 255}: what is read as white where a file's own values decide it
     top: int = None # largest value of a photo of more than 8 bits
@@ -93,6 +96,7 @@ def examine_scene(split, name, paths, read_label, # the scene, and how its layou
     if described['label'] and not read_label: f.size = _examine_picture(f, described['label'][1])
     if label is not None:
         f.size, f.ids = label.shape, _count(label)
+        if f.modes['label'].startswith('P '): f.palette = _palette(paths['label'], label_space)
         if label_space: f.note(id_problem, label, label_space, paths['label'])
     if described.get('inst') and instances != 'components': _examine_instances(f, label, label_space, instances)
     if described.get('image'):
@@ -114,6 +118,16 @@ def _count(ids): # {id: pixels}
     "How often each id occurs."
     if ids.dtype == np.uint8: return Counter({i: n for i, n in enumerate(Image.fromarray(ids).histogram()) if n})
     return Counter(dict(zip(*(a.tolist() for a in np.unique(ids, return_counts=True)))))
+
+# %% ../../nbs/your_data/03_doctor.ipynb #palette1
+def _palette(path, label_space): # {id: (red, green, blue)}
+    "The colours of the numbers that occur, where numbers are read and not colours; a ramp of greys says nothing."
+    picture = open_picture(path)
+    if label_space and holds_colors(picture, label_space, path): return {}
+    table = picture.getpalette('RGB')
+    found = {i: tuple(table[3 * i:3 * i + 3]) for _, i in picture.getcolors(256)}
+    return {} if all(c == (i, i, i) for i, c in found.items()) else found
+
 
 # %% ../../nbs/your_data/03_doctor.ipynb #c016
 def _examine_instances(f, label, label_space, convention):
@@ -174,12 +188,59 @@ def _object_ids(findings): # list of `Problem`
     path = first.paths['label']
     return [Problem('ids', str(path), f'{path} has ids up to {max(first.ids)}, expected class ids below {MAX_CLASSES}: it looks like an instance map, so put label maps in its place.')]
 
+# %% ../../nbs/your_data/03_doctor.ipynb #palette2
+def _palettes(folder, findings): # list of `Problem`
+    "Two label maps that are read by number, in whose palettes the same number is another colour."
+    seen = {}
+    for f in findings:
+        for i, color in f.palette.items():
+            before, path = seen.setdefault(i, (color, f.paths['label']))
+            if color != before:
+                return [Problem('palette', str(f.paths['label']), f"{path} and {f.paths['label']} have palettes in which the same id is another colour (id {i} is {before} and {color}), so it stands for another class in each: convert the label maps by colour (pix2pixhd convert colors {folder} OUT{_without_meta(folder)}); or, if the numbers are the ids, save all as grey PNGs.")]
+    return []
+
+
+# %% ../../nbs/your_data/03_doctor.ipynb #palette3
+def _without_meta(folder):
+    "Part of an error message: the classes of a meta.json would be searched for in the colours."
+    path = Path(folder) / 'meta.json'
+    return f', with {path} moved away or listing these colours' if path.is_file() else ''
+
+
+# %% ../../nbs/your_data/03_doctor.ipynb #nometa1
+def _no_ids(folder, findings): # list of `Problem`
+    "Label maps without a list of classes whose ids are no numbers from 0 on: too large, or greys that were spread to be seen."
+    large = _object_ids(findings)
+    space = None if large else propose_label_space(findings)
+    ids = sorted(i for i in sum((f.ids for f in findings), Counter()) if i >= 0 and (not space or i != space.ignore_id))
+    if not space or space.n_classes < 20 or set(ids) == {0, 255}: return large
+    step = np.gcd.reduce(ids)
+    if step == 1 and 4 * len(ids) >= space.n_classes: return []
+    path = next(f.paths['label'] for f in findings if f.ids)
+    return [Problem('spread', str(path), f'The label maps of {folder} ({path} is the first) hold {len(ids)} ids from {ids[0]} to {ids[-1]} ({some(ids)}), and {space.n_classes - len(ids)} of the {space.n_classes} classes up to there never occur, expected ids from 0 on, one after the other: greys that were spread to be seen are numbered from 0 by pix2pixhd convert colors {folder} OUT; or, if these are ids of a longer list of classes, write that list into meta.json.')]
+
+
+# %% ../../nbs/your_data/03_doctor.ipynb #nometa2
+def _why_no_classes(report): # text
+    "Why no classes are proposed, with what to do."
+    odd = next((p for p in report.problems if p.kind in ('palette', 'spread')), None)
+    if odd: return odd.message
+    if report.reader and not issubclass(report.reader, PlainFolder) or not report.findings:
+        return 'expected label maps of class ids in the plain layout, {split}/label.'
+    of = {str(f.paths['label']) for f in report.findings}
+    odd = next((p for p in report.problems if p.file in of), None)
+    if not odd: return 'expected label maps of class ids, and no id was read.'
+    more = dict(lossy='the JPEG has spoiled the ids, and saving the JPEG as PNG does not bring them back: export it from the labelling program again.',
+                mode=f'colours are turned into ids, with a meta.json, by pix2pixhd convert colors {report.folder} OUT.')
+    return ' '.join([odd.message, *([f'Here {more[odd.kind]}'] if odd.kind in more else [])])
+
+
 # %% ../../nbs/your_data/03_doctor.ipynb #c030
-def _not_trainable(folder, reader, files, space, split): # list of `Problem`
+def _not_trainable(folder, reader, files, named, split): # named: is the lack of classes no problem by itself? A list of `Problem`
     "What `train` would stop at though every file is sound: classes without a name, one scene to train and to validate on."
     if not reader: return []
     problems = []
-    if not space:
+    if not named:
         try: reader.default_space(folder)
         except FileNotFoundError as e: problems.append(Problem('meta', str(folder), str(e)))
         except DatasetError: pass # reported where the label space was chosen
@@ -208,9 +269,16 @@ def _gather(folder, split): # the dataset reader, {split: files}, problems
     files, problems = {}, []
     splits = reader.splits(folder)
     for s in [split] if split else sorted(splits, key=lambda s: (not s.startswith('train'), s.startswith('test'), s)):
-        try: s, files[s] = reader.gather(folder, s)
+        try:
+            with noting_doubles() as doubles: s, files[s] = reader.gather(folder, s)
         except DatasetError as e:
             problems.append(e.problem)
+            continue
+        problems += doubles
+        if split and s not in splits and not files[s]['label']:
+            del files[s]
+            there = ' and '.join(filter(None, [', '.join(splits[:-1]), *splits[-1:]])) or 'none'
+            problems.append(Problem('split', str(folder), f'{folder}: there is no split {split}; there {"are" if len(splits) > 1 else "is"} {there}.'))
             continue
         problems += pairing_problems(files[s], f'{folder} ({s})', needs_images(s), splits, Path(folder) / s)
     return reader, files, problems
@@ -249,8 +317,9 @@ def write_meta(report): # path of the file
     path = Path(report.folder) / 'meta.json'
     if path.exists():
         raise ValueError(f'{path} is there already, and was not written over: mend it by hand, or move it away.')
-    if report.label_space is None or not issubclass(report.reader or object, PlainFolder):
-        raise ValueError(f'{report.folder} gives no classes to propose: expected label maps of class ids in the plain layout, {{split}}/label.')
+    no_ids = any(p.kind in ('palette', 'spread') for p in report.problems)
+    if report.label_space is None or no_ids or not issubclass(report.reader or object, PlainFolder):
+        raise ValueError(f'{report.folder} gives no classes to propose: {_why_no_classes(report)}')
     write_whole(path, json.dumps(report.label_space.to_dict(), indent=1))
     return path
 
@@ -270,8 +339,9 @@ def examine(folder, # a dataset in any layout that `open_dataset` knows
     scenes = [(s, n, {k: v.get(n) for k, v in f.items()}) for s, f in files.items() for n in sorted(f['label'])]
     with ThreadPoolExecutor(min(8, 2 * (os.cpu_count() or 1))) as pool:
         findings = list(pool.map(lambda scene: examine_scene(*scene, read_label, space, instances), scenes))
-    no_classes = [] if space else _object_ids(findings)
-    problems = (problems + more + (no_classes or _not_trainable(folder, reader, files, space, split))
+    no_classes = [] if space else _no_ids(folder, findings)
+    odd = _palettes(folder, findings)
+    problems = (problems + more + odd + (no_classes or _not_trainable(folder, reader, files, space or odd or not any(f.ids for f in findings), split))
                 + [p for f in findings for p in f.problems])
     problems += _too_small(reader, findings)
     channels, more = _common_channels(findings)
@@ -292,7 +362,8 @@ def _notes(report): # messages
     odd = next(((h, w) for h, w in sizes if h % 32 or w % 32), None)
     if odd:
         yield f'{odd[1]}x{odd[0]} is no multiple of 32, which the full-size generator with one enhancer needs: the loader rounds sizes down.'
-    if report.source[:4] != 'none' and not any(n['inst'] for n in report.splits.values()):
+    if report.source[:4] != 'none' and not any(n['inst'] for n in report.splits.values()) and (
+            report.label_space and any(report.label_space.things)):
         yield 'There are no instance maps: connected components of the thing classes stand in, so objects that touch count as one.'
     astray = np.mean([f.astray for f in report.findings])
     if astray: yield f'Label and instance maps disagree on {astray:.2%} of all pixels.'
@@ -310,6 +381,7 @@ def _notes(report): # messages
     tops = [f.top for f in report.findings if f.top is not None]
     if tops and max(tops) < 2**15:
         yield f'Photos of 16 bits use the values up to {max(tops)} only, which {max(tops).bit_length()} bits hold, but 65535 is read as white: they are dark; multiply them by {65535 // max(1, 2 ** max(tops).bit_length() - 1)} and save them again if they should not be.'
+    yield from _odd_keys(report.folder)
     if report.label_space: yield from _notes_on_classes(report)
 
 # %% ../../nbs/your_data/03_doctor.ipynb #c038
@@ -330,6 +402,24 @@ def _notes_on_classes(report): # messages
         if fit:
             yield f'The ids found would fit a label space of {fit.n_classes} classes' + (f' with ignore_id={fit.ignore_id}.' if fit.ignore_id is not None else '.')
 
+# %% ../../nbs/your_data/03_doctor.ipynb #metakeys
+_KEYS = 'classes ignore_id ignore_ids unscored instance_ids'.split(), 'id name color thing'.split()
+
+def _odd_keys(folder): # messages
+    "Keys of meta.json that nothing reads and that look like one that is read."
+    path = Path(folder) / 'meta.json'
+    try: meta = parse_json(path.read_text(encoding='utf-8-sig'))
+    except (OSError, ValueError): return # told already where it is a problem
+    if not isinstance(meta, dict) or not isinstance(meta.get('classes'), list): return
+    meant = {}
+    for keys, entry in ((_KEYS[0], meta), *((_KEYS[1], c) for c in meta['classes'] if isinstance(c, dict))):
+        for k in entry.keys() - set(keys):
+            near = get_close_matches(k.lower(), [n for n in keys if entry.get(n) is None], 1, 0.65)
+            if near: meant[k] = near[0]
+    odd = some(f'{k!r} (did you mean {n!r}?)' for k, n in sorted(meant.items()))
+    if odd: yield f'{path} has keys that are not read: {odd}.'
+
+
 # %% ../../nbs/your_data/03_doctor.ipynb #c038-2
 @patch(as_prop=True)
 def ids(self:Report): # Counter {class id: pixels}
@@ -337,7 +427,7 @@ def ids(self:Report): # Counter {class id: pixels}
     return sum((f.ids for f in self.findings), Counter())
 
 # %% ../../nbs/your_data/03_doctor.ipynb #c040
-_MEND = dict(layout='arrange the folder in a known layout', empty='fill the empty splits', split='give the right split',
+_MEND = dict(layout='arrange the folder in a known layout', palette='bring the palettes to one', spread='number the ids from 0 on', empty='fill the empty splits', split='give the right split',
              meta='mend meta.json', missing='bring back the missing files', pairing='complete the pairs',
              undecodable='replace the pictures that cannot be decoded', lossy='export the maps saved as JPEG again',
              mode='export the maps that hold no ids again', size='bring maps and photos to one size',

@@ -20,8 +20,8 @@ from PIL import Image
 from fastcore.basics import patch
 from ..core import LabelSpace, Scene, to_pil
 from pix2pixhd_nb.data.pictures import (
-    _KIND_OF_FILE, DatasetError, Problem, _fail, channels_in, common_channels, connected_components, cut_problem,
-    disagreement_problem, id_problem,
+    _KIND_OF_FILE, _PICTURES, DatasetError, Problem, _fail, channels_in, common_channels, connected_components, cut_problem,
+    disagreement_problem, id_problem, open_picture,
     pairing_problems, pictures_in, read_ids, read_image, size_problem, some,
 )
 from ..engine.untrusted import brief, one_line, parse_json
@@ -541,6 +541,61 @@ def recognise(folder): # the class of a dataset reader
     found = some(sorted(p.name for p in Path(folder).iterdir())) or 'nothing in it'
     _fail('layout', folder, f'{folder} has none of the known layouts: found {found}, expected one of {"; ".join(r.layout for r in LAYOUTS)}: {_hint(Path(folder))}.')
 
+# %% ../../nbs/your_data/02_layouts.ipynb #hint1
+_WORDS = {w: kind for kind, words in dict(label='label labels mask masks annotation annotations',
+                                          image='image images photo photos img imgs').items() for w in words.split()}
+_PARTS = set('train training val valid validation test testing'.split())
+
+
+# %% ../../nbs/your_data/02_layouts.ipynb #hint2
+def _pictures(folder): # paths; not by stem, so that doubles are no matter
+    "The pictures of a folder."
+    return [p for p in sorted(folder.iterdir()) if p.suffix.lower() in _PICTURES and not p.name.startswith('.')]
+
+
+# %% ../../nbs/your_data/02_layouts.ipynb #hint3
+def _kinds(folder): # {'label': path, 'image': path}; empty without label maps
+    "The folders of pictures whose names say that they are label maps or photos; the pictures may lie in splits below."
+    found = {}
+    for p in _folders(folder, '*'):
+        holds = next((q for q in (p, *(s for s in _folders(p, '*') if s.name in _PARTS)) if _pictures(q)), None)
+        if p.name.lower() in _WORDS and holds: found.setdefault(_WORDS[p.name.lower()], holds)
+    return {k: found[k] for k in ('label', 'image') if k in found} if 'label' in found else {}
+
+
+# %% ../../nbs/your_data/02_layouts.ipynb #hint4
+def _moves(folder): # in words; None where no folder is called so
+    "Where folders of label maps and of photos belong in the plain layout."
+    colored = f'; where the label maps hold colours, pix2pixhd convert colors {folder} OUT reads them as they lie'
+    for base in (folder, *_folders(folder, '*')):
+        if base.name not in _PARTS: # labels/, or labels/train
+            to = [(p, base / (p.name if p.name in _PARTS else 'train') / kind) for kind, p in _kinds(base).items()]
+        else: to = [(p, base / kind) for kind, p in _kinds(base).items() if p.name != kind]
+        steps = ' and '.join(f'{p.relative_to(folder)} to {q.relative_to(folder)}' for p, q in to)
+        if to: return f'in {folder}, {"rename" if base.name in _PARTS else "move"} {steps}, and other splits alike{colored}'
+
+
+# %% ../../nbs/your_data/02_layouts.ipynb #hint5
+def _above(folder): # in words; None where it is not known
+    "Whether a folder is a split of a dataset in the plain layout, or the label maps or photos of one."
+    full = folder.resolve()
+    for part, names in ((full, {*_PARTS}), (full.parent, {*_PARTS} if full.name in ('label', 'image', 'inst') else ())):
+        if (part / 'label').is_dir() and (part.name in names or names and (part.parent / 'meta.json').is_file()):
+            return f'{part.name} is a split of a dataset: give the folder above it, {part.parent}'
+
+
+# %% ../../nbs/your_data/02_layouts.ipynb #hint6
+def _may_be_pairs(folder): # a picture, or None
+    "The first picture of a folder, or of its splits, whose pictures may be pairs side by side: of one width, which is even."
+    deeper = [p for p in _folders(folder, '*') if _pictures(p)]
+    pictures = _pictures(folder)
+    if pictures and deeper or {p.name for p in deeper} - _PARTS or folder.name.lower() in _WORDS: return
+    pictures = (pictures or [p for d in deeper for p in _pictures(d)])[:100]
+    try: widths = {open_picture(p, load=False).width for p in pictures}
+    except DatasetError: return
+    return pictures[0] if len(widths) == 1 and not widths.pop() % 2 else None
+
+
 # %% ../../nbs/your_data/02_layouts.ipynb #c140-3
 def _hint(folder):
     "What to do with a folder of no known layout, by what it looks like."
@@ -550,13 +605,16 @@ def _hint(folder):
     if (folder / 'A').is_dir() and (folder / 'B').is_dir() or any((folder / f'{p.name[:-1]}B').is_dir()
             for p in _folders(folder, '?*A')):
         return f'it looks like two folders of pairs, which pix2pixhd convert two-folders {folder} OUT writes as train_A and train_B'
-    pictures = [p for part in (folder, *sorted(p for p in folder.iterdir() if p.is_dir()))
-                for p in list(pictures_in(part).values())[:1]]
-    if pictures:
-        return f'if {pictures[0].name} holds a pair side by side, pix2pixhd convert side-by-side {folder} OUT writes train_A and train_B; else arrange the files in the plain layout'
-    if any(folder.glob('*.json')) or any(folder.glob('*.xml')):
+    known = _above(folder) or _moves(folder)
+    if known: return known
+    if any(p.name != 'meta.json' for end in ('json', 'xml') for depth in ('', '*/')
+           for p in folder.glob(f'{depth}*.{end}')):
         return "check the path; another program's annotations are brought to the plain layout by pix2pixhd convert (--help lists the formats)"
+    pair = _may_be_pairs(folder)
+    if pair:
+        return f'if {pair.name} holds a pair side by side, pix2pixhd convert side-by-side {folder} OUT writes train_A and train_B; else arrange the files in the plain layout'
     return 'check the path, or arrange the files in the plain layout'
+
 
 # %% ../../nbs/your_data/02_layouts.ipynb #c141
 def open_dataset(folder, # a dataset in any layout of this chapter

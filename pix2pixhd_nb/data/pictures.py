@@ -5,14 +5,18 @@
 # %% auto #0
 __all__ = ['MAX_PIXELS', 'KINDS', 'CHANNELS', 'most_pixels', 'recognised', 'PictureFile', 'Problem', 'DatasetError',
            'open_picture', 'seen_size', 'read_ids', 'header_of', 'read_image', 'channels_in', 'common_channels',
-           'pictures_in', 'some', 'color_numbers', 'holds_colors', 'ids_of_colors', 'pairing_problems', 'size_problem',
-           'id_problem', 'cut_problem', 'disagreement', 'disagreement_problem', 'connected_components']
+           'noting_doubles', 'pictures_in', 'some', 'color_numbers', 'holds_colors', 'ids_of_colors',
+           'pairing_problems', 'size_problem', 'id_problem', 'cut_problem', 'disagreement', 'disagreement_problem',
+           'connected_components']
 
 # %% ../../nbs/engine/03_reading_pictures.ipynb #c002x
 import io
+import os
 import re
 import struct
 import unicodedata
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
@@ -257,8 +261,30 @@ def common_channels(found, # dict {path: channels}, as `channels_in` gives them
 
 # %% ../../nbs/engine/03_reading_pictures.ipynb #c035
 _PICTURES = {'.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp', '.pgm', '.ppm'}
+_NOT_READ = {'.heic', '.heif', '.gif', '.jfif', '.jp2', '.avif', '.svg', '.psd',
+             '.dng', '.nef', '.cr2', '.arw', '.exr', '.tga'}
 _KIND_OF_FILE = re.compile(r'\.(png|jpe?g)$', re.I)
 _KIND_OF_MAP = re.compile(r'_(gt(Fine|Coarse)_(labelIds|instanceIds|labelTrainIds)|leftImg8bit)$')
+
+# %% ../../nbs/engine/03_reading_pictures.ipynb #doubles1
+_DOUBLES = ContextVar('_DOUBLES', default=None) # the list that `noting_doubles` fills
+
+
+# %% ../../nbs/engine/03_reading_pictures.ipynb #doubles2
+@contextmanager
+def noting_doubles(): # list of `Problem`, which grows
+    "Within it, a second file for a scene is noted, and does not keep the other files from being found."
+    token = _DOUBLES.set([])
+    try: yield _DOUBLES.get()
+    finally: _DOUBLES.reset(token)
+
+
+# %% ../../nbs/engine/03_reading_pictures.ipynb #doubles3
+def _doubled(path, message):
+    if _DOUBLES.get() is None: _fail('pairing', path, message)
+    problem = Problem('pairing', str(path), one_line(message))
+    if problem not in _DOUBLES.get(): _DOUBLES.get().append(problem)
+
 
 # %% ../../nbs/engine/03_reading_pictures.ipynb #c037
 def pictures_in(folder, # looked through without its subfolders
@@ -273,7 +299,8 @@ def pictures_in(folder, # looked through without its subfolders
         if suffix and not p.stem.endswith(suffix): continue
         stem = p.stem[:-len(suffix)] if suffix else _KIND_OF_MAP.sub('', p.stem)
         if stem in found:
-            _fail('pairing', p, f'{folder} has both {found[stem].name} and {p.name} for scene {stem}, expected one file: move one of them away.')
+            _doubled(p, f'{folder} has both {found[stem].name} and {p.name} for scene {stem}, expected one file: move one of them away.')
+            continue
         found[stem] = p
     return found
 
@@ -295,6 +322,27 @@ def _written_twice(stems): # a set
     same = lambda s: unicodedata.normalize('NFC', s)
     odd = sorted(s for s in stems if s != same(s) and same(s) in stems)
     return [f'{same(s)} is spelled in two ways that look alike, with accented letters and with letters and accents (NFC and NFD), so rename the files of one' for s in odd[:1]]
+
+# %% ../../nbs/engine/03_reading_pictures.ipynb #notread1
+def _not_read(stems, paths, folder): # stems that lack a file; paths of the kind of the file that they lack; folder of a split, or None
+    "Part of an error message: files of a kind that is not read and that are what is missing."
+    if not stems or folder is None: return []
+    for d in sorted({Path(p).parent for p in paths} or {p for p in Path(folder).glob('*') if p.is_dir()}):
+        odd = sorted(p.name for p in d.glob('*') if p.suffix.lower() in _NOT_READ and p.stem in stems)
+        more = f' and {len(odd) - 1} more file{"s" * (len(odd) > 2)}' if odd[1:] else ''
+        if odd: return [f'{d} holds {odd[0]}{more} of a kind that is not read, so export them as PNG or JPEG']
+    return []
+
+
+# %% ../../nbs/engine/03_reading_pictures.ipynb #suffix1
+def _ending(a, b, what): # what: 'label maps'
+    "Part of an error message: an ending such as _mask that all stems of `a` have, without which they are those of `b`."
+    common = os.path.commonprefix([s[::-1] for s in a])[::-1]
+    for i in [m.start() for m in re.finditer(r'[\W_]', common)]:
+        first = next((s for s in sorted(a) if s[:i - len(common)] in b), None)
+        if first: return [f'all {what} end in {common[i:]!r}: rename {first} to {first[:i - len(common)]}, and the rest alike']
+    return []
+
 
 # %% ../../nbs/engine/03_reading_pictures.ipynb #colors02
 def color_numbers(picture): # a PIL picture
@@ -376,6 +424,9 @@ def pairing_problems(files, # dict of {stem: path} dicts: 'label', 'inst', 'imag
         )
     if not lacks: return []
     lacks += _written_twice({*labels, *images, *inst})
+    if need_images: lacks += _not_read({*labels} - {*images}, images.values(), folder)
+    lacks += _not_read({*images} - {*labels}, labels.values(), folder)
+    if not {*labels} & {*images}: lacks += _ending(labels, images, 'label maps') + _ending(images, labels, 'photos')
     return [Problem('pairing', str(where), f'{where} does not pair: {"; ".join(lacks)}; files are paired by stem: add what is missing or move the rest away.')]
 
 # %% ../../nbs/engine/03_reading_pictures.ipynb #c044
