@@ -190,3 +190,25 @@ def test_a_cycle_leaves_the_first_beta_as_it_was():
         learn.fit_flat_linear(1, 0)
     assert set(beta()) == {0.6}
     assert torch.isfinite(next(learn.model.parameters())).all()
+
+@pytest.mark.parametrize('where', ['train', 'val'])
+def test_an_id_of_no_class_stops_a_training_before_its_first_step(tmp_path, capsys, where):
+    "In any label map, of the training scenes or of those held out; nothing is made."
+    d = streets(tmp_path / 'd', 4)
+    save_scenes(SyntheticScenes(2, size=(32, 64)), d, LABEL_SPACE, 'val')
+    path = sorted((d / where / 'label').glob('*.png'))[-1]
+    ids = np.array(Image.open(path))
+    ids[:4] = 99
+    Image.fromarray(ids).save(path)
+    status = main(['train', str(d), str(tmp_path / 'm'), *TINY])
+    out, err = capsys.readouterr()
+    assert status == 2 and path.name in err and '99' in err and 'stage 1' not in out and not (tmp_path / 'm').exists()
+
+def test_of_many_label_maps_a_thousand_are_checked(tmp_path, monkeypatch):
+    from pix2pixhd_nb.data.layouts import open_dataset
+    scenes = open_dataset(streets(tmp_path / 'd', 4), 'train')
+    scenes.names, seen = [f'{i:05d}' for i in range(2501)], []
+    scenes.files = dict(label={n: n for n in scenes.names})
+    monkeypatch.setattr(type(scenes), 'ids_of_label', lambda self, path, space: seen.append(path) or np.zeros((2, 2), int))
+    training.check_ids(scenes)
+    assert len(seen) == 1000 and seen[0] == '00000' and seen[-1] > '02490'
