@@ -148,7 +148,7 @@ def say_shapes(scenes, # sequence of Scene
              + (' and more' if len(shapes) > 6 else '') if len(shapes) > 1
              else f'The scenes are {text(next(iter(shapes)))}')
     bent = sum(n for (h, w), n in shapes.items() if abs(h * size[1] - w * size[0]) > 0.02 * h * size[1])
-    done = {'resize': f'all are brought to {text(size)}' + (f', which changes the proportions of {bent} of them: give --size to choose another' if bent else ''),
+    done = {'resize': f'all are brought to {text(size)}' + (f', which changes the proportions of {bent} of them: another --size may keep them' if bent else ''),
             'scale_width': f'all are brought to a width of {size[1]}, and keep their proportions', 'crop': f'{text(size)} is cut out of each'}
     print(f"{found}; by the policy {policy}, {done.get(policy, f'each is scaled, and {text(size)} is cut out of it')}.")
 
@@ -540,7 +540,7 @@ def train(folder, # the dataset, in any layout that `pix2pixhd doctor` knows
     scenes, held_out, graded = scenes_of(folder, split, valid, None if image_mode == 'own' else image_mode)
     if policy == 'none' and (size or enhancers):
         raise ValueError(f"--policy none keeps the size of each scene: leave {'--size' if size else '--enhancers'} out, or choose another policy, such as resize.")
-    size, out = size or scenes[0].size, Path(model) / 'checkpoints'
+    given, size, out = bool(size), size or scenes[0].size, Path(model) / 'checkpoints'
     state = from_first(latest_checkpoint(out) if resume and not rank() else None)
     if state: same_classes(state, scenes.label_space)
     at_stage, stages = state['stage'] if state else 0, stages_of(enhancers)
@@ -548,7 +548,10 @@ def train(folder, # the dataset, in any layout that `pix2pixhd doctor` knows
         raise ValueError(f'The checkpoint is of stage {at_stage + 1}, and with --enhancers {enhancers} there are {len(stages)}: give --enhancers {(at_stage + 1) // 2} or more, as when it began.')
     recipe, multiple_of = start_of(options)
     whole = multiple_of * 2**enhancers
-    if policy != 'none' and min(size) >= whole: size = tuple(s // whole * whole for s in size) # as the loaders would; what is said is what is done
+    if policy != 'none' and min(size) >= whole:
+        asked, size = size, tuple(s // whole * whole for s in size) # as the loaders would; what is said is what is done
+        if given and size != asked and not rank():
+            print(f'{asked[1]}x{asked[0]} was asked for; sides must be multiples of {whole}, so {size[1]}x{size[0]}.')
     if not rank(): say_channels(scenes)
     if not rank(): say_shapes(scenes, None if policy == 'none' else size, policy)
     sizes = [tuple(s // 2 ** (enhancers - level) for s in size) for level in range(enhancers + 1)]
