@@ -603,39 +603,41 @@ def train(folder, # the dataset, in any layout that `pix2pixhd doctor` knows
     if not rank(): print(f'saved {model}')
 
 # %% ../../nbs/reference/02_training.ipynb #n465976
+@takes_options_of(pix2pixhd_networks, GAN, but=['image_channels', 'ignore_id', 'make_generator', 'n_enhancers', 'n_enhancer_blocks', 'channels_last'])
 def plan(size=None, # WIDTHxHEIGHT to train at; 2048x1024 by default
-         batch=1, # scenes a batch, on each rank
+         recipe=None, # a named set of options: paper, small or photos; paper by default; options given by hand win
+         batch=0, # scenes a batch, on each rank; 0: the recipe's
          classes=35, # of the label maps
          enhancers=0, # local enhancers
-         width=64, # channels of the global generator
-         n_downsample=4, # halvings in the global generator
-         n_blocks=9, # residual blocks in the global generator
-         feature_channels=0, # numbers per object for its style, 3 in the paper's edits; 0 trains without an encoder
-         n_scales=3, # how many discriminators, one per scale, at the smallest size; each enhancer adds one
-         discriminator_width=64, # channels of each discriminator
-         precision='fp32', # fp32, bf16 or fp16; auto: the fastest on this machine
-         perceptual=False, # with the perceptual loss
-         activation_checkpointing=False, # activation checkpointing: feature maps are computed again instead of kept; less memory, more time
+         perceptual=False, # with VGG19's perceptual loss
          memory=0., # GB of the GPU that is meant; what is free here by default
          scenes=0, # in an epoch, to tell how long one takes
+         **options, # of the networks and the model, as for `train`
         ):
     """Say how much memory and time a training takes, with which options; nothing is trained.
 
     For example, a coarse-to-fine training at 1024x512 with bf16:
-      pix2pixhd plan --size 1024x512 --enhancers 1 --precision bf16"""
-    if batch < 1: raise ValueError(f'--batch is {batch}, expected 1 or more.')
-    size, device = size or (1024, 2048), default_device().type
-    if precision == 'auto': precision = fastest_precision(device)
+      pix2pixhd plan --size 1024x512 --enhancers 1 --precision bf16
+    A recipe as `pix2pixhd train` takes it:
+      pix2pixhd plan --size 256x256 --recipe photos"""
+    known, full = options_of(pix2pixhd_networks, GAN), recipe_options(recipe or 'paper', options)
+    full = {k: p.default for k, p in known.items()} | {k: v for k, v in full.items() if k in known}
+    batch, size, device = batch or SCENES_A_BATCH[recipe or 'paper'], size or (1024, 2048), default_device().type
+    precision = fastest_precision(device) if full['precision'] == 'auto' else full['precision']
     free = memory * 1e9 or free_bytes(device)
-    options = training_options(size, batch, classes, precision, activation_checkpointing, perceptual, free, device,
-                               width=width, n_downsample=n_downsample, n_blocks=n_blocks,
-                               feature_channels=feature_channels, discriminator_width=discriminator_width,
-                               **grown(dict(n_enhancers=0, n_scales=n_scales), enhancers))
-    b = options[0].budget
+    networks = {k: v for k, v in full.items() if k in options_of(pix2pixhd_networks)}
+    networks |= grown(networks, enhancers)
+    asked = training_options(size, batch, classes, precision, full['activation_checkpointing'], perceptual, free,
+                             device, **networks)
+    if full['ema']:
+        copy = saved_bytes(classes, **networks)[1]
+        for o in asked: o.bytes, o.fits = o.bytes + copy, o.bytes + copy <= free
+    b = asked[0].budget
     print(f'{size[1]}x{size[0]}, {batch} scene{"s" * (batch > 1)} a batch: {b.weights / 4e6:.3g} million weights, {b.operations / 1e12:.2f} TFLOP a step; times are for this {device.upper()}.')
-    wide = max(len(o.name) for o in options) + 1
-    for o in options:
+    wide = max(len(o.name) for o in asked) + 1
+    for o in asked:
         time = '' if o.seconds is None else f'{o.seconds:8.2f} s a step'
         epoch = f', {o.seconds * scenes / batch / 3600:.2f} h an epoch' if o.seconds and scenes else ''
-        print(f"{o.name:{wide}}{o.bytes / 1e9:7.1f} GB{time}{epoch}{'' if o.fits else '   does not fit'}{'   (as asked for)' if o is options[0] else ''}")
-    print(propose(options, free))
+        print(f"{o.name:{wide}}{o.bytes / 1e9:7.1f} GB{time}{epoch}{'' if o.fits else '   does not fit'}{'   (as asked for)' if o is asked[0] else ''}")
+    print(propose(asked, free))
+
