@@ -11,5 +11,5 @@ __all__, __getattr__, __dir__ = lazy(__name__, {
     'exporting': ['export', 'convert_2018'],
     'serving': ['can_export', 'Full', 'OneWorker', 'Refused', 'uploaded_map', 'bounded_body', 'generator_of', 'create_app', 'result_of', 'serve'],
     'selftest': ['TINY', 'FULL', 'N', 'TOLERANCE', 'QUESTIONS', 'Row', 'scene_on', 'plain_adam', 'plain_step', 'Step', 'new_gan', 'rounding', 'worst', 'parity', 'steps_of', 'graph', 'determinism', 'skipping', 'memory', 'synchronize', 'seconds', 'in_turns', 'step_variants', 'precision', 'speed', 'answers', 'machine_of'],
-    'main': ['TITLES', 'COMMANDS', 'size_of', 'add_command', 'home_of', 'kind_of', 'command_of', 'summary_of', 'build_parser', 'out_of_memory', 'from_worker', 'last_line', 'itself', 'foreseen', 'unforeseen', 'as_notes'],
+    'main': ['TITLES', 'COMMANDS', 'size_of', 'add_command', 'home_of', 'kind_of', 'Parser', 'command_of', 'summary_of', 'build_parser', 'out_of_memory', 'from_worker', 'last_line', 'itself', 'foreseen', 'as_typed', 'unforeseen', 'as_notes'],
 })

@@ -510,7 +510,7 @@ def train(folder, # the dataset, in any layout that `pix2pixhd doctor` knows
           flip=True, # flip half of the training scenes left to right
           epochs=100, # epochs at the full rate, for each size
           decay=100, # epochs in which the rate falls to zero, for each size
-          steps=0, # steps for each size, half of them at the full rate, instead of epochs and decay
+          steps=0, # steps for each size, rounded to whole epochs, at least two, half of them at the full rate; instead of epochs and decay
           frozen=10, # epochs for a new enhancer alone
           enhancers=0, # local enhancers to add: each starts from half the size
           batch=0, # scenes a batch, on each rank; 0: the recipe's
@@ -557,6 +557,8 @@ def train(folder, # the dataset, in any layout that `pix2pixhd doctor` knows
     sizes = [tuple(s // 2 ** (enhancers - level) for s in size) for level in range(enhancers + 1)]
     def check():
         if resume and not anyway: check_same_scenes(model, scenes)
+        if len(scenes) < (bs := batch or SCENES_A_BATCH[recipe]):
+            raise ValueError(f'{folder} ({split}) has {counted(len(scenes), "scene")} to train on, fewer than a batch of {bs}: an epoch would have no batch; give more scenes or a smaller --batch.')
         check_sizes(scenes, policy, [(small, multiple_of * 2**level) for level, small in enumerate(sizes)])
         reader = segmenter or Path(model) / 'segmenter.safetensors' # the kept one, of a run that is resumed
         if scenes.label_space is not None and (segmenter or resume and reader.is_file()):
@@ -595,8 +597,13 @@ def train(folder, # the dataset, in any layout that `pix2pixhd doctor` knows
             print(f"stage {stage + 1} of {len(stages)}: {small[1]}x{small[0]}, {'the new enhancer alone' if is_frozen else 'all together'}, {counted(flat + falling, 'epoch')} of {counted(len(dls.train), 'step')}")
         saver = Checkpoint(out, stage, save_every, keep, metric='generated_mean_iou' if best else None, highest=True,
                            resume=state if stage == at_stage else None)
-        learn.fit_flat_linear(flat, falling,
-                              cbs=[saver, GANMonitor(folder=Path(model) / 'previews' / f'stage{stage + 1}')])
+        done = last and stage == at_stage and state and state['epoch'] >= flat + falling
+        if done and not rank():
+            print(f"already at {state['epoch']} of {counted(flat + falling, 'epoch')}: nothing is left to train; give more --steps or --epochs")
+        with ExitStack() as quiet:
+            if done: quiet.enter_context(learn.no_bar()), quiet.enter_context(learn.no_logging())
+            learn.fit_flat_linear(flat, falling,
+                                  cbs=[saver, GANMonitor(folder=Path(model) / 'previews' / f'stage{stage + 1}')])
         if best: take_best(learn, out)
         pipe = Pix2PixHD.from_learner(learn, with_discriminators=with_discriminators)
         if not rank(): save_surely(pipe, model, last)
