@@ -304,3 +304,11 @@ def test_a_sequence_takes_no_styles_of_each_frame(pipe, tmp_path, capsys):
     assert main(['synthesize', 'model', 'data', str(tmp_path / 'out'), '--sequence', '--styles', 'target']) == 2
     assert 'leave one of the two out' in capsys.readouterr().err
     with pytest.raises(ValueError, match='leave one of the two out'): pipe.synthesize([], tmp_path / 'out', 0, True, sequence=True)
+
+
+def test_a_size_that_is_rounded_is_said(streets, tmp_path, capsys):
+    for size, said in (('63x31', '63x31 was asked for; sides must be multiples of 4, so 60x28.'), ('64x32', None)):
+        assert main(['train', str(streets), str(tmp_path / size), '--size', size, '--steps', '2', '--batch', '2', '--no-keep-best', *ARGUMENTS]) == 0
+        out = capsys.readouterr().out
+        assert said in out if said else 'was asked for' not in out
+        assert 'give --size' not in out

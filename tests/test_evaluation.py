@@ -441,3 +441,15 @@ def test_an_object_is_of_the_class_of_most_of_its_pixels(model, monkeypatch):
     Book.centres, Book.label_space = centres, LABEL_SPACE
     fake = SimpleNamespace(style_book=Book(), styles_of=lambda *args: asked)
     assert styles_obeyed(fake, [None], scenes, [asked])['objects'] == 1
+
+
+def test_a_test_without_photos_is_named_where_there_is_no_val(tmp_path):
+    scenes = SyntheticScenes(2, size=(32, 64))
+    save_scenes(scenes, tmp_path, scenes.label_space, 'train')
+    with pytest.raises(ValueError, match='there is no split test, and there is no split val: .*--split'): split_to_grade(tmp_path)
+    save_scenes(scenes, tmp_path, scenes.label_space, 'test')
+    assert split_to_grade(tmp_path) == 'test'
+    for photo in (tmp_path / 'test/image').glob('*'): photo.unlink()
+    with pytest.raises(ValueError, match='test has no photos, which grading needs, and there is no split val'): split_to_grade(tmp_path)
+    save_scenes(scenes, tmp_path, scenes.label_space, 'val')
+    assert split_to_grade(tmp_path) == 'val'

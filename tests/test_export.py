@@ -95,3 +95,11 @@ def test_the_street_model_fits_a_browser(tmp_path):
 
 def test_another_name_is_refused(tmp_path):
     with pytest.raises(ValueError, match='ends in .onnx'): small('unet', 'batch').export(tmp_path/'out.pt')
+
+
+def test_names_of_axes_that_torch_leaves_out_are_not_told(tmp_path):
+    import warnings
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter('always')
+        street_model().export(tmp_path / 'm.onnx')
+    assert not [w for w in told if 'axis name' in str(w.message)]

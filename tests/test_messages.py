@@ -190,3 +190,65 @@ def test_a_cycle_leaves_the_first_beta_as_it_was():
         learn.fit_flat_linear(1, 0)
     assert set(beta()) == {0.6}
     assert torch.isfinite(next(learn.model.parameters())).all()
+
+@pytest.mark.parametrize('where', ['train', 'val'])
+def test_an_id_of_no_class_stops_a_training_before_its_first_step(tmp_path, capsys, where):
+    "In any label map, of the training scenes or of those held out; nothing is made."
+    d = streets(tmp_path / 'd', 4)
+    save_scenes(SyntheticScenes(2, size=(32, 64)), d, LABEL_SPACE, 'val')
+    path = sorted((d / where / 'label').glob('*.png'))[-1]
+    ids = np.array(Image.open(path))
+    ids[:4] = 99
+    Image.fromarray(ids).save(path)
+    status = main(['train', str(d), str(tmp_path / 'm'), *TINY])
+    out, err = capsys.readouterr()
+    assert status == 2 and path.name in err and '99' in err and 'stage 1' not in out and not (tmp_path / 'm').exists()
+
+def test_of_many_label_maps_a_thousand_are_checked(tmp_path, monkeypatch):
+    from pix2pixhd_nb.data.layouts import open_dataset
+    scenes = open_dataset(streets(tmp_path / 'd', 4), 'train')
+    scenes.names, seen = [f'{i:05d}' for i in range(2501)], []
+    scenes.files = dict(label={n: n for n in scenes.names})
+    monkeypatch.setattr(type(scenes), 'ids_of_label', lambda self, path, space: seen.append(path) or np.zeros((2, 2), int))
+    training.check_ids(scenes)
+    assert len(seen) == 1000 and seen[0] == '00000' and seen[-1] > '02490'
+
+@pytest.mark.parametrize('words,message', [
+    (['train', 'd', 'm', '--widht', '8'], 'no option is called --widht: did you mean --width? pix2pixhd train --help'),
+    (['train', 'd', 'm', '--encode-at=full'], 'no option is called --encode-at'),
+    (['train', 'd'], 'the following arguments are required: model. pix2pixhd train --help'),
+    (['train', 'd', 'm', '--size', '64'], "'64' is no size: write WIDTHxHEIGHT"),
+    (['plan', '--batch', 'many'], "argument --batch: invalid int value: 'many'. pix2pixhd plan --help"),
+    (['trian', 'd', 'm'], 'no command is called trian: did you mean train? pix2pixhd --help'),
+    (['convert_2018', 'd', 'm'], 'no command is called convert_2018: did you mean convert-2018?'), ([], 'required: COMMAND')], ids=str)
+def test_a_mistake_in_the_arguments_is_one_message(capsys, words, message):
+    with pytest.raises(SystemExit) as e: main(words)
+    err = capsys.readouterr().err
+    assert e.value.code == 2 and message in err and err.count('\n') == 1 and err.startswith('pix2pixhd: ')
+
+def test_messages_name_options_as_they_are_typed(tmp_path, capsys):
+    d = streets(tmp_path / 'd', 4)
+    for more, message in [(['--valid', '2'], '--valid is 2'), (['--valid', 'train'], "--valid is 'train'"),
+                          (['--recipe', 'large'], "--recipe is 'large'"), (['--batch', '9'], 'a smaller --batch.'),
+                          (['--image-mode', 'RBG'], "--image-mode is 'RBG'"),
+                          (['--precision', 'fp8'], "--precision is 'fp8', expected one of fp32, bf16, fp16; for a training also auto")]:
+        status, err = said(capsys, 'train', d, tmp_path / 'm', *TINY, *more)
+        assert status == 2 and message in err and 'bs' not in err, err
+
+def test_what_a_model_without_styles_cannot_do_is_said_in_options(tmp_path, capsys):
+    d = streets(tmp_path / 'd', 4)
+    assert main(['train', str(d), str(tmp_path / 'm'), *TINY]) == 0
+    status, err = said(capsys, 'styles', tmp_path / 'm', tmp_path / 's.png')
+    assert status == 2 and '--feature-channels 3' in err
+    status, err = said(capsys, 'synthesize', tmp_path / 'm', d, tmp_path / 'out', '--split', 'train', '--styles', 'target')
+    assert status == 2 and 'leave --styles target out' in err
+
+def test_a_run_that_is_finished_says_so(tmp_path, capsys):
+    d, m = streets(tmp_path / 'd', 4), tmp_path / 'm'
+    assert main(['train', str(d), str(m), *TINY]) == 0
+    assert 'already' not in capsys.readouterr().out
+    assert main(['train', str(d), str(m), *TINY, '--resume']) == 0
+    out = capsys.readouterr().out
+    assert 'already at 2 of 2 epochs: nothing is left to train; give more --steps or --epochs' in out and 'train_loss' not in out
+    assert main(['train', str(d), str(m), *TINY[:-1], '4', '--resume']) == 0
+    assert 'already' not in capsys.readouterr().out

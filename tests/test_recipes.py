@@ -179,3 +179,40 @@ def test_a_recipe_brings_its_learning_rate(tmp_path):
     Pix2PixHD.from_learner(learn).save(tmp_path)
     assert pix2pixhd_learner(loaders((32, 64)), start=tmp_path).lr == 2e-4, 'what is learned already wants small steps'
     assert pix2pixhd_learner(loaders((32, 64)), start=tmp_path, recipe='photos').lr == 5e-4
+
+
+def test_a_recipe_is_planned_as_it_is_trained(streets, capsys, monkeypatch):
+    from pix2pixhd_nb.commands import training
+    from pix2pixhd_nb.data.layouts import open_dataset
+    planned = {}
+    def stop(size, batch, *args, **networks): raise ValueError(planned.update(networks, batch=batch) or 'planned')
+    monkeypatch.setattr(training, 'training_options', stop)
+    assert main(['plan', '--size', '64x32', '--recipe', 'photos', '--n-blocks', '2', '--upsampling', 'bilinear']) == 2
+    assert 'planned' in capsys.readouterr().err
+    _, trained = training.networks_for(open_dataset(streets, 'train'), 0, dict(recipe='photos', n_blocks=2, upsampling='bilinear'))
+    assert planned.pop('batch') == 2 and planned['norm'] == 'batch' and planned['n_blocks'] == 2
+    assert planned == {k: trained[k] for k in planned}
+
+
+def test_a_plan_counts_the_ema(capsys, monkeypatch):
+    monkeypatch.setattr(cost, 'step_seconds', lambda *args, **options: (1., 1.))
+    asked, sizes = ['plan', '--size', '64x64', '--n-downsample', '2', '--memory', '60'], []
+    for extra in ([], ['--ema', '0.999']):
+        assert main([*asked, '--width', '256', *extra]) == 0
+        sizes.append(float(capsys.readouterr().out.split('fp32 ')[1].split(' GB')[0]))
+    assert sizes[1] > sizes[0]
+
+
+def test_a_step_is_timed_by_the_fastest_of_some(monkeypatch):
+    "A busy machine only makes a step slower."
+    now, waits = [0.], iter([3., .9, .5, .8, .6, 9.])
+    def step(gan, training, opt, size, bs):
+        now[0] += next(waits)
+        opt.began = now[0]
+        now[0] += .1
+    monkeypatch.setattr(cost, 'perf_counter', lambda: now[0])
+    monkeypatch.setattr(cost, '_step', step)
+    few = dict(width=4, n_downsample=2, n_blocks=1, n_scales=1, discriminator_width=4)
+    assert cost.step_seconds((32, 32), **few) == pytest.approx((.5, .1))
+    waits = iter([7., 1.])
+    assert cost.step_seconds((32, 32), **few) == pytest.approx((7., .1)) # no second of a slow one

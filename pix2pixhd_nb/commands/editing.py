@@ -82,7 +82,7 @@ def styles(model, # folder of a saved pipeline
     if pipe.label_space is None:
         raise ValueError(f'{model} generates images from images, which have no objects, and so no styles to show.')
     if pipe.style_book is None:
-        raise ValueError(f'{model} has no style book, so there are no styles to show: train with feature_channels=3.')
+        raise ValueError(f'{model} has no style book, so there are no styles to show: train with --feature-channels 3.')
     size = size or pipe.size
     if folder:
         if not pipe.synthesizer.encoder:

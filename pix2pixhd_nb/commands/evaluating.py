@@ -43,12 +43,23 @@ def reader_for(folder, # the dataset
 def split_to_grade(folder): # the dataset
     "`test`, where it has photos, and classes to score; else `val`, by which a training may have chosen its epoch."
     kind, folder = recognise(folder), Path(folder)
-    if kind.aliases.get('test', 'test') not in kind.splits(folder): return 'val'
+    unfit = _unfit_test(kind, folder)
+    if not unfit: return 'test'
+    if kind.aliases.get('val', 'val') not in kind.splits(folder):
+        raise ValueError(f'{folder}: {unfit}, and there is no split val: name a split that has photos with --split, or add them.')
+    return 'val'
+
+def _unfit_test(kind, folder): # its dataset reader, the dataset
+    "Why the scenes of `test` cannot be graded; None where they can."
+    if kind.aliases.get('test', 'test') not in kind.splits(folder): return 'there is no split test'
     _, files = kind.gather(folder, 'test')
-    space = kind.default_space(folder) if files['image'] and files['label'] else None
-    if space is None: return 'test' if files['image'] else 'val'
+    if not files['image']: return 'test has no photos, which grading needs'
+    space = kind.default_space(folder) if files['label'] else None
+    if space is None: return
     ids = set(kind.ids_of_label(next(iter(files['label'].values())), space).flatten().tolist())
-    return 'test' if ids & set(range(space.n_classes)) - set(space.unscored) else 'val' # Cityscapes keeps those of its test to itself
+    if not ids & set(range(space.n_classes)) - set(space.unscored): # Cityscapes keeps those of its test to itself
+        return 'test has no class to score'
+
 
 # %% ../../nbs/reference/04_evaluating.ipynb #split02
 def chose_epoch(model, # folder of a saved pipeline

@@ -42,6 +42,8 @@ def synthesize(model, # folder of a saved pipeline
         raise ValueError('--sequence keeps a sampled style for every object, and --styles target measures it anew in each frame: leave one of the two out.')
     check_folder(out)
     pipe = Pix2PixHD.load(model, 'cuda' if torch.cuda.is_available() else 'cpu')
+    if styles == 'target' and not pipe.synthesizer.encoder:
+        raise ValueError(f'{model} has no encoder, so it cannot take the styles of photos: leave --styles target out.')
     format, bits = check_format(format, bits, pipe.synthesizer.generator.config['out_channels'])
     scenes = scenes_for(pipe, folder, split, model, need_images=styles == 'target')
     if sequence and pipe.style_book and not scenes.files['inst']:

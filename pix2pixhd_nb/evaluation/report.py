@@ -93,7 +93,7 @@ def _segmentation_lines(s):
 def _segmentation_notes(s):
     out = [f"no scene has any {', '.join(s['left_out'])}: left out of every mean."] if s['left_out'] else []
     if s['unread']:
-        out.append(f"the segmenter never finds {', '.join(s['unread'])} on the real images either: their IoU says nothing, and there is no share; train the segmenter longer, or with balance=0.5.")
+        out.append(f"the segmenter never finds {', '.join(s['unread'])} on the real images either: their IoU says nothing, and there is no share; train the segmenter longer, or in Python with balance=0.5.")
     return out
 
 # %% ../../nbs/evaluation/06_reports.ipynb #metriced

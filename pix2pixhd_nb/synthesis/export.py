@@ -8,6 +8,7 @@ __all__ = ['OPSET', 'number_objects', 'plain_convolutions', 'ImageGraph', 'edges
 
 # %% ../../nbs/reference/11_export.ipynb #i
 import json
+import warnings
 from copy import deepcopy
 from pathlib import Path
 import torch
@@ -154,8 +155,10 @@ def export(self:Pix2PixHD,
                  label_space=json.dumps(self.label_space.to_dict() if self.label_space else None),
                  channels=json.dumps(self.channels))
     for target, (name, (network, example, shapes)) in zip(graph_files(self, path), self.graphs().items()):
-        program = torch.onnx.export(network, example, dynamo=True, opset_version=OPSET, input_names=list(shapes),
-                                    output_names=[name], dynamic_shapes=shapes, verbose=False)
+        with warnings.catch_warnings(): # our names of the axes hold what several share, and need not stay
+            warnings.filterwarnings('ignore', message='# The axis name: .* will not be used', category=UserWarning)
+            program = torch.onnx.export(network, example, dynamo=True, opset_version=OPSET, input_names=list(shapes),
+                                        output_names=[name], dynamic_shapes=shapes, verbose=False)
         model = program.model_proto
         if half: halve_weights(model)
         onnx.helper.set_model_props(model, {k: str(v) for k, v in about.items()})

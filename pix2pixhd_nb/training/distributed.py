@@ -61,7 +61,7 @@ def distribute(learn): # from `pix2pixhd_learner`
     for dl in learn.dls.loaders:
         dl.rank, dl.n_ranks, dl.dataset.seed = rank(), world_size(), from_first(dl.dataset.seed)
     if not len(learn.dls.train):
-        raise ValueError(f'{learn.dls.train.n} scenes are too few for {world_size()} ranks with bs={learn.dls.train.bs}: an epoch would have no batch; use fewer ranks or a smaller bs.')
+        raise ValueError(f'{learn.dls.train.n} scenes are too few for {world_size()} ranks with bs={learn.dls.train.bs}: an epoch would have no batch; use fewer ranks or a smaller batch.')
     if rank():
         learn.remove_cb(ProgressCallback)
         learn.logger = noop
