@@ -320,7 +320,7 @@ def test_numbers_are_checked_before_anything_is_made(tmp_path, capsys, options):
 def test_what_the_limits_allow_trains(tmp_path, options):
     assert main(['train', streets(tmp_path / 'd'), str(tmp_path / 'm'), *TINY, *options, '--steps', '2']) == 0
 
-@pytest.mark.parametrize('line', ['plan --batch 0', 'plan --classes 0', 'plan --width -3', 'evaluate m d out --steps 0', 'styles m out.png --scenes 0', 'synthesize m d out --seed -1'])
+@pytest.mark.parametrize('line', ['plan --batch -1', 'plan --classes 0', 'plan --width -3', 'evaluate m d out --steps 0', 'styles m out.png --scenes 0', 'synthesize m d out --seed -1'])
 def test_numbers_of_other_commands(line, capsys):
     assert main(line.split()) == 2 and 'expected' in capsys.readouterr().err
 

@@ -268,10 +268,10 @@ def say(self:SceneApp, message, refused=False): # plain text, or an exception; d
 def _editor_of(self:SceneApp, scene, instance_map=None):
     "An editor of a scene, with the styles of its image."
     model, net, photo = self.model, self.model.synthesizer, getattr(scene, 'image', None)
-    try: label, ids = model.prepare(getattr(scene, 'label_map', scene), getattr(scene, 'instance_map', instance_map))
-    except TypeError:
+    if scene is None or isinstance(scene, (list, tuple)) and any(hasattr(s, 'label_map') for s in scene):
         raise ValueError(f'The scene is {brief(scene)}, expected one Scene, '
-                         'or a label map as Pix2PixHD.predict takes it.') from None
+                         'or a label map as Pix2PixHD.predict takes it.')
+    label, ids = model.prepare(getattr(scene, 'label_map', scene), getattr(scene, 'instance_map', instance_map))
     if not label.numel(): raise ValueError('The scene has no pixels: give a label map of one pixel or more.')
     check_generation(net, label.shape[-2:])
     styles = None
