@@ -244,9 +244,10 @@ class Scene:
 
     def show(self, label_space=None, width=3.): # colours for the label map; inches per picture
         "The label map, the instances and the image side by side."
-        label = self.label_map if self.label_map.is_floating_point() else colorize(self.label_map, label_space)
-        parts = {'label map': label, 'instance map': None if self.instance_map is None else colorize(self.instance_map),
-                 'image': self.image}
+        pairs = self.label_map.is_floating_point() # image to image
+        parts = {'input' if pairs else 'label map': self.label_map if pairs else colorize(self.label_map, label_space),
+                 'instance map': None if self.instance_map is None else colorize(self.instance_map),
+                 'target' if pairs else 'image': self.image}
         parts = {k: v for k, v in parts.items() if v is not None}
         show_images(parts.values(), parts.keys(), width=width)
 

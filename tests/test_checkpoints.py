@@ -1,7 +1,9 @@
 "What a training that goes on takes from its checkpoint: rates, order of the scenes, precision; stages; and the best of each."
 import json
+import pytest
 import torch
 from fastai.callback.core import Callback, CancelFitException
+from fastai.callback.training import GradientAccumulation
 from pix2pixhd_nb.data.loaders import scene_dataloaders
 from pix2pixhd_nb.data.memory_scenes import ScenesInMemory
 from pix2pixhd_nb.data.toy import SyntheticScenes
@@ -144,3 +146,39 @@ def test_a_loaded_learner_goes_on_from_its_checkpoint(tmp_path):
     whole, _ = run(), run(Checkpoint(tmp_path / 'run'), Stop())
     again = fit(learner(**options), 2, Checkpoint(tmp_path / 'run', resume=latest_checkpoint(tmp_path / 'run')))
     assert all(torch.equal(again.model.state_dict()[k], v) for k, v in whole.model.state_dict().items())
+
+
+class NaNs(Callback):
+    "Spoils the images of the given batches."
+    order = -20
+    def __init__(self, *batches): self.batches = batches
+    def before_batch(self):
+        if self.training and len(self.gan_training.history) in self.batches: self.learn.yb = (self.yb[0] * float('nan'),)
+
+@pytest.mark.parametrize('batches', [3, 5, None])
+def test_a_step_of_several_batches_that_was_not_done_is_taken_up(tmp_path, batches):
+    "Four scenes a step, one a batch, six an epoch: stopped amid a step, in the first epoch or at its end."
+    def trained(*cbs):
+        torch.manual_seed(0)
+        return fit(learner(loaders(bs=1)), 2, GradientAccumulation(4), *cbs)
+    whole = trained()
+    trained(Checkpoint(tmp_path, every=1), Stop(batches))
+    state = latest_checkpoint(tmp_path)
+    assert state['ranks'][0]['accumulated']['count'] == (batches or 6) % 4
+    again = trained(Checkpoint(tmp_path, resume=state))
+    for (k, a), b in zip(whole.model.state_dict().items(), again.model.state_dict().values()): assert torch.equal(a, b), k
+
+def test_losses_that_were_not_finite_are_counted_on(tmp_path):
+    fit(learner(), 2, NaNs(1, 2), Checkpoint(tmp_path), Stop())
+    learn = learner()
+    with pytest.raises(ValueError, match='three batches in a row'):
+        fit(learn, 2, NaNs(3), Checkpoint(tmp_path, resume=latest_checkpoint(tmp_path)))
+    assert learn.gan_training.not_finite == 3
+
+def test_loaders_that_do_not_double_stop_before_the_first_step():
+    for sizes in ([(32, 64), (32, 64)], [(32, 64), (16, 32)], [(16, 32), (32, 64), (32, 64)]):
+        with pytest.raises(ValueError, match='each twice the size of the one before'):
+            fit_coarse_to_fine([loaders(s) for s in sizes], 1, 0, learner=dict(cbs=FailsAtOnce()), **TINY)
+
+class FailsAtOnce(Callback):
+    def before_fit(self): raise AssertionError('it began to train')

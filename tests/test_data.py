@@ -284,6 +284,21 @@ def test_a_foreign_instance_map_is_warned_of(plain):
     assert [p.kind for p in report.problems] == ['disagreement'] and 'with a doubt about 1' in report.verdict
 
 
+@pytest.mark.parametrize('how, doubt', [(Image.BILINEAR, True), (Image.BICUBIC, True), (Image.NEAREST, False)])
+@pytest.mark.parametrize('scale', [0.5, 0.75, 2])
+def test_blended_label_maps_are_doubted(how, doubt, scale, tmp_path):
+    "Every id in them is one of the classes, so nothing else can tell."
+    scenes = SyntheticScenes(6, size=(64, 128))
+    save_scenes(scenes, tmp_path/'own', scenes.label_space)
+    for path in (tmp_path/'own/train').glob('*/*.png'):
+        picture = Image.open(path)
+        size = round(128 * scale), round(64 * scale)
+        picture.resize(size, how if path.parent.name == 'label' else Image.NEAREST).save(path)
+    report = examine(tmp_path/'own')
+    blended = [p for p in report.problems if p.kind == 'blended']
+    assert len(blended) == 6 * doubt and bool(re.search('with a doubt about 6 of them.*scaled like a photo|And a doubt: .*scaled like a photo', report.verdict)) == doubt, report.verdict
+
+
 def test_doctor_counts_every_pixel(plain):
     report = examine(plain)
     assert report.ids == sum((Counter(scene(i).label_map.flatten().tolist()) for i in range(5)), Counter())

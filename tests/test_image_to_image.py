@@ -4,8 +4,10 @@ import sys
 from importlib.util import find_spec
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from pix2pixhd_nb.commands.main import main
+from pix2pixhd_nb.core import Scene
 from pix2pixhd_nb.data.arrays import array_header, channels_first, to_image, to_numbers, write_picture
 from pix2pixhd_nb.data.layouts import open_dataset
 from pix2pixhd_nb.data.loaders import scene_dataloaders
@@ -239,3 +241,20 @@ def test_exported_graph_equals_torch(read, boundary, tmp_path):
         expected = pipe.predict(picture, bits=32)
         made = (session.run(None, dict(picture=picture.numpy()))[0][0] + 1) / 2
         assert expected.std() > 0.01 and np.abs(made - channels_first(expected)).max() < 1e-4
+
+
+def test_pictures_of_pairs_are_called_input_and_target(monkeypatch):
+    titles = []
+    monkeypatch.setattr('pix2pixhd_nb.data.loaders.show_images', lambda pictures, names, **k: titles.append([n for n in names if n]))
+    monkeypatch.setattr('pix2pixhd_nb.core.show_images', lambda pictures, names, **k: titles.append(list(names)))
+    image = torch.rand(3, 32, 32) * 2 - 1
+    pair = Scene(torch.rand(1, 32, 32), None, image, 'pair')
+    pair.show()
+    dls = scene_dataloaders([pair] * 2, [pair], bs=2, device='cpu')
+    dls.show_batch()
+    dls.valid.show_results(dls.valid.one_batch(), image[None])
+    scene = Scene(torch.zeros(1, 32, 32, dtype=torch.long), None, image, 'scene')
+    scene.show()
+    dls = scene_dataloaders([scene] * 2, [scene], bs=2, device='cpu')
+    dls.show_batch()
+    assert titles == [['input', 'target']] * 2 + [['input', 'generated', 'target'], ['label map', 'image'], ['label map', 'instance map', 'image']]

@@ -43,6 +43,7 @@ class Finding:
     whites: dict = field(default_factory=dict) # {'image': 255}: what is read as white where a file's own values decide it
     top: int = None # largest value of a photo of more than 8 bits
     astray: float = 0. # share of pixels of another class than most of their instance
+    between: float = 0. # share of the edges between two classes that have an id between the two
     problems: list = field(default_factory=list)
 
 # %% ../../nbs/your_data/03_doctor.ipynb #c009
@@ -97,6 +98,7 @@ def examine_scene(split, name, paths, read_label, # the scene, and how its layou
     if label is not None:
         f.size, f.ids = label.shape, _count(label)
         if f.modes['label'].startswith('P '): f.palette = _palette(paths['label'], label_space)
+        f.between = _between(label)
         if label_space: f.note(id_problem, label, label_space, paths['label'])
     if described.get('inst') and instances != 'components': _examine_instances(f, label, label_space, instances)
     if described.get('image'):
@@ -127,6 +129,17 @@ def _palette(path, label_space): # {id: (red, green, blue)}
     table = picture.getpalette('RGB')
     found = {i: tuple(table[3 * i:3 * i + 3]) for _, i in picture.getcolors(256)}
     return {} if all(c == (i, i, i) for i, c in found.items()) else found
+
+
+# %% ../../nbs/your_data/03_doctor.ipynb #blend02
+def _between(ids): # 0 to 1
+    "The share of the edges between two classes at which lies a pixel of an id between the two, as blending makes it."
+    edges = found = 0
+    for before, here, after in ((ids[:, :-2], ids[:, 1:-1], ids[:, 2:]), (ids[:-2], ids[1:-1], ids[2:])):
+        low, high = np.minimum(before, after), np.maximum(before, after)
+        edge = high > low + 1 # ids have room for a number below their largest
+        edges, found = edges + edge.sum(), found + (edge & (low < here) & (here < high)).sum()
+    return float(found / edges) if edges >= 50 else 0.
 
 
 # %% ../../nbs/your_data/03_doctor.ipynb #c016
@@ -261,6 +274,15 @@ def _too_small(reader, findings): # list of `Problem`
     if not first or min(first.size) >= MIN_SIDE: return []
     return [Problem('size', str(first.paths['label']), f"{first.paths['label']} is {first.size[1]}x{first.size[0]}, expected {MIN_SIDE} pixels or more on each side: the networks halve a picture several times; export larger ones, or train with --size.")]
 
+# %% ../../nbs/your_data/03_doctor.ipynb #blend03
+def _blended(findings): # list of `Problem`
+    "The label maps whose edges look blended, if they are many."
+    odd = [f for f in findings if f.between > 0.25]
+    if len(odd) <= 0.1 * len(findings): return []
+    return [Problem('blended', str(f.paths['label']), f"{f.paths['label']} has a pixel of an id that lies between its neighbours' at {f.between:.0%} of the edges between two classes, expected the id of one side or of the other: a map that was scaled like a photo has such ids, which are classes that are not there; scale the original with nearest neighbour. (Where a class is an outline between others, all is well.)") for f in odd]
+
+
+
 # %% ../../nbs/your_data/03_doctor.ipynb #c030-4
 def _gather(folder, split): # the dataset reader, {split: files}, problems
     "The layout of a folder and the files of its splits."
@@ -343,7 +365,7 @@ def examine(folder, # a dataset in any layout that `open_dataset` knows
     odd = _palettes(folder, findings)
     problems = (problems + more + odd + (no_classes or _not_trainable(folder, reader, files, space or odd or not any(f.ids for f in findings), split))
                 + [p for f in findings for p in f.problems])
-    problems += _too_small(reader, findings)
+    problems += _too_small(reader, findings) + _blended(findings)
     channels, more = _common_channels(findings)
     problems += more
     counts = {s: {k: len(v) for k, v in f.items()} for s, f in files.items()}
@@ -435,6 +457,7 @@ _MEND = dict(layout='arrange the folder in a known layout', palette='bring the p
              cut='export the 8-bit instance maps again')
 
 # %% ../../nbs/your_data/03_doctor.ipynb #c040-2
+_DOUBTS = 'blended', 'disagreement'
 _MEND['values'] = 'mend the photos whose values cannot be read'
 _MEND['too large'] = 'scale down the pictures that are too large'
 _MEND['channels'] = 'bring the pictures to one number of channels'
@@ -444,16 +467,18 @@ _MEND['install'] = 'install what reads them'
 @patch(as_prop=True)
 def verdict(self:Report): # one or two messages
     "Fit to train on, or what to mend first."
-    doubts = [p for p in self.problems if p.kind == 'disagreement']
-    kinds = Counter(p.kind for p in self.problems if p.kind != 'disagreement')
+    doubts = sorted((p for p in self.problems if p.kind in _DOUBTS), key=lambda p: _DOUBTS.index(p.kind))
+    kinds = Counter(p.kind for p in self.problems if p.kind not in _DOUBTS)
     if kinds:
         todo = '; '.join(f'{_MEND[k]} ({kinds[k]})' for k in _MEND if kinds[k])
         first = next(p for k in _MEND for p in self.problems if p.kind == k)
-        return f'Not fit to train on. Mend first: {todo}. For example: {first.message}'
+        return f'Not fit to train on. Mend first: {todo}. For example: {first.message}' + ''.join(f' And a doubt: {p.message}' for p in doubts[:1])
     scenes = ', '.join(f'{n["label"]} scenes in {s}' for s, n in self.splits.items())
     if not any(f.paths['image'] for f in self.findings):
         return f'Fit to generate from, but there is nothing to train on: {scenes}, none with a photo.'
-    doubt = f', with a doubt about {len(doubts)} of them: {doubts[0].message}' if doubts else '.'
+    files = {p.file for p in doubts}
+    n = sum(not files.isdisjoint(map(str, f.paths.values())) for f in self.findings)
+    doubt = f', with a doubt about {n} of them: {doubts[0].message}' if doubts else '.'
     return f'Fit to train on: {scenes}{doubt}'
 
 # %% ../../nbs/your_data/03_doctor.ipynb #c045

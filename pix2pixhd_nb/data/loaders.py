@@ -196,11 +196,11 @@ class WholeScenes:
 def _pictures(batch, label_space, max_n, generated=None): # batch, colours, rows, (N, C, H, W) generated images
     "The pictures of a batch, row by row, and their titles."
     label_map, instance_map, *_, image = (x[:max_n].cpu() for x in batch)
-    labels = label_map if label_map.is_floating_point() else colorize(label_map, label_space)
-    columns = {'label map': labels, 'instance map': colorize(instance_map),
-               'generated': None if generated is None else generated[:max_n].detach().cpu(),
-               'image' if generated is None else 'real': image}
-    columns = {k: v for k, v in columns.items() if v is not None}
+    pairs = label_map.is_floating_point() # image to image, for the most part without objects
+    columns = {'input' if pairs else 'label map': label_map if pairs else colorize(label_map, label_space)}
+    if not pairs or instance_map.any(): columns['instance map'] = colorize(instance_map)
+    if generated is not None: columns['generated'] = generated[:max_n].detach().cpu()
+    columns['target' if pairs else 'image' if generated is None else 'real'] = image
     return [p for row in zip(*columns.values()) for p in row], list(columns)
 
 # %% ../../nbs/engine/04_loaders.ipynb #c056
@@ -245,9 +245,10 @@ class SceneDL(TfmdDL):
 # %% ../../nbs/engine/04_loaders.ipynb #80d0be62
 @patch
 def create_batch(self:SceneDL, items):
+    ends = ('input', 'target') if items[0][0].is_floating_point() else ('label map', 'image')
+    names = ends[0], 'instance map', *['styles'] * (len(items[0]) - 3), ends[1]
     for item in items[1:]:
-        for part, first, other in zip(('label map', 'instance map', *['styles'] * (len(item) - 3), 'image'), items[0],
-                item):
+        for part, first, other in zip(names, items[0], item):
             if first.shape != other.shape:
                 raise ValueError(f'{part} of scene {items[0].name!r} is {tuple(first.shape)} but that of scene {item.name!r} is {tuple(other.shape)} (channels, height, width), and a batch needs one size: choose a policy that sets the size, such as policy="resize" with size=(height, width), or bs=1.')
     batch = tuple(torch.stack(parts) for parts in zip(*items))

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from fastai.callback.core import Callback, CancelEpochException, CancelFitException
+from fastai.callback.training import GradientAccumulation
 from fastcore.basics import patch
 from ..engine.distributed import gather, highest_over_ranks, rank, world_size
 from ..engine.files import checksum, other_format, write_whole
@@ -44,6 +45,15 @@ def set_random_states(states): # from `random_states`
     name, keys, *rest = states['numpy']
     np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))
 
+# %% ../../nbs/engine/17_checkpoints.ipynb #c008acc
+def _accumulated(learn): # {'count': scenes so far, 'gradients': {number of the parameter: tensor}}; nothing between steps
+    "What fastai's GradientAccumulation holds of a step that is not done yet."
+    cb = next((cb for cb in learn.cbs if isinstance(cb, GradientAccumulation)), None)
+    if cb is None or not getattr(cb, 'count', 0): return {}
+    gradients = {i: p.grad.cpu() for i, p in enumerate(learn.model.parameters()) if p.grad is not None}
+    return dict(count=cb.count, gradients=gradients)
+
+
 # %% ../../nbs/engine/17_checkpoints.ipynb #c009
 def training_state(learn, # Learner from `pix2pixhd_learner`, in the midst of a fit
                    stage, # which stage of a coarse-to-fine run this is
@@ -57,9 +67,9 @@ def training_state(learn, # Learner from `pix2pixhd_learner`, in the midst of a 
                 classes=list(learn.dls.label_space.names) if getattr(learn.dls, 'label_space', None) is not None
                 else None, data_epoch=train.dataset.epoch, scenes=batch * train.bs * train.n_ranks,
                 seed=str(train.dataset.seed), precision=learn.model.precision, model=learn.model.state_dict(), opt=learn.opt.state_dict(),
-                ranks=gather(dict(random=random_states(),
+                ranks=gather(dict(random=random_states(), accumulated=_accumulated(learn),
                                   pool=[tuple(x.cpu() for x in entry) for entry in training.pool.kept])),
-                earlier=training.earlier, history={k: torch.tensor([h[k] for h in training.history], dtype=torch.float64) for k in names})
+                earlier=training.earlier, not_finite=[training.not_finite, training.in_a_row], history={k: torch.tensor([h[k] for h in training.history], dtype=torch.float64) for k in names})
 
 # %% ../../nbs/engine/17_checkpoints.ipynb #c011
 def write_checkpoint(state, # from `training_state`
@@ -113,6 +123,9 @@ def check_state(state): # of a checkpoint
                    {k: torch.empty(v.shape, dtype=v.dtype, device='meta') for k, v in state['model'].items()})
     if wrong or not all(map(is_name, state['model'])):
         raise ValueError(f'of the weights, {wrong or "the names are none"}')
+    skipped = state.get('not_finite', [0, 0])
+    if len(skipped) != 2 or not all(is_whole(n, 0, 2**40) for n in skipped):
+        raise ValueError(f'the steps that were left out are {brief(skipped)}')
     _check_options(state)
     if not isinstance(state['ranks'], list) or not state['ranks']: raise ValueError(f"ranks is {brief(state['ranks'])}")
     for r in state['ranks']: _check_rank(r)
@@ -145,6 +158,10 @@ def _check_rank(r): # what one rank kept: its random states and its pool
     if not all(isinstance(entry, (tuple, list)) and all(map(torch.is_tensor, entry)) or torch.is_tensor(entry)
             for entry in r['pool']):
         raise ValueError('the pool holds more than images')
+    partial = r.get('accumulated') or dict(count=0, gradients={})
+    if not is_whole(partial['count'], 0, 2**40) or not all(is_whole(i, 0, 2**40) and torch.is_tensor(g)
+                                                           and g.is_floating_point() for i, g in partial['gradients'].items()):
+        raise ValueError('the gradients so far of a step are none')
 
 # %% ../../nbs/engine/17_checkpoints.ipynb #c014
 def checkpoints_in(folder): # of a training run
@@ -364,6 +381,18 @@ def _go_on_in(learn, precision): # of a checkpoint; None of the first release
     auto = getattr(learn, 'options', {}).get('precision') == 'auto'
     if auto and {precision, learn.model.precision} == {'fp32', 'bf16'}: learn.model.precision = precision
 
+# %% ../../nbs/engine/17_checkpoints.ipynb #c021acc
+def _accumulate_on(learn, partial): # `_accumulated` when the checkpoint was written
+    "Take up the gradients of a step that was not done, where this fit accumulates too."
+    cb = next((cb for cb in learn.cbs if isinstance(cb, GradientAccumulation)), None)
+    if cb is None or not partial: return
+    params = list(learn.model.parameters())
+    for i, g in partial['gradients'].items():
+        if params[i].shape != g.shape: raise ValueError('the gradients so far of a step are of other parameters')
+    cb.count = partial['count']
+    for i, g in partial['gradients'].items(): params[i].grad = g.to(params[i].device)
+
+
 # %% ../../nbs/engine/17_checkpoints.ipynb #c021-3
 def restore(learn, # Learner with networks of the same shape
             state, # from `latest_checkpoint` or `read_checkpoint`
@@ -385,9 +414,11 @@ def restore(learn, # Learner with networks of the same shape
         # the first release kept pairs, which hold no ids: such a pool fills anew
         learn.gan_training.pool.kept = [tuple(x.to(device) for x in entry)
                                         for entry in pool if isinstance(entry, tuple)]
+        _accumulate_on(learn, state['ranks'][rank() % len(state['ranks'])].get('accumulated'))
     columns = {k: v.tolist() for k, v in state['history'].items()}
     learn.gan_training.history = [dict(zip(columns, row)) for row in zip(*columns.values())]
     learn.gan_training.earlier = state.get('earlier', 0)
+    learn.gan_training.not_finite, learn.gan_training.in_a_row = state.get('not_finite', (0, 0))
 
 # %% ../../nbs/engine/17_checkpoints.ipynb #nchkoptm
 def check_optimizers(opt, # GANOptimizer

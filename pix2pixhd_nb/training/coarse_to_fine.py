@@ -8,6 +8,7 @@ __all__ = ['grow_learner', 'fit_coarse_to_fine']
 # %% ../../nbs/book/10_coarse_to_fine.ipynb #c002x
 from fastai.learner import Learner
 from fastcore.basics import patch
+from ..data.loaders import plan_sizes
 from ..models.generators import grow
 from ..models.synthesizer import Synthesizer
 from .learner import _learner, pix2pixhd_learner
@@ -58,6 +59,16 @@ def grow_learner(learn, # trained Learner, from `pix2pixhd_learner`
     grown.options = getattr(learn, 'options', {})
     return grown
 
+# %% ../../nbs/book/10_coarse_to_fine.ipynb #c083chk
+def _check_doubling(dls_by_size):
+    "Raise an error before the first step if a stage does not see the scenes at twice the size of the stage before, crops aside."
+    items = [dls.train.dataset for dls in dls_by_size]
+    sizes = [plan_sizes(d.scenes[d.indices[0]].size, **d.sizes)[0] for d in items if hasattr(d, 'sizes')]
+    for (h, w), (h2, w2) in zip(sizes, sizes[1:]):
+        if not (1.8 < h2 / h < 2.2 and 1.8 < w2 / w < 2.2): # rounding aside
+            raise ValueError(f'A stage sees scenes of {w2}x{h2} (width x height) after one that saw {w}x{h}, expected {2 * w}x{2 * h}: an enhancer is put on top for twice the size; give the loaders smallest first, each twice the size of the one before.')
+
+
 # %% ../../nbs/book/10_coarse_to_fine.ipynb #c083
 @takes_options_of(pix2pixhd_learner)
 def fit_coarse_to_fine(dls_by_size, # DataLoaders of the same scenes, smallest size first, each twice the one before
@@ -69,6 +80,7 @@ def fit_coarse_to_fine(dls_by_size, # DataLoaders of the same scenes, smallest s
                       ): # Learner of the largest size
     "Train the global generator, then each enhancer alone, then all together, size by size (Sec. 3.2)."
     first, *others = dls_by_size
+    _check_doubling(dls_by_size)
     of_all = {k: options[k] for k in ('n_enhancer_blocks', 'betas', 'metrics', 'learner', 'cuda_graph')
               if k in options}
     learn = pix2pixhd_learner(first, lr=lr, **options)

@@ -424,8 +424,8 @@ def preview_sheet(self:GANMonitor, previews, # {epoch: generated images}
     epochs, space = _thinned(sorted(previews)), getattr(self.dls, 'label_space', None)
     labels = [x if x.is_floating_point() else colorize(x, space) for x, *_ in self.items]
     rows = list(zip(labels, *(previews[e] for e in epochs), [image for *_, image in self.items]))
-    first = 'input' if self.items[0][0].is_floating_point() else 'label map'
-    return _preview_sheet(rows, [first, *(f'epoch {e}' for e in epochs), 'real'], width)
+    first, last = ('input', 'target') if self.items[0][0].is_floating_point() else ('label map', 'real')
+    return _preview_sheet(rows, [first, *(f'epoch {e}' for e in epochs), last], width)
 
 # %% ../../nbs/your_data/07_watching_a_training.ipynb #c069-2
 @patch
