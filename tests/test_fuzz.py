@@ -332,7 +332,7 @@ def weights_2018(folder):
 def weights_of_others(folder):
     "VGG19, SqueezeNet and the small perceptual network."
     from pix2pixhd_nb.evaluation.segmenters import squeezenet_weights
-    from pix2pixhd_nb.training.losses import load_vgg_weights
+    from pix2pixhd_nb.models.vgg19 import load_vgg_weights
     path = folder/'weights.pth'
     state = {'features.0.weight': torch.rand(4, 3, 3, 3), 'features.0.bias': torch.rand(4), 'features.2.weight': torch.rand(2, 4, 3, 3), 'features.2.bias': torch.rand(2)}
     path.write_bytes(good := torch_bytes(state))

@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 
 from pix2pixhd_nb.data.toy import synthetic_scene
-from pix2pixhd_nb.training.losses import VGG_SLICES, PerceptualLoss
+from pix2pixhd_nb.models.vgg19 import VGG_SLICES
+from pix2pixhd_nb.training.losses import PerceptualLoss
 
 DATA = Path(os.environ.get('PIX2PIXHD_DATA', Path(__file__).parents[2]/'shared'/'data'))
 WEIGHTS = DATA/'weights'/'vgg19_imagenet_to_relu3_4.pth'

@@ -15,6 +15,7 @@ from PIL import Image
 from fastcore.basics import patch
 from scipy import ndimage
 from ..core import LabelSpace, Scene
+from .arguments import able, check_ids, class_0_refused, number, object_id, style_vector, style_vectors, whole_ids
 from ..data.pictures import connected_components, most_pixels
 from ..engine.untrusted import brief, is_name, is_number, is_whole, parse_json, reading, seed_of
 
@@ -47,83 +48,6 @@ class Step:
     changes: list = field(default_factory=list)
     styles: dict = field(default_factory=dict) # {instance id: (style before, style after)}, None: no style
 
-# %% ../../nbs/book/13_editing.ipynb #c010
-def _whole_ids(ids, what): # (H, W), (1, H, W) or (1, 1, H, W) of whole numbers
-    "A map as 64-bit ids; fractions are refused, since they would be cut off."
-    if isinstance(ids, np.ndarray) and ids.dtype.kind in 'iu': ids = ids.astype(np.int64) # of any byte order
-    try: ids = torch.as_tensor(ids)
-    except (TypeError, ValueError, RuntimeError):
-        raise ValueError(f'{what} is of type {type(ids).__name__}, expected an array or a tensor of ids.') from None
-    if ids.is_floating_point() or ids.is_complex():
-        raise ValueError(f'{what} has type {str(ids.dtype).removeprefix("torch.")}, expected whole ids: convert it to integers first.')
-    if ids.ndim < 2 or not ids.numel() or ids.shape[:-2].numel() > 1:
-        raise ValueError(f'{what} has the shape {tuple(ids.shape)}, expected (height, width) of one pixel or more.')
-    return ids.reshape(ids.shape[-2:]).cpu().numpy().astype(np.int64)
-
-# %% ../../nbs/book/13_editing.ipynb #c010-3
-def _class_0(space):
-    "Why a thing as class 0 cannot be edited."
-    return (f'class 0, {space.names[0]!r}, is a thing, and its objects have no ids of their own '
-            '(class * 1000 + k are the ids of the other classes): put a class of stuff first, or make class 0 stuff, whose pixels are one object.')
-
-# %% ../../nbs/book/13_editing.ipynb #c010-4
-def _check_ids(ids, label, space): # instance map and label map, (H, W) int each
-    "Raise an error if ids do not tell the classes."
-    if ids.shape != label.shape:
-        raise ValueError(f'instance_map is {ids.shape[::-1]} but label_map is {label.shape[::-1]} (width, height): both must be of one size.')
-    odd = class_of(ids) != label
-    if not odd.any(): return
-    if space.things[0] and not label[odd].all():
-        raise ValueError(f'The editor takes no such label space: {_class_0(space)}')
-    if (label >= 1000).any():
-        raise ValueError(f'label_map marks pixels without a class with {label.max()}, but ids from 1000 on are those of objects: give them an ignore_id below, such as 255.')
-    raise ValueError(f'instance_map has id {ids[odd][0]} on class {label[odd][0]} at {int(odd.sum())} pixels: ids must be class * 1000 + k for things and the class id for stuff; leave instance_map out to have objects numbered.')
-
-# %% ../../nbs/book/13_editing.ipynb #args13-1
-def _number(value, name, what='a number of pixels', low=-np.inf, high=np.inf, whole=False):
-    "A finite number within limits, as a plain one; it may come from an array or a tensor."
-    found = value.item() if getattr(value, 'ndim', None) == 0 else value
-    if is_number(found) and low <= found <= high and (type(found) is int or not whole): return found
-    raise ValueError(f'{name} is {brief(found)}, expected {what}.')
-
-# %% ../../nbs/book/13_editing.ipynb #args13-3
-def _id(i, name):
-    "An id as a plain number."
-    found = i.item() if getattr(i, 'ndim', None) == 0 else i
-    if type(found) is int: return found
-    raise ValueError(f'There is no object {brief(found)}: expected {name} as a whole number, the id of an object in the scene.')
-
-# %% ../../nbs/book/13_editing.ipynb #args13-4
-def _able(value, method, name, expected):
-    "Raise an error if an argument lacks what it is needed for."
-    if not hasattr(value, method): raise ValueError(f'{name} is {brief(value)}, expected {expected}.')
-
-# %% ../../nbs/book/13_editing.ipynb #c010-5
-def _vector(style, i, n=None): # of object i; how many numbers it must have, None: any
-    "A style as a tensor; it may be given as any sequence of numbers."
-    try: vector = torch.as_tensor(style).detach()
-    except (TypeError, ValueError, RuntimeError, OverflowError): vector = None
-    if vector is None or vector.ndim != 1 or not len(vector) or vector.is_complex():
-        raise ValueError(f'The style for object {i} is {brief(style)}, which is no vector of numbers: take one from the style book of this model.')
-    vector = vector.float().cpu()
-    if not (vector.abs() <= 1e30).all(): # what `from_json` reads
-        raise ValueError(f'The style for object {i} is not finite, or beyond 1e30: take one from the style book of this model.')
-    if n not in (None, len(vector)):
-        raise ValueError(f'The style for object {i} has shape {tuple(vector.shape)}, expected a vector of {n} numbers: take it from the style book of this model.')
-    return vector
-
-# %% ../../nbs/book/13_editing.ipynb #c010-6
-def _vectors(styles, n=None): # {instance id: (F,) style}; how many numbers each must have, None: as many as the first
-    "Styles as tensors of one length, by plain ids."
-    if not isinstance(styles, dict):
-        raise ValueError(f'The styles are {brief(styles)}, expected a dict of an id and a style for each object.')
-    found = {}
-    for i, style in styles.items():
-        i = _id(i, 'each key of styles')
-        found[i] = _vector(style, i, n)
-        n = len(found[i])
-    return found
-
 # %% ../../nbs/book/13_editing.ipynb #c010-2
 class SceneEditor:
     "The state of a scene under edit, and its history (Sec. 3.4)."
@@ -135,20 +59,20 @@ class SceneEditor:
                  shapes=None, # ShapeLibrary, for new objects and for their size
                 ):
         if label_space is None: raise ValueError('label_space is missing: the editor needs to know the classes.')
-        _able(label_space, 'n_classes', 'label_space', 'a LabelSpace')
-        if style_book is not None: _able(style_book, 'check_classes', 'style_book', 'a StyleBook')
-        if shapes is not None: _able(shapes, 'pick', 'shapes', 'a ShapeLibrary')
-        label = _whole_ids(label_map, 'label_map')
+        able(label_space, 'n_classes', 'label_space', 'a LabelSpace')
+        if style_book is not None: able(style_book, 'check_classes', 'style_book', 'a StyleBook')
+        if shapes is not None: able(shapes, 'pick', 'shapes', 'a ShapeLibrary')
+        label = whole_ids(label_map, 'label_map')
         if style_book is not None: style_book.check_classes(label_space)
         label_space.check(label, 'label_map')
         ids = connected_components(torch.from_numpy(label)[None], label_space) if instance_map is None else instance_map
-        ids = _whole_ids(ids, 'instance_map')
-        _check_ids(ids, label, label_space)
+        ids = whole_ids(ids, 'instance_map')
+        check_ids(ids, class_of(ids), label, label_space)
         self.instance_map, self.label_space, self.style_book, self.shapes = ids, label_space, style_book, shapes
         self.styles, self.done, self.undone = {}, [], []
         self._areas, self._boxes = {}, {}
         self._recount(slice(0, ids.shape[0]), slice(0, ids.shape[1]), None, ids)
-        self.styles = _vectors({} if styles is None else styles, self._n_features())
+        self.styles = style_vectors({} if styles is None else styles, self._n_features())
         for i in self.styles: self._object(i)
 
     @property
@@ -194,7 +118,7 @@ def _put(self:SceneEditor, rows, cols, content):
 @patch
 def _object(self:SceneEditor, instance, name='instance'):
     "The id of an object in the scene, as a plain number."
-    i = _id(instance, name)
+    i = object_id(instance, name)
     if i in self._areas: return i
     raise ValueError(f'There is no object {i} in the scene; its objects are {", ".join(map(str, self.objects[:8]))}{" and more" if len(self.objects) > 8 else ""}.')
 
@@ -213,7 +137,7 @@ def mask_of(self:SceneEditor,
 @patch
 def _point(self:SceneEditor, x, y):
     "A point in the picture, as plain numbers."
-    (h, w), x, y = self.size, _number(x, 'x'), _number(y, 'y')
+    (h, w), x, y = self.size, number(x, 'x'), number(y, 'y')
     if 0 <= x < w and 0 <= y < h: return x, y
     raise ValueError(f'The point ({x}, {y}) is outside the picture, which is {w} wide and {h} high.')
 
@@ -310,7 +234,7 @@ def __repr__(self:SceneEditor):
 def _new_id(self:SceneEditor, c):
     "An id for a new object of class `c`."
     if not self.label_space.things[c]: return c
-    if not c: raise ValueError(f'The editor makes no new object: {_class_0(self.label_space)}')
+    if not c: raise ValueError(f'The editor makes no new object: {class_0_refused(self.label_space)}')
     k = next(k for k in range(1001) if 1000 * c + k not in self._areas)
     if k == 1000:
         raise ValueError(f'There are a thousand objects of class {self.label_space.names[c]!r} already: remove some first.')
@@ -333,7 +257,7 @@ def set_class(self:SceneEditor,
     "Make an object one of another class: the paper's trees into houses (Fig. 1b)."
     rows, cols, mask = self.mask_of(instance)
     c = self._class_id(cls)
-    if class_of(_id(instance, 'instance')) == c: return None
+    if class_of(object_id(instance, 'instance')) == c: return None
     new, step = self._new_id(c), Step('set_class')
     self._write(step, rows, cols, mask, new)
     if step.changes: self._new_style(step, new)
@@ -352,7 +276,7 @@ def _stroke(points): # (n, 2)
 # %% ../../nbs/book/13_editing.ipynb #c025-1
 def _height_width(size):
     "The size of a picture as plain numbers."
-    try: h, w = (_number(s, 'size', low=1, whole=True) for s in size)
+    try: h, w = (number(s, 'size', low=1, whole=True) for s in size)
     except (TypeError, ValueError):
         raise ValueError(f'size is {brief(size)}, expected (height, width) in pixels.') from None
     return h, w
@@ -364,7 +288,7 @@ def stroke_mask(points, # list of (x, y), pixels
                ): # rows and columns of a window, (h, w) bool mask in it
     "The pixels of a stroke."
     p, (h, w) = _stroke(points), _height_width(size)
-    r = max(_number(brush, 'brush', 'a diameter in pixels, at most 1e9', high=1e9), 1) / 2
+    r = max(number(brush, 'brush', 'a diameter in pixels, at most 1e9', high=1e9), 1) / 2
     (x0, y0), (x1, y1) = np.floor(p.min(0) - r).astype(int).tolist(), (np.ceil(p.max(0) + r).astype(int) + 1).tolist()
     rows, cols = slice(max(0, y0), min(h, y1)), slice(max(0, x0), min(w, x1))
     mask = np.zeros((max(0, rows.stop - rows.start), max(0, cols.stop - cols.start)), bool)
@@ -393,7 +317,7 @@ def paint(self:SceneEditor,
     "Paint a stroke of a class."
     c = self._class_id(cls)
     points = _stroke(points)
-    if instance is not None: instance = _id(instance, 'instance')
+    if instance is not None: instance = object_id(instance, 'instance')
     if instance is not None and (instance not in self._areas or class_of(instance) != c):
         raise ValueError(f'Object {instance} is no {self.label_space.names[c]} of this scene: leave instance out to start a new one.')
     rows, cols, mask = stroke_mask(points, brush, self.size)
@@ -474,8 +398,8 @@ class ObjectShape:
         if self.mask.ndim != 2 or self.mask.dtype.kind not in 'biu' or not self.mask.any():
             raise ValueError(f'mask has the shape {self.mask.shape} and type {self.mask.dtype}, expected (height, width) of bool, of which a pixel or more is true.')
         self.mask = self.mask.astype(bool)
-        self.foot = _number(self.foot, 'foot', "a share of the picture's height")
-        self.picture_height = _number(self.picture_height, 'picture_height', 'pixels, and no fewer than the mask has rows', len(self.mask))
+        self.foot = number(self.foot, 'foot', "a share of the picture's height")
+        self.picture_height = number(self.picture_height, 'picture_height', 'pixels, and no fewer than the mask has rows', len(self.mask))
 
 # %% ../../nbs/book/13_editing.ipynb #c040
 @patch
@@ -520,7 +444,7 @@ def add(self:SceneEditor,
             raise ValueError('The editor has no library of shapes: pass shapes=ShapeLibrary.from_scenes(...) or an ObjectShape.')
         shape = self.shapes.pick(self._class_id(shape), seed)
     new, step = self._new_id(self._class_id(shape.label)), Step('add')
-    if style is not None: style = _vector(style, new, self._n_features())
+    if style is not None: style = style_vector(style, new, self._n_features())
     self._write(step, *self._place(shape, x, y), new)
     self._new_style(step, new, style)
     self._commit(step)
@@ -557,7 +481,7 @@ def move(self:SceneEditor,
         ): # rows and columns touched
     "Move an object; it keeps its id and its style, and grows as it comes nearer."
     shape, (x, y) = self.shape_of(instance)
-    x, y = self._point(x + _number(dx, 'dx'), y + _number(dy, 'dy'))
+    x, y = self._point(x + number(dx, 'dx'), y + number(dy, 'dy'))
     instance, step = self._object(instance), Step('move')
     place = self._place(shape, x, y, instance) # before its pixels are filled, since what fills them stands behind it
     self._write(step, *self._behind(instance))
@@ -571,8 +495,8 @@ def restyle_all(self:SceneEditor,
                 blend=1., # 0 keeps the present styles, 1 takes the new ones whole
                ): # rows and columns touched
     "Give several objects other styles, as one step (Sec. 3.4)."
-    styles = _vectors(styles, self._n_features())
-    blend = _number(blend, 'blend', '0 (the present style) to 1 (the new one)', 0, 1)
+    styles = style_vectors(styles, self._n_features())
+    blend = number(blend, 'blend', '0 (the present style) to 1 (the new one)', 0, 1)
     for i in styles: self._object(i)
     step = Step('restyle')
     for i, style in styles.items():
@@ -597,7 +521,7 @@ def restyle(self:SceneEditor,
     if (k is not None or seed is not None) and self.style_book is None:
         raise ValueError('The editor has no style book: pass style_book, or give style or like.')
     c = int(class_of(instance))
-    if k is not None: style = self.style_book.style(c, _number(k, 'k', 'the number of a style in the style book', whole=True))
+    if k is not None: style = self.style_book.style(c, number(k, 'k', 'the number of a style in the style book', whole=True))
     if seed is not None: style = self.style_book._any_style(c, np.random.default_rng(seed_of(seed)))
     if like is not None:
         like = self._object(like, 'like')
@@ -609,7 +533,7 @@ def restyle(self:SceneEditor,
 @patch
 def generate(self:SceneEditor, model): # Pix2PixHD
     "The generated image of the scene as it is now, a PIL image."
-    _able(model, 'predict', 'model', 'a Pix2PixHD: load one with Pix2PixHD.load')
+    able(model, 'predict', 'model', 'a Pix2PixHD: load one with Pix2PixHD.load')
     return model.predict(self.label_map, self.instance_map, styles=self.styles, seed=0)
 
 # %% ../../nbs/book/13_editing.ipynb #c054-2
@@ -717,11 +641,11 @@ def _step(d):
 # %% ../../nbs/book/13_editing.ipynb #nfromjsn-4
 def _check_book(editor, book): # that was read from a file, StyleBook
     "Raise an error if the styles of a scene, or of its history, are of another book."
-    _able(book, 'check_classes', 'style_book', 'a StyleBook')
+    able(book, 'check_classes', 'style_book', 'a StyleBook')
     book.check_classes(editor.label_space)
     pairs = ((i, v) for step in (*editor.done, *editor.undone) for i, pair in step.styles.items() for v in pair)
     for i, v in (*editor.styles.items(), *pairs):
-        if v is not None: _vector(v, i, book.n_features)
+        if v is not None: style_vector(v, i, book.n_features)
 
 # %% ../../nbs/book/13_editing.ipynb #nfromjsn-3
 @patch(cls_method=True)

@@ -8,7 +8,8 @@ __all__ = ['ShapeLibrary']
 # %% ../../nbs/engine/21_shapes.ipynb #c002x
 import numpy as np
 from fastcore.basics import patch
-from .editor import ObjectShape, SceneEditor, _able, _number
+from .arguments import able, number
+from .editor import ObjectShape, SceneEditor
 from ..engine.untrusted import brief, seed_of
 
 # %% ../../nbs/engine/21_shapes.ipynb #c041
@@ -17,7 +18,7 @@ class ShapeLibrary:
     def __init__(self, shapes, # list of ObjectShape
                  label_space, # LabelSpace
                 ):
-        _able(label_space, 'n_classes', 'label_space', 'a LabelSpace')
+        able(label_space, 'n_classes', 'label_space', 'a LabelSpace')
         if not isinstance(shapes, (list, tuple)) or not all(isinstance(s, ObjectShape) for s in shapes):
             raise ValueError(f'shapes is {brief(shapes)}, expected a list of ObjectShape: ShapeLibrary.from_scenes cuts them out of scenes.')
         if not shapes:
@@ -63,7 +64,7 @@ def height(self:ShapeLibrary, shape, # ObjectShape
            foot, # where it shall stand, as a share of the picture's height
           ): # its height there, as a share of the picture's height
     "How tall a shape is at another place."
-    foot = _number(foot, 'foot', "a share of the picture's height")
+    foot = number(foot, 'foot', "a share of the picture's height")
     own = len(shape.mask) / shape.picture_height
     if shape.label not in self.lines: return own
     line, least = self.lines[shape.label]

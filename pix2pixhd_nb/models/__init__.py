@@ -13,5 +13,6 @@ __all__, __getattr__, __dir__ = lazy(__name__, {
     'synthesizer': ['Synthesizer', 'pad_to_multiple', 'keep_in_16_bits'],
     'baselines': ['unet_down', 'unet_up', 'UNet', 'RefinementModule', 'CascadedRefinementNetwork'],
     'perceptual_network': ['WIDTHS', 'SHIPPED', 'perceptual_slice', 'PerceptualNetwork', 'small_perceptual_network'],
+    'vgg19': ['VGG_SLICES', 'AFTER_POOLING', 'PICTURE_MEAN', 'load_vgg_weights', 'published_vgg19', 'vgg_slice', 'vgg_slices', 'scale_picture', 'check_scale'],
     'saved': ['GENERATORS', 'FORMAT', 'check_description', 'read_description', 'read_weights', 'build_synthesizer', 'check_weights', 'saved_discriminators', 'shipped_folder', 'street_folder', 'condition_layers', 'take_over', 'class_names', 'start_networks', 'kept_text'],
 })

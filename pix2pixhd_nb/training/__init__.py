@@ -3,7 +3,7 @@ from pix2pixhd_nb._house import lazy
 
 __all__, __getattr__, __dir__ = lazy(__name__, {
     'recipes': ['RECIPES', 'SCENES_A_BATCH', 'RENAMED', 'LIMITS', 'recipe_options', 'named_today', 'check_numbers', 'takes_options_of', 'options_of', 'unknown_option', 'comments_of'],
-    'losses': ['VGG_SLICES', 'AFTER_POOLING', 'SLICE_WEIGHTS', 'PICTURE_MEAN', 'GANLoss', 'FeatureMatchingLoss', 'load_vgg_weights', 'published_vgg19', 'vgg_slice', 'vgg_slices', 'scale_picture', 'check_scale', 'PerceptualLoss', 'generator_losses', 'discriminator_losses', 'loss_functions'],
+    'losses': ['SLICE_WEIGHTS', 'GANLoss', 'FeatureMatchingLoss', 'PerceptualLoss', 'generator_losses', 'discriminator_losses', 'loss_functions'],
     'augmentation': ['Change', 'recolour', 'translate', 'cut_out', 'DifferentiableAugmentation'],
     'step': ['training_step', 'GANOptimizer', 'GAN', 'LossPair', 'ImagePool', 'GANTraining', 'objective', 'GANLearner', 'TrainingLoss'],
     'networks': ['pix2pixhd_networks', 'styleless', 'started_options'],

@@ -15,7 +15,8 @@ from time import perf_counter
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
-from .losses import VGG_SLICES, FeatureMatchingLoss, PerceptualLoss
+from ..models.vgg19 import VGG_SLICES
+from .losses import FeatureMatchingLoss, PerceptualLoss
 from ..models.activation_checkpointing import checkpoint_activations
 from ..engine.memory import LiveBytes, free_bytes
 from .step import GAN, GANOptimizer, GANTraining, training_step
