@@ -275,6 +275,21 @@ def test_names_lead_nowhere_and_sizes_are_bounded(tmp_path):
         with pytest.raises(ValueError, match=said): convert_dataset('coco', tmp_path/'d.json', tmp_path/'out')
 
 
+@pytest.mark.parametrize('numbers,says', [((1, 2), 'any'), ((1000, 1001), None)])
+def test_instance_maps_beside_color_masks_come_along(numbers, says, tmp_path):
+    mask, objects = np.zeros((H, W, 3), np.uint8), np.zeros((H, W), np.uint16)
+    mask[:8] = 10, 20, 30
+    objects[:8, :5], objects[:8, 5:] = numbers
+    png(tmp_path/'c'/'masks'/'a.png', mask)
+    png(tmp_path/'c'/'instances'/'a.png', objects)
+    photo(tmp_path/'c'/'images'/'a.png')
+    scenes = open_dataset(convert_dataset('colors', tmp_path/'c', tmp_path/'out'))
+    assert scenes[0].instance_map[0].numpy().tolist() == objects.tolist()
+    assert json.loads((tmp_path/'out'/'meta.json').read_text()).get('instance_ids') == says
+    png(tmp_path/'c'/'instances'/'a.png', objects[:, :-2])
+    with pytest.raises(ValueError, match='instances/a.png is'): convert_dataset('colors', tmp_path/'c', tmp_path/'no')
+
+
 TABLE = dict(classes=[dict(id=0, name='road', color=[128, 64, 128]), dict(id=1, name='car', color=[0, 0, 142], thing=True)])
 
 

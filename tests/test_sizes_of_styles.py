@@ -43,6 +43,17 @@ def test_whole_scenes_are_not_cropped():
     assert WholeScenes(items)[1].size == (24, 40) and len(WholeScenes(items, 1)) == 1
 
 
+@pytest.mark.parametrize('sizes,size', [
+    (dict(policy='crop', size=(32, 32)), (64, 96)), # to the size of a crop, everything would come to a half of its scale
+    (dict(policy='resize_and_crop', size=(32, 48), load_size=(36, 54)), (32, 48)), # a jitter
+    (dict(policy='scale_width_and_crop', size=(32, 32), load_size=80), (53, 80)),
+    (dict(policy='none'), (64, 96))])
+def test_a_model_notes_the_size_at_which_it_saw_scenes(sizes, size):
+    scenes = SyntheticScenes(3, size=(64, 96))
+    learn = pix2pixhd_learner(scene_dataloaders(scenes, scenes, bs=1, seed=0, device='cpu', multiple_of=4, **sizes), **OPTIONS)
+    assert Pix2PixHD.from_learner(learn).size == size
+
+
 def test_what_is_padded_counts_for_no_style(street):
     scene = SyntheticScenes(1, size=(64, 96))[0]
     row = scene.image.clone()

@@ -23,7 +23,7 @@ from pix2pixhd_nb.training.learner import fastest_precision, pix2pixhd_learner
 from pix2pixhd_nb.training.coarse_to_fine import grow_learner
 
 SIZE, HALF = (256, 512), (128, 256)
-RECIPE = dict(scenes=500, seed=0, bs=2, coarse=(5, 7), alone=1, fine=(4, 7), lr=(1e-3, 2e-4), book_scenes=250,
+RECIPE = dict(scenes=500, seed=0, bs=2, coarse=(5, 7), alone=1, fine=(14, 12), lr=(1e-3, 2e-4), book_scenes=250,
               networks=dict(width=32, n_downsample=2, n_blocks=6, feature_channels=3, encoder_width=16, discriminator_width=32, n_scales=2, norm='batch', upsampling='resize'),
               objective=dict(perceptual='small', gan_weight=2., ema=0.998))
 QUICK = RECIPE | dict(scenes=6, coarse=(1, 0), alone=1, fine=(0, 1), book_scenes=6)

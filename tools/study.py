@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from pix2pixhd_nb.core import colorize, to_pil
 from pix2pixhd_nb.commands.training import say_shapes
+from pix2pixhd_nb.commands.evaluating import split_to_grade
 from pix2pixhd_nb.data.layouts import open_dataset
 from pix2pixhd_nb.data.loaders import resize
 from pix2pixhd_nb.synthesis.pipeline import Pix2PixHD
@@ -45,10 +46,8 @@ def parse(argv):
 
 
 def held_out(folder, split, label_space, need_images=True):
-    "The scenes to ask about."
-    if split: return open_dataset(folder, split, label_space, need_images=need_images)
-    try: return open_dataset(folder, 'test', label_space, need_images=need_images)
-    except (FileNotFoundError, ValueError): return open_dataset(folder, 'val', label_space, need_images=need_images)
+    "The scenes to ask about: those that `pix2pixhd evaluate` would grade."
+    return open_dataset(folder, split or split_to_grade(folder, label_space, need_images), label_space, need_images=need_images)
 
 
 def begin(out, settings):

@@ -51,12 +51,13 @@ def plain_styles(pipe, # Pix2PixHD with a style book
 def styles_sheet(rows, # dict of class name to PIL image
                 ): # PIL image
     "The rows under each other, each with its name."
-    font, left = ImageFont.load_default(13), 130
+    font = ImageFont.load_default(22)
+    left = 12 + max(round(font.getlength(name)) for name in rows)
     sheet = Image.new('RGB', (left + max(p.width for p in rows.values()), sum(p.height + 6 for p in rows.values())),
                       'white')
     top = 0
     for name, row in rows.items():
-        ImageDraw.Draw(sheet).text((4, top + row.height // 2 - 8), name, fill='black', font=font)
+        ImageDraw.Draw(sheet).text((4, top + row.height // 2 - 13), name, fill='black', font=font)
         sheet.paste(row, (left, top))
         top += row.height + 6
     return sheet

@@ -21,7 +21,7 @@ from xml.etree import ElementTree
 import numpy as np
 from PIL import Image
 from ..core import LabelSpace
-from .layouts import _folders, _inside, check_label_maps, open_dataset, read_meta
+from .layouts import _folders, _inside, check_label_maps, instances_of, open_dataset, read_meta
 from pix2pixhd_nb.data.pictures import (
     _fail, _PICTURES, color_numbers, ids_of_colors, most_pixels, open_picture, pictures_in, read_ids, recognised,
     seen_size, size_problem, some, DatasetError,
@@ -38,6 +38,7 @@ class Annotated:
     paint: callable # () -> label map, instance map: two (H, W) integer arrays
     split: str = 'train'
     source: str = '' # the file to name in an error message
+    numbered: bool = False # may the ids of its objects be any numbers?
 
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv009
 def _size(height, width, path):
@@ -464,9 +465,10 @@ def _train_id_maps(path, kept, space):
     return label, np.where(things & (label != 255), train_id[np.minimum(ids // 1000, 65)] * 1000 + ids % 1000, label)
 
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv032
-_MASKS, _PHOTOS = (
+_MASKS, _PHOTOS, _OBJECTS = (
     ('label', 'labels', 'mask', 'masks', 'annotations', 'SegmentationClass'),
     ('image', 'images', 'img', 'photos', 'JPEGImages'),
+    ('inst', 'instance', 'instances', 'SegmentationObject'),
 )
 
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv032-2
@@ -490,7 +492,7 @@ def propose_colors(paths): # colour masks
 
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv032-4
 def color_masks(folder, pictures, split):
-    "Colour masks: a folder masks (or label, labels) beside a folder images, and meta.json if there is one."
+    "Colour masks: a folder masks (or label, labels) beside a folder images; instance maps (inst, instances) and meta.json if there are any."
     parts = [p for p in sorted(Path(folder).iterdir()) if p.is_dir() and any((p / m).is_dir() for m in _MASKS)]
     parts = {p.name: p for p in parts} or {split: Path(folder)}
     first = lambda base, names: next((base / n for n in names if (base / n).is_dir()), base / names[0])
@@ -499,8 +501,19 @@ def color_masks(folder, pictures, split):
         _fail('empty', folder, f'{folder} has no masks, expected a folder {" or ".join(_MASKS[:4])} beside a folder images: check the path.')
     space = read_meta(folder) or propose_colors([p for m in masks.values() for p in m.values()])
     photos = {s: pictures_in(pictures or first(p, _PHOTOS)) for s, p in parts.items()}
-    scene = lambda s, n, p: Annotated(n, photos[s].get(n), lambda: (ids_of_colors(_colors_of(p), space, p), None), s, p)
+    objects = {s: {} if instances_of(folder) == 'components' else pictures_in(first(p, _OBJECTS)) for s, p in parts.items()}
+    paint = lambda s, n, p: (label := ids_of_colors(_colors_of(p), space, p), _objects_of(objects[s].get(n), p, label))
+    scene = lambda s, n, p: Annotated(n, photos[s].get(n), lambda: paint(s, n, p), s, p, numbered=True)
     return space, [scene(s, n, p) for s, m in masks.items() for n, p in m.items()]
+
+# %% ../../nbs/your_data/04_other_formats.ipynb #cv032-5
+def _objects_of(path, mask_path, label): # instance map, None where there is none; its colour mask; (H, W) class ids
+    "The numbers of an instance map that lies beside a colour mask, as they are."
+    if path is None: return None
+    numbers = read_ids(path).astype(np.int64)
+    problem = size_problem(path, numbers.shape, mask_path, label.shape)
+    if problem: raise DatasetError(problem)
+    return numbers
 
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv035
 def side_by_side(folder, pictures, split):
@@ -563,7 +576,7 @@ def _check_out(out): # a path
 
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv037-2
 def _write_scene(a, space, folder):
-    "The files of one scene: ids in as few bits as hold them."
+    "The files of one scene: ids in as few bits as hold them. Do its objects' ids tell their classes?"
     label, instances = a.paint()
     for kind in ('label', 'inst', 'image'): (folder / a.split / kind).mkdir(parents=True, exist_ok=True)
     space.check(label, str(a.source))
@@ -575,12 +588,14 @@ def _write_scene(a, space, folder):
         if instances.max() < 2**16:
             Image.fromarray(instances.astype(np.uint16)).save(folder / a.split / 'inst' / f'{a.name}.png')
         else: Image.fromarray(instances.astype(np.int32)).save(folder / a.split / 'inst' / f'{a.name}.tif')
-    if a.picture is None: return
+    coded = instances is None or not a.numbered or (np.where(instances >= 1000, instances // 1000, instances) == label).all()
+    if a.picture is None: return coded
     if Path(a.picture).suffix.lower() not in _PICTURES:
         _fail('mode', a.picture, f'{a.picture} is a file of another kind than datasets are read from ({some(sorted(_PICTURES), 9)}): save it as PNG or JPEG.')
     problem = size_problem(a.picture, seen_size(open_picture(a.picture, load=False)), a.source, label.shape)
     if problem: raise DatasetError(problem)
     shutil.copyfile(a.picture, folder / a.split / 'image' / f'{a.name}{Path(a.picture).suffix}')
+    return coded
 
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv037-3
 def _write_pair(pair, folder):
@@ -604,8 +619,10 @@ def _import(read):
             if not scenes: _fail('empty', source, f'{source} has no scenes, expected at least one: check the path.')
             for s in scenes: _check_names(*((s.split, s.name) if space else s[:2]), source)
             if space: LabelSpace.from_dict(space.to_dict()) # as it will be read
-            for s in scenes: _write_scene(s, space, folder) if space else _write_pair(s, folder)
-            if space: (folder / 'meta.json').write_text(json.dumps(space.to_dict(), indent=1), encoding='utf-8')
+            coded = [_write_scene(s, space, folder) if space else _write_pair(s, folder) for s in scenes]
+            if not space: return
+            meta = space.to_dict() | ({} if all(coded) else dict(instance_ids='any'))
+            (folder / 'meta.json').write_text(json.dumps(meta, indent=1), encoding='utf-8')
         try: return _whole_folder(out, write)
         except (FileNotFoundError, DatasetError): raise
         except NotADirectoryError: _fail('format', source, f'{source} is a file, expected a folder of {read.__doc__}')

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['POLICIES', 'nearest_index', 'resize', 'plan_sizes', 'Geometry', 'sample_geometry', 'SceneItem', 'scene_item',
-           'SceneItems', 'WholeScenes', 'SceneDL', 'Packed', 'default_workers', 'scene_dataloaders']
+           'SceneItems', 'WholeScenes', 'trained_size', 'SceneDL', 'Packed', 'default_workers', 'scene_dataloaders']
 
 # %% ../../nbs/engine/04_loaders.ipynb #c003
 import os
@@ -191,6 +191,14 @@ class WholeScenes:
         size, _ = plan_sizes(scene.size, name=scene.name, **self.items.sizes)
         parts = {k: getattr(scene, k) for k in ('label_map', 'instance_map', 'image')}
         return replace(scene, **{k: None if x is None else resize(x, size) for k, x in parts.items()})
+
+# %% ../../nbs/engine/04_loaders.ipynb #whole005
+def trained_size(items, # SceneItems
+                ): # (height, width), pixels
+    "The size of the scenes of a training: that of its items, or of what they were cut from where they are less than three quarters of it."
+    scene = items.scenes[items.indices[0]]
+    whole, part = plan_sizes(scene.size, name=scene.name, **items.sizes)
+    return whole if part[0] * part[1] < 0.75 * whole[0] * whole[1] else part
 
 # %% ../../nbs/engine/04_loaders.ipynb #c055
 def _pictures(batch, label_space, max_n, generated=None): # batch, colours, rows, (N, C, H, W) generated images

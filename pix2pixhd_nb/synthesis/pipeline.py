@@ -60,8 +60,9 @@ def training_of(learn): # Learner from `pix2pixhd_learner`
     "What is known of a training, as plain values: size, steps, recipe and options."
     plain = lambda v: (v if v is None or isinstance(v, (bool, int, float, str, list, tuple, dict))
                        else str(v) if isinstance(v, Path) else type(v).__name__)
-    size = learn.dls.train.dataset[0][0].shape[-2:]
-    scenes = learn.dls.train.dataset.scenes
+    from pix2pixhd_nb.data.loaders import trained_size # with fastai, which generating does without
+    items = learn.dls.train.dataset
+    size, scenes = trained_size(items), items.scenes
     pictures = (dict(pictures=list(scenes.image_mode)) if getattr(scenes, 'label_space', 0) is None
                 and isinstance(getattr(scenes, 'image_mode', None), tuple) else {})
     return dict(size=list(size), **pictures, steps=len(learn.gan_training.history),
