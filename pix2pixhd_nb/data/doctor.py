@@ -22,7 +22,7 @@ from ..engine.files import write_whole
 from ..engine.untrusted import parse_json
 from pix2pixhd_nb.data.pictures import (
     DatasetError, Problem, channels_in, common_channels, cut_problem, disagreement, header_of,
-    holds_colors, id_problem, instance_doubts, noting_doubles, open_picture, pairing_problems,
+    holds_colors, id_problem, instance_doubt, noting_doubles, open_picture, pairing_problems,
     read_ids, read_image, seen_size, size_problem, some,
 )
 from .layouts import instances_of, needs_images, PlainFolder, recognise, thing_zero
@@ -156,8 +156,9 @@ def _examine_instances(f, label, label_space, convention):
     coded = (ids >= 1000) & (ids // 1000 == label)
     f.things = set(np.flatnonzero(np.bincount(label[coded].ravel())).tolist()) if coded.any() else set()
     if (np.where(ids >= 1000, ids // 1000, ids) != label).any():
-        f.problems += (odd := instance_doubts(ids, label, label_space, path))
-        f.astray = 0. if any(p.kind == 'numbers' for p in odd) else disagreement(ids, label)[0]
+        odd = instance_doubt(ids, label, label_space, path)
+        f.problems += [odd] if odd else []
+        f.astray = 0. if odd and odd.kind == 'numbers' else disagreement(ids, label)[0]
 
 # %% ../../nbs/your_data/03_doctor.ipynb #c022
 @dataclass(repr=False)

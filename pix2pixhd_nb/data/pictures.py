@@ -7,7 +7,7 @@ __all__ = ['MAX_PIXELS', 'KINDS', 'CHANNELS', 'most_pixels', 'recognised', 'Pict
            'open_picture', 'seen_size', 'read_ids', 'header_of', 'read_image', 'channels_in', 'common_channels',
            'noting_doubles', 'pictures_in', 'some', 'color_numbers', 'holds_colors', 'ids_of_colors',
            'pairing_problems', 'size_problem', 'id_problem', 'cut_problem', 'disagreement', 'disagreement_problem',
-           'numbers_problem', 'instance_doubts', 'connected_components']
+           'numbers_problem', 'instance_doubt', 'connected_components']
 
 # %% ../../nbs/engine/03_reading_pictures.ipynb #c002x
 import io
@@ -496,7 +496,7 @@ def disagreement_problem(instances, label_map, path, most=0.02): # `Problem` or 
     if (np.where(instances >= 1000, instances // 1000, instances) != label_map).mean() <= most: return
     share, ids = disagreement(instances, label_map)
     if share <= most: return
-    return Problem('disagreement', str(path), f'{path} disagrees with its label map on {share:.1%} of the pixels, where an instance (id {some(ids)}) spans several classes, expected one class per instance: check that both files show the same scene.')
+    return Problem('disagreement', str(path), f'{path} disagrees with its label map on {share:.1%} of the pixels, where an instance (id {some(ids)}) spans several classes, expected one class per instance: check that both files show the same scene, and that no number stands for an object and for a class.')
 
 # %% ../../nbs/engine/03_reading_pictures.ipynb #numbers1
 def numbers_problem(instances, # (H, W) integer array
@@ -510,18 +510,17 @@ def numbers_problem(instances, # (H, W) integer array
     objects = (instances != 0) & (np.isin(label_map, things) if len(things) else True)
     ids, classes = instances[objects].astype(np.int64), label_map[objects].astype(np.int64)
     odd = (np.where(ids >= 1000, ids // 1000, ids) != classes) & ((classes > 0) | (ids >= 1000)) # 0 * 1000 + k
-    if not len(ids) or odd.mean() <= most or disagreement(ids, classes)[0] > 0.02: return
+    if not len(ids) or odd.mean() <= most: return
+    if disagreement(instances[instances != 0], label_map[instances != 0])[0] > 0.02: return # the maps do not belong together
     i, c, n = ids[odd][0], classes[odd][0], len(np.unique(ids[odd]))
     return Problem('numbers', str(path), f'{path} numbers objects in another way than class * 1000 + k ({n} ids; the first, {i}, is on class {c}, where {c}000 to {c}999 are expected): a training tells them apart as they are, but the editor and the apps refuse them; renumber them, with the class id where there is no object; or, if no number stands for two objects or classes, write "instance_ids": "any" into meta.json, beside the classes ("components" does without the file; in Python: instances=\'any\').')
 
 # %% ../../nbs/engine/03_reading_pictures.ipynb #numbers4
-def instance_doubts(instances, label_map, # two (H, W) integer arrays
+def instance_doubt(instances, label_map, # two (H, W) integer arrays
                     label_space, # as for `numbers_problem`
-                    path): # list of `Problem`
+                    path): # `Problem` or None
     "What is odd about an instance map whose ids were not cut, but can be trained on."
-    odd = numbers_problem(instances, label_map, label_space, path)
-    if odd: instances, label_map = instances[instances != 0], label_map[instances != 0]
-    return [p for p in (odd, disagreement_problem(instances, label_map, path)) if p]
+    return numbers_problem(instances, label_map, label_space, path) or disagreement_problem(instances, label_map, path)
 
 # %% ../../nbs/engine/03_reading_pictures.ipynb #c062
 def connected_components(label_map, # (1, H, W) or (H, W) int tensor
