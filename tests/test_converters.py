@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 from pix2pixhd_nb.commands.main import main
 from pix2pixhd_nb.data.converters import CONVERTERS, _unpacked, convert_dataset, polygon_mask, run_lengths
+from pix2pixhd_nb.data.doctor import examine
 from pix2pixhd_nb.data.layouts import open_dataset
 
 H, W = 24, 40
@@ -230,6 +231,56 @@ def test_color_masks_propose_a_table_and_go_back(tmp_path):
     mask[0, 0] = 11, 20, 30, 255
     png(tmp_path/'back'/'masks'/'a.png', mask[..., :3])
     with pytest.raises(ValueError, match=r'\(11, 20, 30\) \(1 pixels, nearest color 0a141e\)'): convert_dataset('colors', tmp_path/'back', tmp_path/'no')
+
+
+def masks_with_objects(folder, inst='inst', kind=np.uint16, meta=False, more=lambda ids: ids):
+    "Two scenes of ground, and of two boxes that touch."
+    ids = np.zeros((H, W), np.int64)
+    ids[4:12, 4:14], ids[4:12, 14:24] = 1000, 1001
+    for name in 'ab':
+        png(folder/'train'/'masks'/f'{name}.png', np.array([[0, 0, 0], [200, 0, 0]], np.uint8)[ids // 1000])
+        photo(folder/'train'/'images'/f'{name}.png')
+        png(folder/'train'/inst/f'{name}.png', more(ids).astype(kind))
+    if meta: (folder/'meta.json').write_text(json.dumps(dict(classes=[dict(id=0, name='ground', color=[0, 0, 0]), dict(id=1, name='box', color=[200, 0, 0], thing=True)])))
+    return folder, ids
+
+
+@pytest.mark.parametrize('meta', [False, True])
+@pytest.mark.parametrize('inst', ['inst', 'instances', 'SegmentationObject'])
+@pytest.mark.parametrize('form', ['coded', 'plain', 'plain in 8 bits'])
+def test_instance_maps_beside_color_masks_come_along(tmp_path, meta, inst, form):
+    plain = form != 'coded'
+    folder, ids = masks_with_objects(tmp_path/'in', inst, np.uint8 if form == 'plain in 8 bits' else np.uint16, meta, (lambda ids: ids - 999 * (ids > 0)) if plain else lambda ids: ids)
+    out = convert_dataset('colors', folder, tmp_path/'out')
+    assert (out/'train/inst/a.png').read_bytes() == (folder/'train'/inst/'a.png').read_bytes() and len([*(out/'train/inst').iterdir()]) == 2
+    assert (open_dataset(out)[1].instance_map[0].numpy() == (ids - 999 * (ids > 0) if plain else ids)).all()
+    assert json.loads((out/'meta.json').read_text()).get('instance_ids') == ('any' if plain else None) and not examine(out).problems
+    back = convert_dataset('colors', convert_dataset('to-colors', out, tmp_path/'back'), tmp_path/'again')
+    assert (open_dataset(back)[0].instance_map == open_dataset(out)[0].instance_map).all() and open_dataset(back).instances == ('any' if plain else 'coded')
+
+
+@pytest.mark.parametrize('said', ['any', 'components'])
+def test_what_meta_says_of_instance_maps_comes_along(tmp_path, said):
+    folder, _ = masks_with_objects(tmp_path/'in', meta=True)
+    (folder/'meta.json').write_text(json.dumps(json.loads((folder/'meta.json').read_text()) | dict(instance_ids=said)))
+    assert open_dataset(convert_dataset('colors', folder, tmp_path/'out')).instances == said
+
+
+@pytest.mark.parametrize('why,spoil', [('1 of 2 masks have no instance map \\(b\\)', lambda inst: (inst/'b.png').unlink()), ('holds colours', lambda inst: png(inst/'b.png', np.arange(H * W * 3, dtype=np.uint8).reshape(H, W, 3))),
+                                       ('export both at one size', lambda inst: png(inst/'b.png', np.zeros((8, 8), np.uint16))), ('both a.bmp and a.png', lambda inst: png(inst/'a.bmp', np.zeros((H, W), np.uint8))),
+                                       ('cannot be decoded', lambda inst: (inst/'b.png').write_text('no picture'))])
+def test_instance_maps_that_cannot_come_along_are_told(tmp_path, why, spoil):
+    folder, _ = masks_with_objects(tmp_path/'in')
+    spoil(folder/'train/inst')
+    with pytest.warns(UserWarning, match=f'The instance maps in .*inst were left out, since .*{why}') as said: out = convert_dataset('colors', folder, tmp_path/'out')
+    assert len(said) == 1 and not [*(out/'train/inst').iterdir()] and examine(out).verdict.startswith('Fit to train on') and len(open_dataset(out)) == 2
+
+
+def test_a_mask_that_cannot_be_read_is_no_matter_of_instance_maps(tmp_path, recwarn):
+    folder, _ = masks_with_objects(tmp_path/'in', meta=True)
+    png(folder/'train/masks/b.png', np.full((H, W, 3), 77, np.uint8))
+    with pytest.raises(ValueError, match='b.png has colours that the label space does not list'): convert_dataset('colors', folder, tmp_path/'out')
+    assert not [w for w in recwarn if 'left out' in str(w.message)]
     assert not list(tmp_path.glob('*no*'))
 
 
@@ -273,21 +324,6 @@ def test_names_lead_nowhere_and_sizes_are_bounded(tmp_path):
         d = json.loads(source.read_text()); d['images'][0].update(change)
         (tmp_path/'d.json').write_text(json.dumps(d))
         with pytest.raises(ValueError, match=said): convert_dataset('coco', tmp_path/'d.json', tmp_path/'out')
-
-
-@pytest.mark.parametrize('numbers,says', [((1, 2), 'any'), ((1000, 1001), None)])
-def test_instance_maps_beside_color_masks_come_along(numbers, says, tmp_path):
-    mask, objects = np.zeros((H, W, 3), np.uint8), np.zeros((H, W), np.uint16)
-    mask[:8] = 10, 20, 30
-    objects[:8, :5], objects[:8, 5:] = numbers
-    png(tmp_path/'c'/'masks'/'a.png', mask)
-    png(tmp_path/'c'/'instances'/'a.png', objects)
-    photo(tmp_path/'c'/'images'/'a.png')
-    scenes = open_dataset(convert_dataset('colors', tmp_path/'c', tmp_path/'out'))
-    assert scenes[0].instance_map[0].numpy().tolist() == objects.tolist()
-    assert json.loads((tmp_path/'out'/'meta.json').read_text()).get('instance_ids') == says
-    png(tmp_path/'c'/'instances'/'a.png', objects[:, :-2])
-    with pytest.raises(ValueError, match='instances/a.png is'): convert_dataset('colors', tmp_path/'c', tmp_path/'no')
 
 
 TABLE = dict(classes=[dict(id=0, name='road', color=[128, 64, 128]), dict(id=1, name='car', color=[0, 0, 142], thing=True)])

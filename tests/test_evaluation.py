@@ -451,6 +451,6 @@ def test_a_test_without_photos_is_named_where_there_is_no_val(tmp_path):
     assert split_to_grade(tmp_path) == 'test'
     for photo in (tmp_path / 'test/image').glob('*'): photo.unlink()
     with pytest.raises(ValueError, match='test has no photos, which grading needs, and there is no split val'): split_to_grade(tmp_path)
-    assert split_to_grade(tmp_path, photos=False) == 'test' # of a study without photos
+    assert split_to_grade(tmp_path, need_images=False) == 'test' # of a study without photos
     save_scenes(scenes, tmp_path, scenes.label_space, 'val')
     assert split_to_grade(tmp_path) == 'val'

@@ -51,6 +51,48 @@ def test_orientation(tmp_path, tag, turn, end):
     assert abs((image[2, :8].mean() + 1) * 127.5 - 240) < 12
     assert examine(d).verdict.startswith('Fit to train on')
 
+@pytest.mark.parametrize('which,end', [('image', 'jpg'), ('image', 'png'), ('image', 'webp'), ('image', 'tif'), ('label', 'png')])
+def test_a_tag_that_exchanges_width_and_height_is_named(tmp_path, which, end):
+    "The photo of a telephone beside a label map that was drawn on its stored pixels, and the other way round."
+    d, exif = folder(tmp_path / 'd'), Image.Exif()
+    exif[0x0112] = 6
+    sides = dict(image=d / f'train/image/0.{end}', label=d / 'train/label/0.png')
+    stored = Image.open(d / f'train/{which}/0.png').copy()
+    (d / f'train/{which}/0.png').unlink()
+    stored.save(sides[which], exif=exif)
+    with pytest.raises(DatasetError) as e: open_dataset(d)[0]
+    other = sides['label' if which == 'image' else 'image']
+    assert f'{sides[which]} has an orientation tag (6), by which it is turned by a quarter' in str(e.value) and f'turn {other} alike, or take the tag off' in str(e.value)
+    assert [p.message for p in examine(d).problems] == [str(e.value)]
+    stored.save(sides[which]) # the tag is off
+    assert examine(d).verdict.startswith('Fit to train on')
+
+def test_sizes_that_no_tag_explains(tmp_path):
+    d, exif = folder(tmp_path / 'd'), Image.Exif()
+    photo = Image.open(d / 'train/image/0.png').copy()
+    photo.rotate(90, expand=True).save(d / 'train/image/0.png')
+    assert 'no orientation tag says so, so one of them lies on its side: turn it by a quarter' in examine(d).verdict
+    exif[0x0112] = 3 # upside down
+    photo.rotate(90, expand=True).save(d / 'train/image/0.png', exif=exif)
+    assert 'no orientation tag says so' in examine(d).verdict
+    exif[0x0112] = 6 # turned, it is of another size still
+    photo.resize((16, 8)).save(d / 'train/image/0.png', exif=exif)
+    assert 'export both at one size' in examine(d).verdict and 'orientation' not in examine(d).verdict
+
+@pytest.mark.parametrize('kind', ['RGB of 16 bits', 'five bands'])
+def test_a_tag_of_deep_pictures_is_named(tmp_path, kind):
+    for part in 'AB': (tmp_path / f'train_{part}').mkdir()
+    Image.fromarray(IDS).save(tmp_path / 'train_A/0.png')
+    if kind == 'five bands':
+        tifffile, photo = pytest.importorskip('tifffile'), tmp_path / 'train_B/0.tif'
+        tifffile.imwrite(photo, np.zeros((*IDS.shape, 5), np.uint16), photometric='minisblack', planarconfig='contig', extratags=[(274, 'H', 1, 6, True)])
+    else:
+        photo = tmp_path / 'train_B/0.png'
+        data = png_bytes(np.zeros((*IDS.shape, 3), np.uint16), 'a test')
+        tag = b'eXIf' + b'MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0'
+        photo.write_bytes(data[:33] + struct.pack('>I', len(tag) - 4) + tag + struct.pack('>I', zlib.crc32(tag)) + data[33:])
+    assert f'{photo} has an orientation tag (6)' in next(p.message for p in examine(tmp_path).problems if p.kind == 'size')
+
 @pytest.mark.parametrize('top,dtype', [(1, np.float32), (255, np.float32), (65535, np.float32), (255, np.int32), (65535, np.int32)])
 def test_deep_photos(tmp_path, top, dtype):
     ramp = np.linspace(0, 1, 256).reshape(8, 32)
@@ -383,6 +425,44 @@ def test_plain_object_numbers(tmp_path):
     assert main(['train', str(d), str(tmp_path / 'm'), *TINY, '--steps', '2']) == 0
     (d / 'meta.json').write_text(json.dumps(described | dict(instance_ids='some')))
     assert 'expected coded, any or components' in examine(d).verdict
+
+@pytest.mark.parametrize('stuff', ['numbered', 'nought'])
+def test_object_numbers_of_16_bits_are_doubted(tmp_path, stuff):
+    "A training tells them apart; but the editor takes the class of an object from its id."
+    scenes = SyntheticScenes(2, size=(32, 64), seed=1)
+    d = save_scenes(scenes, tmp_path / 'd', scenes.label_space)
+    assert not examine(d).problems
+    for s in scenes:
+        ids = s.instance_map[0].numpy()
+        plain = np.unique(ids, return_inverse=True)[1].reshape(ids.shape) + 1
+        if stuff == 'nought': plain[ids < 1000] = 0
+        Image.fromarray(plain.astype(np.uint16)).save(d / f'train/inst/{s.name}.png')
+    report = examine(d)
+    assert [p.kind for p in report.problems] == ['numbers'] * 2 and report.verdict.startswith('Fit to train on')
+    assert 'with a doubt about 2 of them' in report.verdict and 'in another way than class * 1000 + k' in report.verdict and '"instance_ids": "any"' in report.verdict
+    data = open_dataset(d)
+    with pytest.warns(UserWarning, match='in another way than class') as said: scene, _ = data
+    assert len(said) == 1 and (scene.instance_map[0].numpy() > 0).any()
+    with pytest.raises(ValueError, match='ids must be class'): SceneEditor(scene.label_map, scene.instance_map, data.label_space)
+    meta = json.loads((d / 'meta.json').read_text())
+    (d / 'meta.json').write_text(json.dumps(meta | dict(instance_ids='any')))
+    assert not examine(d).problems
+
+def test_numbers_that_stand_for_an_object_and_a_class_are_doubted(tmp_path):
+    scenes = SyntheticScenes(1, size=(32, 64), seed=1)
+    d = save_scenes(scenes, tmp_path / 'd', scenes.label_space)
+    ids = scenes[0].instance_map[0].numpy()
+    number = {i: n + 1 for n, i in enumerate(np.unique(ids[ids >= 1000]).tolist())}
+    Image.fromarray(np.vectorize(lambda i: number.get(i, i))(ids).astype(np.uint16)).save(d / f'train/inst/{scenes[0].name}.png')
+    assert [p.kind for p in examine(d).problems if p.kind != 'split'] == ['disagreement'] and 'no number stands for an object and for a class' in examine(d).table()
+
+def test_coded_ids_are_read_alike_where_any_is_said(tmp_path):
+    scenes = SyntheticScenes(2, size=(32, 64), seed=1)
+    d = save_scenes(scenes, tmp_path / 'd', scenes.label_space)
+    (d / 'meta.json').write_text(json.dumps(json.loads((d / 'meta.json').read_text()) | dict(instance_ids='any')))
+    scene = open_dataset(d)[0]
+    assert (scene.instance_map == scenes[0].instance_map).all() and not examine(d).problems
+    assert (SceneEditor(scene.label_map, scene.instance_map, LABEL_SPACE).instance_map == scene.instance_map[0].numpy()).all()
 
 
 @pytest.mark.parametrize('tag', range(1, 9))

@@ -3,6 +3,7 @@ import json
 import re
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 from pix2pixhd_nb.apps.preference_study import Pair, PreferenceStudy, pairs_in, pairs_of, read_results
+from pix2pixhd_nb.commands.evaluating import split_to_grade
 from pix2pixhd_nb.data.layouts import save_scenes
 from pix2pixhd_nb.data.loaders import scene_dataloaders
 from pix2pixhd_nb.data.toy import SyntheticScenes
@@ -274,3 +276,28 @@ def test_a_test_split_without_photos_is_passed_over(made, tmp_path):
     assert study.held_out(data, None, space, True).split == 'val' and study.held_out(data, None, space, False).split == 'test'
     assert study.main([str(data), f'ours={folder/"ours"}', '--scenes', '1', '--out', str(tmp_path/'study'), '--no-browser']) == 0
     assert len([*(tmp_path/'study'/'pictures'/'photo').iterdir()]) == 1
+
+
+def test_the_scenes_are_those_that_evaluate_would_grade(made, tmp_path):
+    "One rule for both: a fault in `test` is told, and `test` is passed over where nothing in it can be graded."
+    folder, _ = made
+    data, space = tmp_path/'streets', model_space(folder)
+    chosen = lambda photos=True: study.held_out(data, None, space, photos).split
+    fresh = lambda: [*SyntheticScenes(2, size=(32, 64), seed=2)]
+    save_scenes(fresh(), data, space, 'test')
+    for p in (data/'test/label').iterdir(): Image.fromarray(np.full((32, 64), 255, np.uint8)).save(p)
+    with pytest.raises(ValueError, match='no class to score, and there is no split val'):
+        study.held_out(data, None, replace(space, ignore_id=255), True)
+    save_scenes(fresh(), data, space, 'test')
+    assert chosen() == chosen(False) == split_to_grade(data) == 'test'
+    (data/'meta.json').unlink()
+    assert chosen() == 'test' # the model knows the classes
+    save_scenes(fresh(), data, space, 'val')
+    for p in (data/'test/label').iterdir(): Image.fromarray(np.full((32, 64), 255, np.uint8)).save(p)
+    for photos in (True, False): assert study.held_out(data, None, replace(space, ignore_id=255), photos).split == 'val' # as in Cityscapes
+    for p in (data/'test/label').iterdir(): p.unlink()
+    assert chosen() == chosen(False) == split_to_grade(data) == 'val' # photos alone
+    save_scenes(fresh(), data, space, 'test')
+    next((data/'test/image').iterdir()).unlink()
+    assert split_to_grade(data) == 'test' and chosen(False) == 'test'
+    with pytest.raises(ValueError, match='label maps without a photo: 1'): chosen()

@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 import torch
 from pix2pixhd_nb.core import colorize, to_pil
-from pix2pixhd_nb.commands.training import say_shapes
 from pix2pixhd_nb.commands.evaluating import split_to_grade
+from pix2pixhd_nb.commands.training import say_shapes
 from pix2pixhd_nb.data.layouts import open_dataset
 from pix2pixhd_nb.data.loaders import resize
 from pix2pixhd_nb.synthesis.pipeline import Pix2PixHD
@@ -36,7 +36,7 @@ def parse(argv):
     parser.add_argument('data', help='a dataset, in any layout that `open_dataset` reads')
     parser.add_argument('models', nargs='+', type=named, metavar='NAME=FOLDER', help='saved models')
     parser.add_argument('--out', default='study', type=Path, help='folder of the study')
-    parser.add_argument('--split', help='which part of the dataset; test, or val where there is no test, or none with the photos that are asked about')
+    parser.add_argument('--split', help='which part of the dataset; test, or val where there is no test, or none with label maps to ask about and the photos that are asked about')
     parser.add_argument('--scenes', type=int, default=40, help='how many, chosen at random')
     parser.add_argument('--styles', choices=('random', 'target'), default='random', help="sampled styles, or those of each photo; models without styles have neither")
     parser.add_argument('--seed', type=int, default=0, help='of the choice of scenes, and of the styles')
@@ -46,8 +46,9 @@ def parse(argv):
 
 
 def held_out(folder, split, label_space, need_images=True):
-    "The scenes to ask about: those that `pix2pixhd evaluate` would grade."
-    return open_dataset(folder, split or split_to_grade(folder, label_space, need_images), label_space, need_images=need_images)
+    "The scenes to ask about."
+    split = split or split_to_grade(folder, label_space, need_images)
+    return open_dataset(folder, split, label_space, need_images=need_images)
 
 
 def begin(out, settings):

@@ -42,27 +42,28 @@ def reader_for(folder, # the dataset
 # %% ../../nbs/reference/04_evaluating.ipynb #split01
 def split_to_grade(folder, # the dataset
                    label_space=None, # its classes; by default what the dataset itself says
-                   photos=True, # must its scenes have them?
+                   need_images=True, # must its scenes have photos?
                   ): # 'test' or 'val'
-    "`test`, where it has photos, and classes to score; else `val`, by which a training may have chosen its epoch."
+    "`test`, where it has label maps of classes to score, and photos; else `val`, by which a training may have chosen its epoch."
     kind, folder = recognise(folder), Path(folder)
-    unfit = _unfit_test(kind, folder, label_space, photos)
+    unfit = _unfit_test(kind, folder, label_space, need_images)
     if not unfit: return 'test'
     if kind.aliases.get('val', 'val') not in kind.splits(folder):
-        raise ValueError(f'{folder}: {unfit}, and there is no split val: name a split{" that has photos" if photos else ""} with --split, or add {"them" if photos else "one"}.')
+        todo = 'name a split that has photos with --split, or add them' if need_images else 'name a split with --split'
+        raise ValueError(f'{folder}: {unfit}, and there is no split val: {todo}.')
     return 'val'
 
-def _unfit_test(kind, folder, space=None, photos=True): # its dataset reader, the dataset; as for `split_to_grade`
+def _unfit_test(kind, folder, label_space, need_images): # its dataset reader; the rest as for `split_to_grade`
     "Why the scenes of `test` cannot be graded; None where they can."
     if kind.aliases.get('test', 'test') not in kind.splits(folder): return 'there is no split test'
     _, files = kind.gather(folder, 'test')
-    if photos and not files['image']: return 'test has no photos, which grading needs'
-    space = (space or kind.default_space(folder)) if files['label'] else None
+    if not files['label']: return 'test has no label maps'
+    if need_images and not files['image']: return 'test has no photos, which grading needs'
+    space = label_space or kind.default_space(folder)
     if space is None: return
     ids = set(kind.ids_of_label(next(iter(files['label'].values())), space).flatten().tolist())
     if not ids & set(range(space.n_classes)) - set(space.unscored): # Cityscapes keeps those of its test to itself
         return 'test has no class to score'
-
 
 # %% ../../nbs/reference/04_evaluating.ipynb #split02
 def chose_epoch(model, # folder of a saved pipeline

@@ -23,8 +23,8 @@ from PIL import Image
 from ..core import LabelSpace
 from .layouts import _folders, _inside, check_label_maps, instances_of, open_dataset, read_meta
 from pix2pixhd_nb.data.pictures import (
-    _fail, _PICTURES, color_numbers, ids_of_colors, most_pixels, open_picture, pictures_in, read_ids, recognised,
-    seen_size, size_problem, some, DatasetError,
+    _fail, _PICTURES, color_numbers, cut_problem, ids_of_colors, most_pixels, numbers_problem, open_picture, pictures_in,
+    read_ids, recognised, seen_size, size_problem, some, DatasetError,
 )
 from ..engine.files import check_folder
 from ..engine.untrusted import brief, parse_json
@@ -38,7 +38,8 @@ class Annotated:
     paint: callable # () -> label map, instance map: two (H, W) integer arrays
     split: str = 'train'
     source: str = '' # the file to name in an error message
-    numbered: bool = False # may the ids of its objects be any numbers?
+    instances: Path = None # an instance map that is copied as it is, in place of one that is painted
+    numbering: str = 'coded' # how it numbers objects: `instance_ids` of meta.json
 
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv009
 def _size(height, width, path):
@@ -468,7 +469,7 @@ def _train_id_maps(path, kept, space):
 _MASKS, _PHOTOS, _OBJECTS = (
     ('label', 'labels', 'mask', 'masks', 'annotations', 'SegmentationClass'),
     ('image', 'images', 'img', 'photos', 'JPEGImages'),
-    ('inst', 'instance', 'instances', 'SegmentationObject'),
+    ('inst', 'insts', 'instance', 'instances', 'SegmentationObject'),
 )
 
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv032-2
@@ -492,7 +493,7 @@ def propose_colors(paths): # colour masks
 
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv032-4
 def color_masks(folder, pictures, split):
-    "Colour masks: a folder masks (or label, labels) beside a folder images; instance maps (inst, instances) and meta.json if there are any."
+    "Colour masks: a folder masks (or label, labels) beside a folder images; a folder inst of instance maps, and meta.json, if there are."
     parts = [p for p in sorted(Path(folder).iterdir()) if p.is_dir() and any((p / m).is_dir() for m in _MASKS)]
     parts = {p.name: p for p in parts} or {split: Path(folder)}
     first = lambda base, names: next((base / n for n in names if (base / n).is_dir()), base / names[0])
@@ -501,19 +502,34 @@ def color_masks(folder, pictures, split):
         _fail('empty', folder, f'{folder} has no masks, expected a folder {" or ".join(_MASKS[:4])} beside a folder images: check the path.')
     space = read_meta(folder) or propose_colors([p for m in masks.values() for p in m.values()])
     photos = {s: pictures_in(pictures or first(p, _PHOTOS)) for s, p in parts.items()}
-    objects = {s: {} if instances_of(folder) == 'components' else pictures_in(first(p, _OBJECTS)) for s, p in parts.items()}
-    paint = lambda s, n, p: (label := ids_of_colors(_colors_of(p), space, p), _objects_of(objects[s].get(n), p, label))
-    scene = lambda s, n, p: Annotated(n, photos[s].get(n), lambda: paint(s, n, p), s, p, numbered=True)
+    ids = lambda p: ids_of_colors(_colors_of(p), space, p)
+    objects = {s: _fit_to_copy(first(p, _OBJECTS), masks[s], ids, space) for s, p in parts.items()}
+    numbering = instances_of(folder)
+    if numbering == 'coded' and not all(coded for _, coded in objects.values()): numbering = 'any'
+    scene = lambda s, n, p: Annotated(n, photos[s].get(n), lambda: (ids(p), None), s, p, objects[s][0].get(n),
+                                      numbering)
     return space, [scene(s, n, p) for s, m in masks.items() for n, p in m.items()]
 
-# %% ../../nbs/your_data/04_other_formats.ipynb #cv032-5
-def _objects_of(path, mask_path, label): # instance map, None where there is none; its colour mask; (H, W) class ids
-    "The numbers of an instance map that lies beside a colour mask, as they are."
-    if path is None: return None
-    numbers = read_ids(path).astype(np.int64)
-    problem = size_problem(path, numbers.shape, mask_path, label.shape)
-    if problem: raise DatasetError(problem)
-    return numbers
+# %% ../../nbs/your_data/04_other_formats.ipynb #cvinst1
+def _fit_to_copy(where, masks, ids, space): # the folder; {stem: path} of masks; a function of a mask that gives its ids; classes
+    # {stem: path}, and whether their ids are class * 1000 + k
+    "The instance maps of a split; none, with a warning, where a dataset reader would stop at one."
+    coded = True
+    try:
+        found = pictures_in(where)
+        lacks = sorted({*masks} - {*found}) if found else []
+        if lacks: _fail('pairing', where, f'{len(lacks)} of {len(masks)} masks have no instance map ({some(lacks)}).')
+        for n, p in masks.items() if found else ():
+            label, instances = ids(p), read_ids(found[n])
+            problem = size_problem(found[n], instances.shape, p, label.shape)
+            if problem: raise DatasetError(problem)
+            of = instances, label, space, found[n]
+            coded = coded and not (cut_problem(*of) or numbers_problem(*of))
+    except DatasetError as e:
+        if e.problem.file in map(str, masks.values()): raise
+        warnings.warn(f'The instance maps in {where} were left out, since a dataset reader would stop at them: {e}')
+        return {}, True
+    return found, coded
 
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv035
 def side_by_side(folder, pictures, split):
@@ -576,7 +592,7 @@ def _check_out(out): # a path
 
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv037-2
 def _write_scene(a, space, folder):
-    "The files of one scene: ids in as few bits as hold them. Do its objects' ids tell their classes?"
+    "The files of one scene: ids in as few bits as hold them."
     label, instances = a.paint()
     for kind in ('label', 'inst', 'image'): (folder / a.split / kind).mkdir(parents=True, exist_ok=True)
     space.check(label, str(a.source))
@@ -588,14 +604,19 @@ def _write_scene(a, space, folder):
         if instances.max() < 2**16:
             Image.fromarray(instances.astype(np.uint16)).save(folder / a.split / 'inst' / f'{a.name}.png')
         else: Image.fromarray(instances.astype(np.int32)).save(folder / a.split / 'inst' / f'{a.name}.tif')
-    coded = instances is None or not a.numbered or (np.where(instances >= 1000, instances // 1000, instances) == label).all()
-    if a.picture is None: return coded
+    if a.instances: shutil.copyfile(a.instances, folder / a.split / 'inst' / f'{a.name}{a.instances.suffix}')
+    if a.picture is None: return
     if Path(a.picture).suffix.lower() not in _PICTURES:
         _fail('mode', a.picture, f'{a.picture} is a file of another kind than datasets are read from ({some(sorted(_PICTURES), 9)}): save it as PNG or JPEG.')
     problem = size_problem(a.picture, seen_size(open_picture(a.picture, load=False)), a.source, label.shape)
     if problem: raise DatasetError(problem)
     shutil.copyfile(a.picture, folder / a.split / 'image' / f'{a.name}{Path(a.picture).suffix}')
-    return coded
+
+# %% ../../nbs/your_data/04_other_formats.ipynb #cvmeta1
+def _write_meta(space, folder, numbering='coded'):
+    "The classes of a dataset, and how its instance maps number objects."
+    more = {} if numbering == 'coded' else dict(instance_ids=numbering)
+    (folder / 'meta.json').write_text(json.dumps(space.to_dict() | more, indent=1), encoding='utf-8')
 
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv037-3
 def _write_pair(pair, folder):
@@ -619,10 +640,8 @@ def _import(read):
             if not scenes: _fail('empty', source, f'{source} has no scenes, expected at least one: check the path.')
             for s in scenes: _check_names(*((s.split, s.name) if space else s[:2]), source)
             if space: LabelSpace.from_dict(space.to_dict()) # as it will be read
-            coded = [_write_scene(s, space, folder) if space else _write_pair(s, folder) for s in scenes]
-            if not space: return
-            meta = space.to_dict() | ({} if all(coded) else dict(instance_ids='any'))
-            (folder / 'meta.json').write_text(json.dumps(meta, indent=1), encoding='utf-8')
+            for s in scenes: _write_scene(s, space, folder) if space else _write_pair(s, folder)
+            if space: _write_meta(space, folder, next((s.numbering for s in scenes if s.instances), 'coded'))
         try: return _whole_folder(out, write)
         except (FileNotFoundError, DatasetError): raise
         except NotADirectoryError: _fail('format', source, f'{source} is a file, expected a folder of {read.__doc__}')
@@ -641,7 +660,7 @@ def _check_names(split, name, source): # of a scene
 
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv039
 def to_color_masks(source, out, pictures=None, split='train'):
-    "Back: colour masks (masks, images, meta.json)."
+    "Back: colour masks (masks, images, inst, meta.json)."
     scenes = _labelled(source, split, 'to-colors', need_images=False)
     def write(folder):
         space = _colors_apart(scenes.label_space)
@@ -650,8 +669,9 @@ def to_color_masks(source, out, pictures=None, split='train'):
             _all_have_a_class(s, scenes)
             mask = np.array(space.colors, np.uint8)[s.label_map[0].numpy()]
             Image.fromarray(mask).save(folder / 'masks' / f'{s.name}.png')
-            _copy_photo(scenes, s.name, folder / 'images')
-        (folder / 'meta.json').write_text(json.dumps(space.to_dict(), indent=1), encoding='utf-8')
+            _copy(scenes, 'image', s.name, folder / 'images')
+            _copy(scenes, 'inst', s.name, folder / 'inst')
+        _write_meta(space, folder, scenes.instances)
     return _whole_folder(out, write)
 
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv039-7
@@ -684,13 +704,13 @@ def _has_ignored(scene, scenes):
     return scenes.label_space.ignore_id is not None and (scene.label_map == scenes.label_space.ignore_id).any()
 
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv039-2
-def _copy_photo(scenes, name, folder):
-    "The photo of a scene as it is; its name, or None."
-    photo = scenes.files['image'].get(name)
-    if photo is None: return
+def _copy(scenes, kind, name, folder): # kind: 'image' or 'inst'
+    "The photo or instance map of a scene as it is; its name, or None."
+    path = scenes.files[kind].get(name)
+    if path is None: return
     folder.mkdir(exist_ok=True)
-    shutil.copyfile(photo, folder / f'{name}{photo.suffix}')
-    return f'{name}{photo.suffix}'
+    shutil.copyfile(path, folder / f'{name}{path.suffix}')
+    return f'{name}{path.suffix}'
 
 # %% ../../nbs/your_data/04_other_formats.ipynb #cv039-3
 def _regions(scene, space):
@@ -710,7 +730,7 @@ def to_coco_panoptic(source, out, pictures=None, split='train'):
                              for i, n in enumerate(space.names)])
         (folder / 'panoptic').mkdir()
         for k, s in enumerate(scenes):
-            d['images'].append(dict(id=k, file_name=_copy_photo(scenes, s.name, folder / 'images') or f'{s.name}.png',
+            d['images'].append(dict(id=k, file_name=_copy(scenes, 'image', s.name, folder / 'images') or f'{s.name}.png',
                                     height=s.size[0], width=s.size[1]))
             d['annotations'].append(dict(image_id=k, file_name=f'{s.name}.png',
                                          segments_info=_save_segments(s, space, folder / 'panoptic' / f'{s.name}.png')))
@@ -735,7 +755,7 @@ def to_labelme(source, out, pictures=None, split='train'):
         for s in scenes:
             if _has_ignored(s, scenes): without_class.append(s.name)
             shapes = [_labelme_shape(scenes.label_space.names[c], m) for c, m in _regions(s, scenes.label_space)]
-            d = dict(version='5.5.0', flags={}, shapes=shapes, imagePath=_copy_photo(scenes, s.name, folder),
+            d = dict(version='5.5.0', flags={}, shapes=shapes, imagePath=_copy(scenes, 'image', s.name, folder),
                      imageData=None, imageHeight=s.size[0], imageWidth=s.size[1])
             (folder / f'{s.name}.json').write_text(json.dumps(d), encoding='utf-8')
     written = _whole_folder(out, write)

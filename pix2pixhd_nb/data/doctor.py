@@ -21,8 +21,8 @@ from ..core import LabelSpace, _by_values, _top, colorize, shown, to_pil
 from ..engine.files import write_whole
 from ..engine.untrusted import parse_json
 from pix2pixhd_nb.data.pictures import (
-    DatasetError, Problem, channels_in, common_channels, cut_problem, disagreement, disagreement_problem, header_of,
-    holds_colors, id_problem, noting_doubles, open_picture, pairing_problems,
+    DatasetError, Problem, channels_in, common_channels, cut_problem, disagreement, header_of,
+    holds_colors, id_problem, instance_doubt, noting_doubles, open_picture, pairing_problems,
     read_ids, read_image, seen_size, size_problem, some,
 )
 from .layouts import instances_of, needs_images, PlainFolder, recognise, thing_zero
@@ -156,8 +156,9 @@ def _examine_instances(f, label, label_space, convention):
     coded = (ids >= 1000) & (ids // 1000 == label)
     f.things = set(np.flatnonzero(np.bincount(label[coded].ravel())).tolist()) if coded.any() else set()
     if (np.where(ids >= 1000, ids // 1000, ids) != label).any():
-        f.astray = disagreement(ids, label)[0]
-        f.note(disagreement_problem, ids, label, path)
+        odd = instance_doubt(ids, label, label_space, path)
+        f.problems += [odd] if odd else []
+        f.astray = 0. if odd and odd.kind == 'numbers' else disagreement(ids, label)[0]
 
 # %% ../../nbs/your_data/03_doctor.ipynb #c022
 @dataclass(repr=False)
@@ -457,7 +458,7 @@ _MEND = dict(layout='arrange the folder in a known layout', palette='bring the p
              cut='export the 8-bit instance maps again')
 
 # %% ../../nbs/your_data/03_doctor.ipynb #c040-2
-_DOUBTS = 'blended', 'disagreement'
+_DOUBTS = 'blended', 'numbers', 'disagreement'
 _MEND['values'] = 'mend the photos whose values cannot be read'
 _MEND['too large'] = 'scale down the pictures that are too large'
 _MEND['channels'] = 'bring the pictures to one number of channels'

@@ -21,7 +21,7 @@ from fastcore.basics import patch
 from ..core import LabelSpace, Scene, to_pil
 from pix2pixhd_nb.data.pictures import (
     _KIND_OF_FILE, _PICTURES, DatasetError, Problem, _fail, channels_in, common_channels, connected_components, cut_problem,
-    disagreement_problem, id_problem, open_picture,
+    id_problem, instance_doubt, open_picture,
     pairing_problems, pictures_in, read_ids, read_image, size_problem, some,
 )
 from ..engine.untrusted import brief, one_line, parse_json
@@ -132,7 +132,7 @@ def _read_instances(self:SceneFolder, paths, label): # label: (H, W) array
     _raise(size_problem(path, instances.shape, paths['label'], label.shape))
     if self.instances == 'coded':
         _raise(cut_problem(instances, label, self.label_space, path))
-        self._warn_once(disagreement_problem(instances, label, path))
+        self._warn_once(instance_doubt(instances, label, self.label_space, path))
     return torch.from_numpy(instances.astype(np.int64))[None]
 
 # %% ../../nbs/your_data/02_layouts.ipynb #c077

@@ -7,7 +7,7 @@ __all__ = ['MAX_PIXELS', 'KINDS', 'CHANNELS', 'most_pixels', 'recognised', 'Pict
            'open_picture', 'seen_size', 'read_ids', 'header_of', 'read_image', 'channels_in', 'common_channels',
            'noting_doubles', 'pictures_in', 'some', 'color_numbers', 'holds_colors', 'ids_of_colors',
            'pairing_problems', 'size_problem', 'id_problem', 'cut_problem', 'disagreement', 'disagreement_problem',
-           'connected_components']
+           'numbers_problem', 'instance_doubt', 'connected_components']
 
 # %% ../../nbs/engine/03_reading_pictures.ipynb #c002x
 import io
@@ -24,7 +24,7 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from ..core import from_pil
 from ..engine.untrusted import one_line
-from .arrays import array_header, NotInstalled, refused, to_image
+from .arrays import _tags, array_header, NotInstalled, refused, to_image
 
 # %% ../../nbs/engine/03_reading_pictures.ipynb #c008
 MAX_PIXELS = 2**26 # 8192 x 8192: a picture that claims more is refused before it is decoded
@@ -436,7 +436,26 @@ def size_problem(path, size, # the file in question, its (height, width)
     "A photo or instance map of another size than its label map."
     if tuple(size) == tuple(label_size): return
     (h, w), (label_h, label_w) = size, label_size
-    return Problem('size', str(path), f'{path} is {w}x{h} but its label map {label_path} is {label_w}x{label_h} (width x height): they show the same pixels, so export both at one size.')
+    todo = (_on_its_side(path, label_path) if (h, w) == (label_w, label_h)
+            else 'they show the same pixels, so export both at one size')
+    return Problem('size', str(path), f'{path} is {w}x{h} but its label map {label_path} is {label_w}x{label_h} (width x height): {todo}.')
+
+# %% ../../nbs/engine/03_reading_pictures.ipynb #tagged1
+def _orientation(path): # 1 to 8; None where there is no tag, or no picture
+    "The orientation tag of a picture file."
+    try:
+        with recognised(path) as picture: return Image.Image.getexif(picture).get(0x0112)
+    except UnidentifiedImageError: return _tags(path)[0].get(0x0112) # a TIFF of several channels
+
+# %% ../../nbs/engine/03_reading_pictures.ipynb #tagged2
+def _on_its_side(path, label_path): # two files of exchanged sizes
+    "Part of an error message: which of two files its orientation tag turns, and what to do."
+    for p, other in ((path, label_path), (label_path, path)):
+        try: tag = _orientation(p)
+        except (OSError, SyntaxError, ValueError, TypeError, struct.error, Image.DecompressionBombError): continue
+        if tag in (5, 6, 7, 8):
+            return f'{p} has an orientation tag ({tag}), by which it is turned by a quarter as viewers show it, and without which the sizes agree, so turn {other} alike, or take the tag off, so that both are read as they are stored'
+    return 'width and height are exchanged and no orientation tag says so, so one of them lies on its side: turn it by a quarter'
 
 # %% ../../nbs/engine/03_reading_pictures.ipynb #c046
 def id_problem(label_map, # (H, W) integer array
@@ -477,7 +496,31 @@ def disagreement_problem(instances, label_map, path, most=0.02): # `Problem` or 
     if (np.where(instances >= 1000, instances // 1000, instances) != label_map).mean() <= most: return
     share, ids = disagreement(instances, label_map)
     if share <= most: return
-    return Problem('disagreement', str(path), f'{path} disagrees with its label map on {share:.1%} of the pixels, where an instance (id {some(ids)}) spans several classes, expected one class per instance: check that both files show the same scene.')
+    return Problem('disagreement', str(path), f'{path} disagrees with its label map on {share:.1%} of the pixels, where an instance (id {some(ids)}) spans several classes, expected one class per instance: check that both files show the same scene, and that no number stands for an object and for a class.')
+
+# %% ../../nbs/engine/03_reading_pictures.ipynb #numbers1
+def numbers_problem(instances, # (H, W) integer array
+                    label_map, # (H, W) integer array
+                    label_space, # whose things are the objects; where there are none, or with None, ids other than 0 are
+                    path, # the file
+                    most=0.1, # share of the pixels of objects
+                   ): # `Problem` or None
+    "Objects whose ids do not have the form class * 1000 + k for their class: plain object numbers, or numbers of other classes."
+    things = np.flatnonzero(label_space.things) if label_space else []
+    objects = (instances != 0) & (np.isin(label_map, things) if len(things) else True)
+    ids, classes = instances[objects].astype(np.int64), label_map[objects].astype(np.int64)
+    odd = (np.where(ids >= 1000, ids // 1000, ids) != classes) & ((classes > 0) | (ids >= 1000)) # 0 * 1000 + k
+    if not len(ids) or odd.mean() <= most: return
+    if disagreement(instances[instances != 0], label_map[instances != 0])[0] > 0.02: return # the maps do not belong together
+    i, c, n = ids[odd][0], classes[odd][0], len(np.unique(ids[odd]))
+    return Problem('numbers', str(path), f'{path} numbers objects in another way than class * 1000 + k ({n} ids; the first, {i}, is on class {c}, where {c}000 to {c}999 are expected): a training tells them apart as they are, but the editor and the apps refuse them; renumber them, with the class id where there is no object; or, if no number stands for two objects or classes, write "instance_ids": "any" into meta.json, beside the classes ("components" does without the file; in Python: instances=\'any\').')
+
+# %% ../../nbs/engine/03_reading_pictures.ipynb #numbers4
+def instance_doubt(instances, label_map, # two (H, W) integer arrays
+                    label_space, # as for `numbers_problem`
+                    path): # `Problem` or None
+    "What is odd about an instance map whose ids were not cut, but can be trained on."
+    return numbers_problem(instances, label_map, label_space, path) or disagreement_problem(instances, label_map, path)
 
 # %% ../../nbs/engine/03_reading_pictures.ipynb #c062
 def connected_components(label_map, # (1, H, W) or (H, W) int tensor
